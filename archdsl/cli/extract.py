@@ -5,11 +5,15 @@ from __future__ import annotations
 import json
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from archdsl.cli import opening
 from archdsl.cli.outputs import Output, demand_free, overwrite_option
+
+if TYPE_CHECKING:
+    from archdsl.program import Network
 
 _EPILOG = """\b
 Examples:
@@ -100,7 +104,7 @@ def _inherited(
     net, step = supernet_of(run, path, network)
     module = take(net, network)
     if data is not None and calibrate:
-        recalibrate(module, _batches(data, module, calibrate))
+        recalibrate(module, _batches(data, network, calibrate))
     metadata = {
         SPEC: network_hash(network), "name": network.name, "from": manifest.name, "step": str(step),
         "calibrated_batches": str(calibrate), "classes": json.dumps(manifest.data.get("classes", [])),
@@ -128,19 +132,16 @@ def _of_the_best(*folders: Path) -> dict[str, str]:
     return {}
 
 
-def _batches(data: str, module: object, count: int) -> list:  # type: ignore[type-arg]
+def _batches(data: str, network: Network, count: int) -> list:  # type: ignore[type-arg]
     from archdsl.data.augmentation import Augmentation
     from archdsl.data.batches import Batches
-    from archdsl.data.channels import demand_channels
+    from archdsl.data.maps import channels_of, channels_of_maps
     from archdsl.data.source import parse_data
-    from archdsl.data.targets import channels_of, maps_of, read_maps
-    from archdsl.train.networks import demand_maps
+    from archdsl.data.targets import read_maps
+    from archdsl.train.networks import demand_fits, image_size
 
-    graph = module.archdsl_graph  # type: ignore[attr-defined]
-    _, height, width = next(iter(graph.inputs.values()))
     dataset = parse_data(data).open().train
-    demand_maps(graph, maps_of(dataset))
-    demand_channels(graph.name, next(iter(graph.inputs.values()))[0], channels_of(dataset))
-    read = read_maps(dataset, graph)
+    demand_fits(network, None, channels_of(dataset), channels_of_maps(dataset))
+    read, (height, width) = read_maps(dataset, network.graph), image_size(network)
     batches = Batches(dataset, 8, Augmentation((height, width)), seed=0, inputs=read)
     return [batches.batch(step).images_B3HW for step in range(count)]

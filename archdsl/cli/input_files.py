@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+
+from archdsl.configs import forms
 
 if TYPE_CHECKING:
     from archdsl.data.maps import MapKind
@@ -51,16 +53,13 @@ class InputFilesType(click.ParamType):  # type: ignore[type-arg, unused-ignore]
         return InputFiles(name, path, settings)
 
     def _number(self, key: str, text: str, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        if key == "map_unknown" and text == "none":
-            return None
-        try:
-            number = float(text) if key == "map_scale" else int(text)
-        except ValueError:
-            number = math.nan
-        if (key == "map_scale" and 0 < number < math.inf) or (key == "map_unknown" and 0 <= number <= 65535):
-            return number
-        wanted = "a number > 0" if key == "map_scale" else "an integer from 0 to 65,535, or none"
-        return self.fail(f"`{key}` must be {wanted}, got `{text}`", param, ctx)
+        form, number = (forms.ONE_SCALE, float) if key == "map_scale" else (forms.ONE_UNKNOWN, int)
+        value: Any = text
+        with suppress(ValueError):
+            value = number(text)
+        if not form.accepts(value):
+            self.fail(f"`{key}` must be {form.description}, got `{text}`", param, ctx)
+        return form.reads(value) if form.reads else value
 
 
 def files_of_inputs(
@@ -68,12 +67,14 @@ def files_of_inputs(
 ) -> list[tuple[MapKind, list[Path]]]:
     """The maps that a network reads, each with its file for every image, in the order of its channels.
 
-    Raises UsageError for names of no input; SpecError: ARCH939 for an input without files, ARCH936 for an
-    image without a file, and ARCH900 for an empty folder.
+    Raises UsageError for names of no input; SpecError: ARCH939 for an input without files, or with other
+    channels than its files, ARCH936 for an image without a file, and ARCH900 for an empty folder.
     """
+    from archdsl.data.channels import IMAGE_CHANNELS
     from archdsl.data.faults import grouped
     from archdsl.data.maps import MapKind, files_in
     from archdsl.diagnostics import Diagnostic, SpecError
+    from archdsl.train.networks import demand_maps
 
     wanted = (*read.stack, *list(graph.inputs)[1:])
     named = {one.name: one for one in given}
@@ -89,7 +90,11 @@ def files_of_inputs(
             headline = f"no files for the input `{name}` of {graph.name}"
             problems.append(Diagnostic("ARCH939", headline, help=f"add --input {name}=DIR"))
             continue
-        one, kind = named[name], read.kinds.get(name, MapKind(name))
+        one, channels = named[name], graph.inputs[name][0] if name in graph.inputs else 1
+        kind = read.kinds.get(name, MapKind(name, channels=channels))
+        if kind.channels != 1 and one.settings:
+            setting = f"map_{next(iter(one.settings))}"
+            raise click.UsageError(f"--input: `{setting}` is of maps of one channel; `{name}` has {channels}")
         if one.path.is_dir():
             own = files_in(one.path, name, images, problems, "--input")
         elif len(images) == 1:
@@ -99,4 +104,6 @@ def files_of_inputs(
         found.append((replace(kind, **one.settings), own))
     if problems:
         raise SpecError(grouped(problems))
+    maps = {kind.name: kind.channels if kind.channels in IMAGE_CHANNELS else 1 for kind, _ in found}
+    demand_maps(graph, maps)
     return found

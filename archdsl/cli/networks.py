@@ -22,14 +22,14 @@ def open_trained(
 
     Raises SpecError as `demand_fits`, and as `read_loss` for errors in the loss.
     """
-    from archdsl.data.targets import channels_of, maps_of
+    from archdsl.data.maps import channels_of, channels_of_maps
     from archdsl.train.networks import demand_fits
     from archdsl.train.task import predicts_classes
 
     classes = len(dataset.classes) or None
     network = with_classes(opening.load(spec), name, settings, classes)
     wanted = classes if predicts_classes(loss, network) else None
-    demand_fits(network, wanted, channels_of(dataset), maps_of(dataset))
+    demand_fits(network, wanted, channels_of(dataset), channels_of_maps(dataset))
     return network
 
 
@@ -42,7 +42,7 @@ def open_scored(
 
     Raises SpecError as `demand_fits`.
     """
-    from archdsl.data.targets import channels_of, maps_of
+    from archdsl.data.maps import channels_of, channels_of_maps
     from archdsl.train.networks import demand_fits
     from archdsl.train.read_inputs import read_inputs_of
     from archdsl.train.tasks import of_classes, tasks_of
@@ -50,12 +50,12 @@ def open_scored(
 
     count = len(dataset.classes if dataset is not None else ()) or len(classes_of(metadata)[0]) or None
     network = with_classes(opening.load(spec), name, settings, count)
-    stack = read_inputs_of(metadata).stack
-    channels, maps = (None, tuple(network.graph.inputs)) if dataset is None else (
-        channels_of(dataset), maps_of(dataset)
-    )  # fmt: skip
+    if dataset is None:
+        channels, maps = None, {name: shape[0] for name, shape in network.graph.inputs.items()}
+    else:
+        channels, maps = channels_of(dataset), channels_of_maps(dataset)
     wanted = count if of_classes(tasks_of(metadata), network) else None
-    demand_fits(network, wanted, channels, maps, len(stack))
+    demand_fits(network, wanted, channels, maps, read_inputs_of(metadata).stacked)
     return network
 
 

@@ -104,7 +104,7 @@ def predict(
     here = processes(device)
     module, _ = module_with_weights(network, weights)
     module.to(here.device)
-    pictures = _Pictures(images, image_channels(network) - len(maps.stack), beside)
+    pictures = _Pictures(images, image_channels(network) - maps.stacked, beside)
     sizes = _sizes(pictures)
     fits = _fits(module, [size] if size else sorted(sizes), image_channels(network))
     for n, path in enumerate(images):
@@ -147,8 +147,12 @@ class _Pictures:
         return Sample(image, np.full(image.shape[:2], IGNORE, np.uint8), self.paths[i].stem, maps)
 
     @property
+    def kinds(self) -> tuple[MapKind, ...]:
+        return tuple(kind for kind, _ in self.beside)
+
+    @property
     def maps(self) -> tuple[str, ...]:
-        return tuple(kind.name for kind, _ in self.beside)
+        return tuple(kind.name for kind in self.kinds)
 
     def fingerprint(self) -> str:
         raise NotImplementedError("images without labels cannot be trained on")

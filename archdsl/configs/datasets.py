@@ -70,7 +70,7 @@ class Files(Batched):
     channels: Literal[1, 3, 4] = setting("whole", "image channels", 3, choices=(1, 3, 4))
     maps: Any = setting(
         "data",
-        "folders of further targets, a file of one channel for each image",
+        "folders of further targets or inputs, with a file for each image",
         form=forms.MAPS,
         usual="none",
     )
@@ -81,6 +81,18 @@ class Files(Batched):
     map_unknown: Any = setting(
         "data", 'the number in the files of a map that stands for unknown pixels; "none": all are known',
         form=forms.MAP_UNKNOWN, usual="0",
+    )  # fmt: skip
+    map_channels: Any = setting(
+        "data", "channels of a map; one of 3 or 4 is an image, as the right one of a stereo pair",
+        form=forms.MAP_CHANNELS, usual="1",
+    )  # fmt: skip
+    map_mean: Any = setting(
+        "data", "what is subtracted from a map that is an input of a network", form=forms.MAP_MEAN,
+        usual="that of images of 3 or 4 channels, else 0",
+    )  # fmt: skip
+    map_std: Any = setting(
+        "data", "what a map that is an input of a network is then divided by", form=forms.MAP_STD,
+        usual="that of images of 3 or 4 channels, else 1",
     )  # fmt: skip
 
 

@@ -93,15 +93,35 @@ MAPS = Form(
         _many(_text(r"[a-z][a-z0-9_]{0,63}"))(value) and len({*value, "labels", "edges"}) == len(value) + 2
     ),
 )
-MAP_SCALE = Form(
-    "a number > 0, or a list of one for each map",
-    lambda value: _positive(value) or _many(_positive)(value),
-    _as_several,
+ONE_SCALE = Form("a number > 0", _positive)
+ONE_UNKNOWN = Form(
+    "an integer from 0 to 65,535, or none", _sample, lambda value: None if value == "none" else value
 )
-MAP_UNKNOWN = Form(
-    'an integer from 0 to 65,535, "none", or a list of one for each map',
-    lambda value: _sample(value) or _many(_sample)(value),
-    _as_several,
+
+
+def _one_each(one: Form, description: str) -> Form:
+    return Form(description, lambda value: one.accepts(value) or _many(one.accepts)(value), _as_several)
+
+
+MAP_SCALE = _one_each(ONE_SCALE, "a number > 0, or a list of one for each map of one channel")
+MAP_UNKNOWN = _one_each(
+    ONE_UNKNOWN, 'an integer from 0 to 65,535, "none", or a list of one for each map of one channel'
+)
+MAP_CHANNELS = _one_each(
+    Form("1, 3 or 4", lambda value: type(value) is int and value in (1, 3, 4)),
+    "1, 3, 4, or a list of one for each map",
+)
+MAP_MEAN = Form(
+    "a number, a list of one for each channel, or a list of such lists, one for each map",
+    lambda value: _number(value) or _many(_number)(value) or _many(_many(_number))(value),
+    lambda value: (
+        value if isinstance(value, tuple) and isinstance(value[0], tuple) else (_as_several(value),)
+    ),
+)
+MAP_STD = Form(
+    "a number > 0, a list of one for each channel, or a list of such lists, one for each map",
+    lambda value: _positive(value) or _many(_positive)(value) or _many(_many(_positive))(value),
+    MAP_MEAN.reads,
 )
 SCORES = Form(
     'a list of names of small letters, digits and underscores: ["energy"]',

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from archdsl.data.channels import Pixels, mean_and_deviation, resampled
 from archdsl.data.dataset import IGNORE, Sample
+from archdsl.data.maps import resized_map
 
 _GREY = np.array((0.299, 0.587, 0.114), np.float32)
 
@@ -25,14 +30,18 @@ class Augmentation:
     colour: float = 0.0
 
 
-def augmented(sample: Sample, how: Augmentation, rng: np.random.Generator) -> Sample:
+def augmented(
+    sample: Sample, how: Augmentation, rng: np.random.Generator,
+    means: Mapping[str, Sequence[float]] = MappingProxyType({}),
+) -> Sample:  # fmt: skip
     """Augments an image with its labels and maps; padding outside of the image is grey, `IGNORE` and NaN.
 
-    Labels and maps keep their values: they are resized to the nearest.
+    Labels and maps of numbers keep their values: they are resized to the nearest. Maps that are images are
+    padded by `means`, for channels in 0..1.
     """
     scale = rng.uniform(*how.scale) if how.scale else 1.0
     size = how.crop or sample.mask.shape
-    found = _cropped(sample, (size[0], size[1]), scale, rng)
+    found = _cropped(sample, (size[0], size[1]), scale, rng, means)
     if how.flip and rng.random() < 0.5:
         maps = {name: values[:, ::-1] for name, values in found.maps.items()}
         found = replace(found, image=found.image[:, ::-1], mask=found.mask[:, ::-1], maps=maps)
@@ -42,7 +51,10 @@ def augmented(sample: Sample, how: Augmentation, rng: np.random.Generator) -> Sa
     return found
 
 
-def _cropped(sample: Sample, size: tuple[int, int], scale: float, rng: np.random.Generator) -> Sample:
+def _cropped(
+    sample: Sample, size: tuple[int, int], scale: float, rng: np.random.Generator,
+    means: Mapping[str, Sequence[float]],
+) -> Sample:  # fmt: skip
     """A crop of the scaled image.  Only the visible part is resized, which halves the time for large
     images.
     """
@@ -53,15 +65,24 @@ def _cropped(sample: Sample, size: tuple[int, int], scale: float, rng: np.random
     )
     box, seen = (x0, y0, x1, y1), (bottom - top, right - left)
     channels = sample.image.shape[2]
-    image = np.empty((*size, channels), np.uint8)
-    image[:] = [round(255 * mean) for mean in mean_and_deviation(channels)[0]]
+    image = _filled(size, mean_and_deviation(channels)[0])
     image[top:bottom, left:right] = resampled(sample.image, seen, Image.Resampling.BILINEAR, box)
     mask = np.full(size, IGNORE, np.uint8)
     mask[top:bottom, left:right] = resampled(sample.mask, seen, Image.Resampling.NEAREST, box)
-    maps = {name: np.full(size, np.nan, np.float32) for name in sample.maps}
-    for name, values in maps.items():
-        values[top:bottom, left:right] = resampled(sample.maps[name], seen, Image.Resampling.NEAREST, box)
+    maps: dict[str, NDArray[Any]] = {}
+    for name, values in sample.maps.items():
+        of_image = values.ndim == 3
+        usual = mean_and_deviation(values.shape[2])[0] if of_image else ()
+        maps[name] = _filled(size, means.get(name, usual)) if of_image else np.full(size, np.nan, np.float32)
+        maps[name][top:bottom, left:right] = resized_map(values, seen, box)
     return Sample(image, mask, sample.name, maps)
+
+
+def _filled(size: tuple[int, int], mean: Sequence[float]) -> Pixels:
+    """An image of one colour."""
+    image = np.empty((*size, len(mean)), np.uint8)
+    image[:] = [round(255 * channel) for channel in mean]
+    return image
 
 
 def _window(full: int, wanted: int, scale: float, rng: np.random.Generator) -> tuple[int, int, float, float]:

@@ -11,7 +11,7 @@ from collections.abc import Collection, Generator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,7 @@ from PIL import Image
 from archdsl.data.augmentation import Augmentation, augmented
 from archdsl.data.channels import Pixels, mean_and_deviation, resampled
 from archdsl.data.dataset import Dataset, Sample
+from archdsl.data.maps import MapKind, kind_of, resized_map
 from archdsl.data.targets import EDGES, LABELS, edge_width_of, edges
 from archdsl.diagnostics import Diagnostic, SpecError
 
@@ -36,9 +37,9 @@ _ORDER, _CHANGE = 0, 1
 class Batch:
     """Images, float32, normalized by ImageNet's mean and standard deviation; class ids or `IGNORE`, int64.
 
-    Grey images have one channel, others three or four (`archdsl.data.channels`); a channel follows for each
-    map that is an input of the network, 0 where unknown. `maps` are edges and maps by name, B × H × W,
-    float32, NaN where unknown.
+    Grey images have one channel, others three or four (`archdsl.data.channels`); the channels of each map
+    that is an input of the network follow, normalized (`MapKind.normalisation`), 0 where unknown. `maps` are
+    edges and maps by name, B × H × W, float32, NaN where unknown.
     """
 
     images_B3HW: torch.Tensor
@@ -90,12 +91,14 @@ class Batches:
         """The batch of a step, counted from 0. Raises SpecError (ARCH902 to ARCH905) for bad files."""
         epoch, within = divmod(step, self.steps_per_epoch)
         order = np.random.default_rng((_ORDER, self.seed, epoch)).permutation(len(self.dataset))
+        kinds = [kind_of(self.dataset, name) for name in self.inputs]
+        means = {kind.name: kind.normalisation[0] for kind in kinds if kind.channels != 1}
         samples = []
         for position in range(self.rank, self.size, self.world):
             sample = self.dataset[int(order[(within * self.size + position) % len(order)])]
             rng = np.random.default_rng((_CHANGE, self.seed, step, position))
-            samples.append(augmented(sample, self.augmentation, rng))
-        return _stacked(samples, self.wanted, edge_width_of(self.dataset), self.inputs)
+            samples.append(augmented(sample, self.augmentation, rng, means))
+        return _stacked(samples, self.wanted, self.dataset, self.inputs)
 
 
 def whole(
@@ -110,8 +113,8 @@ def whole(
     image, maps = sample.image, {name: sample.maps[name] for name in inputs}
     if size is not None and size != image.shape[:2]:
         image = resampled(image, size, Image.Resampling.BILINEAR)
-        maps = {name: resampled(values, size, Image.Resampling.NEAREST) for name, values in maps.items()}
-    images_B3HW = _with_maps(_normalised([image]), [maps], inputs)
+        maps = {name: resized_map(values, size) for name, values in maps.items()}
+    images_B3HW = _with_maps(_normalised([image]), [maps], inputs, dataset)
     return Batch(images_B3HW, _ids([sample.mask]), _maps([sample], targets, edge_width_of(dataset)))
 
 
@@ -153,7 +156,7 @@ def prefetched(
 
 
 def _stacked(
-    samples: list[Sample], targets: Collection[str], edge_width: int, inputs: Sequence[str]
+    samples: list[Sample], targets: Collection[str], dataset: Dataset, inputs: Sequence[str]
 ) -> Batch:
     sizes = {sample.mask.shape for sample in samples}
     if len(sizes) > 1:
@@ -162,20 +165,30 @@ def _stacked(
             [Diagnostic("ARCH905", f"images of {shapes} in one batch", help="set `crop = [height, width]`")]
         )
     images, masks = [sample.image for sample in samples], [sample.mask for sample in samples]
-    images_B3HW = _with_maps(_normalised(images), [sample.maps for sample in samples], inputs)
-    return Batch(images_B3HW, _ids(masks), _maps(samples, targets, edge_width))
+    images_B3HW = _with_maps(_normalised(images), [sample.maps for sample in samples], inputs, dataset)
+    return Batch(images_B3HW, _ids(masks), _maps(samples, targets, edge_width_of(dataset)))
 
 
 def _with_maps(
-    images_B3HW: torch.Tensor, maps: Sequence[Mapping[str, NDArray[np.float32]]], inputs: Sequence[str]
-) -> torch.Tensor:
+    images_B3HW: torch.Tensor, maps: Sequence[Mapping[str, NDArray[Any]]], inputs: Sequence[str],
+    dataset: Dataset,
+) -> torch.Tensor:  # fmt: skip
     """Images with maps as further channels."""
     import torch
 
-    if not inputs:
-        return images_B3HW
-    layers = [np.stack([np.nan_to_num(own[name]) for own in maps]) for name in inputs]
-    return torch.cat([images_B3HW, torch.from_numpy(np.stack(layers, 1))], 1)
+    layers = [_as_channels([own[name] for own in maps], kind_of(dataset, name)) for name in inputs]
+    return torch.cat([images_B3HW, *layers], 1) if layers else images_B3HW
+
+
+def _as_channels(maps: list[NDArray[Any]], kind: MapKind) -> torch.Tensor:
+    """A map of several samples as an input."""
+    import torch
+
+    if kind.channels != 1:
+        return _normalised(maps, kind.normalisation)
+    ((mean,), (std,)) = kind.normalisation
+    values_B1HW = torch.from_numpy(np.stack(maps)[:, None])
+    return ((values_B1HW - mean) / std).nan_to_num_()
 
 
 def _maps(samples: list[Sample], targets: Collection[str], edge_width: int) -> dict[str, torch.Tensor]:
@@ -191,11 +204,14 @@ def _maps(samples: list[Sample], targets: Collection[str], edge_width: int) -> d
     return {name: torch.from_numpy(np.stack(values)) for name, values in found.items()}
 
 
-def _normalised(images: list[Pixels]) -> torch.Tensor:
+def _normalised(
+    images: list[Pixels], by: tuple[Sequence[float], Sequence[float]] | None = None
+) -> torch.Tensor:
     import torch
 
     images_B3HW = torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2).float()
-    mean, std = (torch.tensor(x).view(-1, 1, 1) * 255 for x in mean_and_deviation(images_B3HW.shape[1]))
+    by = by or mean_and_deviation(images_B3HW.shape[1])
+    mean, std = (torch.tensor(x).view(-1, 1, 1) * 255 for x in by)
     return images_B3HW.contiguous().sub_(mean).div_(std)
 
 

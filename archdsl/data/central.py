@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from archdsl.data.dataset import Colour, Dataset, Sample
+from archdsl.data.maps import MapKind, kind_of
 from archdsl.data.targets import edge_width_of, maps_of, stack_of
 
 
@@ -38,6 +39,10 @@ class Central:
     @property
     def stack(self) -> tuple[str, ...]:
         return stack_of(self.dataset)
+
+    @property
+    def kinds(self) -> tuple[MapKind, ...]:
+        return tuple(kind_of(self.dataset, name) for name in self.maps)
 
     @property
     def edge_width(self) -> int:

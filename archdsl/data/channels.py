@@ -5,7 +5,7 @@ Shapes: H × W pixels, C channels.
 
 from __future__ import annotations
 
-from typing import Literal, TypeVar
+from typing import Literal, TypeVar, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,7 @@ from archdsl.report.numbers import plural
 Pixels = NDArray[np.uint8]
 Number = TypeVar("Number", np.uint8, np.float32)
 Channels = Literal[1, 3, 4]
+IMAGE_CHANNELS = get_args(Channels)
 
 MEAN = (0.485, 0.456, 0.406)
 STD = (0.229, 0.224, 0.225)
@@ -64,7 +65,7 @@ def demand_channels(name: str, declared: int, channels: int) -> None:
         return
     headline = f"{name} expects images with {plural(declared, 'channel')}, but the data has {channels}"
     help = f"set `channels = {declared}` (--data …,channels={declared}), or change the input of {name}"
-    if declared not in (1, 3, 4):
+    if declared not in IMAGE_CHANNELS:
         help = (
             f"add maps as further channels (--data …,maps=depth,stack=depth), or change the input of {name}"
         )

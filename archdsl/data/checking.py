@@ -18,9 +18,10 @@ from numpy.typing import NDArray
 from archdsl.data.dataset import IGNORE, Dataset
 from archdsl.data.files import Files, differing
 from archdsl.data.image_files import demand_allowed, read_labels, read_turned
-from archdsl.data.maps import MapKind
-from archdsl.data.targets import Map, maps_of
+from archdsl.data.maps import MapKind, kind_of
+from archdsl.data.targets import Map, maps_of, target_maps
 from archdsl.diagnostics import Diagnostic, SpecError
+from archdsl.report.numbers import plural
 
 _MOST_THREADS = 8
 
@@ -82,7 +83,7 @@ def inspect(dataset: Dataset) -> Inspection:
         sum(sample.turned for sample in found),
         {
             name: _range([sample.maps[name] for sample in found if name in sample.maps])
-            for name in maps_of(dataset)
+            for name in target_maps(dataset)
         },
     )
 
@@ -130,7 +131,8 @@ def _of_files(dataset: Files, i: int) -> _Sample:
 
     def of_map(kind: MapKind, path: Path) -> Size:
         values = kind.read(path)[0]
-        _take_in(found, kind.name, values)
+        if kind.channels == 1:
+            _take_in(found, kind.name, values)
         return values.shape[0], values.shape[1]
 
     image_size, problems = _tried(image)
@@ -176,11 +178,17 @@ def _of_sample(dataset: Dataset, i: int) -> _Sample:
         found.problems = [Diagnostic("ARCH905", f"{named}: image and mask differ in size")]
         return found
     for name in maps_of(dataset):
-        values = sample.maps.get(name)
-        if values is None or values.shape != sample.mask.shape:
+        values, channels = sample.maps.get(name), kind_of(dataset, name).channels
+        if values is None or values.shape[:2] != sample.mask.shape:
             found.problems = [Diagnostic("ARCH905", f"{named}: image and `{name}` differ in size")]
             return found
-        _take_in(found, name, values)
+        if values.shape[2:] != (() if channels == 1 else (channels,)):
+            has = plural(values.shape[2] if values.ndim == 3 else 1, "channel")
+            headline = f"{named}: `{name}` has {has}, but {channels} in `kinds` of the dataset"
+            found.problems = [Diagnostic("ARCH905", headline)]
+            return found
+        if channels == 1:
+            _take_in(found, name, values)
     found.labels = _counted(sample.mask)
     outside = (sample.mask >= len(dataset.classes)) & (sample.mask != IGNORE)
     if outside.any():

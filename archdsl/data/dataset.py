@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,20 +22,22 @@ Colour = tuple[int, int, int]
 class Sample:
     """An image (height, width, channels), its labels (height, width) as class ids or `IGNORE`, both uint8.
 
-    `maps` are further targets by name, (height, width), float32, NaN where unknown.
+    `maps` are further targets and inputs by name, (height, width), float32, NaN where unknown; or images,
+    (height, width, channels), uint8.
     """
 
     image: NDArray[np.uint8]
     mask: NDArray[np.uint8]
     name: str
-    maps: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
+    maps: Mapping[str, NDArray[Any]] = field(default_factory=dict)
 
 
 class Dataset(Protocol):
     """An indexable dataset; class ids are indices of `classes`, `colours` are for overlays.
 
-    `channels` of the images: 1, 3 or 4. A dataset may have two attributes more: `maps`, the names of the maps
-    of its samples, and `edge_width`, the pixels across its edges. Without masks, it has no classes, and all
+    `channels` of the images: 1, 3 or 4. A dataset may have further attributes: `maps`, the names of the maps
+    of its samples, `kinds`, what is known about them (`archdsl.data.maps.MapKind`), and `edge_width`, the
+    pixels across its edges. Without masks, it has no classes, and all
     pixels of its labels are `IGNORE`. Raises SpecError for bad files.
     """
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from archdsl.data.channels import Channels, resampled
@@ -16,7 +17,7 @@ from archdsl.data.dataset import IGNORE, Colour, Sample
 from archdsl.data.faults import failed, fault
 from archdsl.data.image_files import Table, read_mask, read_turned
 from archdsl.data.listing import Pair
-from archdsl.data.maps import Map, MapKind
+from archdsl.data.maps import MapKind, resized_map
 from archdsl.data.targets import EDGE_WIDTH
 from archdsl.diagnostics import Diagnostic, SpecError
 
@@ -75,7 +76,7 @@ class Files:
             size = resized(image.shape[0], image.shape[1], self.resize)
             image = resampled(image, size, Image.Resampling.BILINEAR)
             mask = resampled(mask, size, Image.Resampling.NEAREST)
-            maps = {n: resampled(values, size, Image.Resampling.NEAREST) for n, values in maps.items()}
+            maps = {name: resized_map(values, size) for name, values in maps.items()}
         return Sample(image, mask, image_path.stem, maps)
 
     def described(self) -> dict[str, Any]:
@@ -87,7 +88,9 @@ class Files:
             **({"ignored labels": list(self.ignored)} if self.ignored else {}),
             **({"channels": self.channels} if self.channels != 3 else {}),
             **(
-                {"maps": {kind.name: [kind.scale, kind.unknown] for kind in self.kinds}} if self.kinds else {}
+                {"maps": {kind.name: [kind.scale, kind.unknown, *kind.beyond] for kind in self.kinds}}
+                if self.kinds
+                else {}
             ),
             **({"stack": list(self.stack)} if self.stack else {}),
             **({"edge width": self.edge_width} if self.edge_width != EDGE_WIDTH else {}),
@@ -99,6 +102,7 @@ class Files:
             self.name, self.classes, self.resize, *([] if self.channels == 3 else [self.channels]),
             *self.kinds, *([] if self.edge_width == EDGE_WIDTH else ["edges", self.edge_width]),
             *(["stack", self.stack] if self.stack else []),
+            *[(kind.name, *kind.beyond) for kind in self.kinds if kind.beyond],
         )  # fmt: skip
         digest = hashlib.sha256(repr(read).encode() + self.table.tobytes())
         for path in (path for pair in self.pairs for path in pair):
@@ -128,14 +132,14 @@ def _take_in(digest: Any, path: Path) -> None:
 
 def maps_beside(
     of_image: Iterable[tuple[MapKind, Path]], size: tuple[int, ...], turned: bool
-) -> dict[str, Map]:
+) -> dict[str, NDArray[Any]]:
     """The maps of an image by name, from their files.  Raises SpecError as `MapKind.read`, and ARCH905 for a
     map of another size (height, width) than the image.
     """
     maps = {}
     for kind, path in of_image:
         values = maps[kind.name] = kind.read(path)[0]
-        if values.shape != size:
+        if values.shape[:2] != size:
             raise SpecError([differing(path, size, values.shape, turned, f"`{kind.name}`")])
     return maps
 

@@ -88,8 +88,8 @@ def read_image(path: Path, channels: int = 3) -> Pixels:
     return read_turned(path, channels)[0]
 
 
-def read_turned(path: Path, channels: int = 3) -> tuple[Pixels, bool]:
-    """Like `read_image`, and whether the image was rotated."""
+def read_turned(path: Path, channels: int = 3, setting: str = "channels") -> tuple[Pixels, bool]:
+    """Like `read_image`, and whether the image was rotated; `setting` is that of the number of channels."""
     with _opened(path) as image:
         if image.mode not in _IMAGE_MODES:
             raise failed(
@@ -104,8 +104,8 @@ def read_turned(path: Path, channels: int = 3) -> tuple[Pixels, bool]:
                 "ARCH941",
                 "missing fourth channel in image",
                 path,
-                f"the pixel mode is {image.mode}, but `channels` is 4",
-                "convert it to a PNG with four channels of 8 bits, or set `channels = 3`",
+                f"the pixel mode is {image.mode}, but `{setting}` is 4",
+                f"convert it to a PNG with four channels of 8 bits, or set `{setting} = 3`",
             )
         found = np.array(image.convert(_MODE_OF_CHANNELS[channels]))
         orientation = _orientation(image)
@@ -149,7 +149,9 @@ def read_samples(path: Path) -> tuple[NDArray[np.uint8] | NDArray[np.uint16], in
     with _opened(path) as image:
         if image.format in _LOSSY or image.mode not in _MAP_MODES:
             what = "JPEG changes the numbers" if image.format in _LOSSY else f"the pixel mode is {image.mode}"
-            help = "expected a PNG with one channel of 8 or 16 bits"
+            help = (
+                "expected a PNG with one channel of 8 or 16 bits; images of colours have `map_channels = 3`"
+            )
             raise failed("ARCH937", "map without one number per pixel", path, what, help)
         restore, wide = _as_written(image), image.mode not in ("L", "1")
         samples = np.asarray(image)

@@ -1,24 +1,28 @@
-"""Maps of numbers beside the images of a dataset: depths, or masks of one class.
+"""Maps beside the images of a dataset: depths, masks of one class, or further images.
 
-Shapes: H × W pixels.
+Shapes: H × W pixels, C channels.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from archdsl.configs import datasets
+from archdsl.data.channels import mean_and_deviation, resampled
+from archdsl.data.dataset import Dataset
 from archdsl.data.faults import failed, fault, grouped
-from archdsl.data.image_files import read_samples
+from archdsl.data.image_files import read_samples, read_turned
 from archdsl.data.listing import Pair, files, folders
-from archdsl.data.targets import Map
+from archdsl.data.targets import Map, maps_of, stack_of
 from archdsl.diagnostics import Diagnostic, SpecError
+from archdsl.report.numbers import plural
 
 UNKNOWN = 0
 """The number in a file that stands for unknown, by default."""
@@ -29,17 +33,36 @@ class MapKind:
     """A map of a dataset: what 1 in its files stands for, and the number that stands for unknown.
 
     `scale` is None for 1 / 255 with 8 bits and 1 / 65,535 with 16; `unknown` is None if all pixels are known.
+    A map of several `channels` is an image, of bytes, without unknown pixels. As an input of a network, it is
+    normalized by `mean` and `std`, by default those of images of as many channels; a map of one is not.
     """
 
     name: str
     scale: float | None = None
     unknown: int | None = UNKNOWN
+    channels: int = field(default=1, repr=False)
+    mean: tuple[float, ...] | None = field(default=None, repr=False)
+    std: tuple[float, ...] | None = field(default=None, repr=False)
 
-    def read(self, path: Path) -> tuple[Map, bool]:
+    @property
+    def normalisation(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
+        """Mean and standard deviation of an input: of an image, for channels in 0..1."""
+        mean, std = ((0.0,), (1.0,)) if self.channels == 1 else mean_and_deviation(self.channels)
+        return self.mean or mean, self.std or std
+
+    @property
+    def beyond(self) -> list[Any]:
+        """Its settings as an input, if any is not the usual one: in manifests and fingerprints."""
+        usual = self.channels == 1 and self.mean is None and self.std is None
+        return [] if usual else [self.channels, self.mean, self.std]
+
+    def read(self, path: Path) -> tuple[NDArray[Any], bool]:
         """The map of a file, and whether it was rotated by its EXIF orientation.
 
-        Raises SpecError (ARCH902, ARCH937).
+        Raises SpecError (ARCH902, ARCH937, ARCH941).
         """
+        if self.channels != 1:
+            return read_turned(path, self.channels, "map_channels")
         samples_HW, most, turned = read_samples(path)
         values: Map = samples_HW.astype(np.float32) * np.float32(self.scale or 1 / most)
         if self.unknown is not None:
@@ -50,12 +73,49 @@ class MapKind:
 def kinds_of(read: datasets.Files) -> tuple[MapKind, ...]:
     """The maps that the settings of a dataset name.  Raises SpecError (ARCH906)."""
     names: tuple[str, ...] = read.maps or ()
-    scales = _one_each("map_scale", read.map_scale, names, None)
-    unknown = _one_each("map_unknown", read.map_unknown, names, UNKNOWN)
-    return tuple(
-        MapKind(name, scale, None if none == "none" else none)
-        for name, scale, none in zip(names, scales, unknown, strict=True)
-    )
+    channels = dict(zip(names, _one_each("map_channels", read.map_channels, names, 1), strict=True))
+    plain = [name for name in names if channels[name] == 1]
+    scales = _one_each("map_scale", read.map_scale, plain, None, " of one channel")
+    unknown = _one_each("map_unknown", read.map_unknown, plain, UNKNOWN, " of one channel")
+    unknown = [None if none == "none" else none for none in unknown]
+    of_plain = dict(zip(plain, zip(scales, unknown, strict=True), strict=True))
+    means = _one_each("map_mean", read.map_mean, names, None)
+    deviations = _one_each("map_std", read.map_std, names, None)
+    kinds = [
+        MapKind(name, *of_plain.get(name, (None, None)), channels[name], mean, std)
+        for name, mean, std in zip(names, means, deviations, strict=True)
+    ]
+    for kind in kinds:
+        for setting, values in (("map_mean", kind.mean), ("map_std", kind.std)):
+            if values is not None and len(values) != kind.channels:
+                wanted = plural(kind.channels, "number")
+                headline = f"`{setting}` must have {wanted} for the map `{kind.name}`, got {len(values)}"
+                raise SpecError([Diagnostic("ARCH906", headline, help="one for each channel")])
+    return tuple(kinds)
+
+
+def kind_of(dataset: Dataset, name: str) -> MapKind:
+    """A map of a dataset."""
+    kinds: Sequence[MapKind] = getattr(dataset, "kinds", ())
+    return next((kind for kind in kinds if kind.name == name), MapKind(name))
+
+
+def channels_of_maps(dataset: Dataset) -> dict[str, int]:
+    """The maps of a dataset by name, with their channels."""
+    return {name: kind_of(dataset, name).channels for name in maps_of(dataset)}
+
+
+def channels_of(dataset: Dataset) -> int:
+    """The channels of the images of a dataset with the maps that they have as further ones."""
+    return dataset.channels + sum(kind_of(dataset, name).channels for name in stack_of(dataset))
+
+
+def resized_map(
+    values: NDArray[Any], size: tuple[int, int], box: tuple[float, float, float, float] | None = None
+) -> Any:
+    """A map at another size, as `resampled`: numbers by the nearest, an image as images are."""
+    how = Image.Resampling.NEAREST if values.ndim == 2 else Image.Resampling.BILINEAR
+    return resampled(values, size, how, box)
 
 
 def stacked(read: datasets.Batched, maps: Sequence[str]) -> tuple[str, ...]:
@@ -119,16 +179,16 @@ def _by_key(where: Path, name: str, problems: list[Diagnostic], setting: str) ->
 
 
 def _one_each(
-    setting: str, values: tuple[object, ...] | None, names: Sequence[str], usual: object
+    setting: str, values: tuple[object, ...] | None, names: Sequence[str], usual: object, of: str = ""
 ) -> list[Any]:
-    """A value for each map; one value is that of all."""
+    """A value for each map; one value is that of all.  Raises SpecError (ARCH906)."""
     if not values:
         return [usual] * len(names)
-    if len(values) == 1:
+    if len(values) == 1 and names:
         return list(values) * len(names)
     if len(values) != len(names):
-        headline = f"`{setting}` must have {len(names)} entries, one per map, got {len(values)}"
-        raise SpecError([Diagnostic("ARCH906", headline, help=f"maps: {', '.join(names) or 'none'}")])
+        headline = f"`{setting}` must have {len(names)} entries, one per map{of}, got {len(values)}"
+        raise SpecError([Diagnostic("ARCH906", headline, help=f"maps{of}: {', '.join(names) or 'none'}")])
     return list(values)
 
 

@@ -81,8 +81,25 @@ def _labels(text: str) -> Any:
     return tuple(entry[0] if len(entry) == 1 else entry for entry in entries)
 
 
+def _for_each(text: str) -> Any:
+    """`3+1`: numbers for each map; or a list."""
+    if text.startswith("["):
+        return parse_value(text)
+    found = tuple(map(parse_value, _PLUS.split(text)))
+    return found if len(found) > 1 else found[0]
+
+
+def _for_each_channel(text: str) -> Any:
+    """`0.5/0.4/0.4+2`: numbers for each channel of each map; or a list."""
+    if text.startswith("["):
+        return parse_value(text)
+    return tuple(tuple(map(parse_value, entry.split("/"))) for entry in _PLUS.split(text))
+
+
+_PLUS = re.compile(r"(?<![eE])\+")
 _READ: dict[str, Callable[[str], Any]] = {
     "path": str, "train": str, "classes": _words, "maps": _words, "stack": _words, "colours": _words,
-    "labels": _labels, "ignore": _labels,
+    "labels": _labels, "ignore": _labels, "map_scale": _for_each, "map_unknown": _for_each,
+    "map_channels": _for_each, "map_mean": _for_each_channel, "map_std": _for_each_channel,
 }  # fmt: skip
 """Settings that are not parsed by `parse_value`."""

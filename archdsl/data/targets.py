@@ -26,9 +26,15 @@ def maps_of(dataset: Dataset) -> tuple[str, ...]:
     return tuple(getattr(dataset, "maps", ()))
 
 
+def target_maps(dataset: Dataset) -> tuple[str, ...]:
+    """The maps that an output can be compared with: those of one channel."""
+    images = {kind.name for kind in getattr(dataset, "kinds", ()) if kind.channels != 1}
+    return tuple(name for name in maps_of(dataset) if name not in images)
+
+
 def targets_of(dataset: Dataset) -> tuple[str, ...]:
-    """All targets of a dataset: labels and edges, if it has classes, then its maps."""
-    return (*((LABELS, EDGES) if dataset.classes else ()), *maps_of(dataset))
+    """All targets of a dataset: labels and edges, if it has classes, then its maps of one channel."""
+    return (*((LABELS, EDGES) if dataset.classes else ()), *target_maps(dataset))
 
 
 def no_target(dataset: Dataset, target: str, of: str, label: Label | None = None) -> Diagnostic:
@@ -49,11 +55,6 @@ def read_maps(dataset: Dataset, graph: Graph | None) -> tuple[str, ...]:
     `graph` is None for modules that are not built by archdsl, which have one input.
     """
     return (*stack_of(dataset), *(() if graph is None else tuple(graph.inputs)[1:]))
-
-
-def channels_of(dataset: Dataset) -> int:
-    """The channels of the images of a dataset with the maps that they have as further ones."""
-    return dataset.channels + len(stack_of(dataset))
 
 
 def edge_width_of(dataset: Dataset) -> int:

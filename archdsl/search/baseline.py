@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from archdsl.data.dataset import Splits
-from archdsl.data.targets import channels_of, maps_of
+from archdsl.data.maps import channels_of, channels_of_maps
 from archdsl.diagnostics import Diagnostic, SpecError
 from archdsl.program import Network, Space, load
 from archdsl.search.config import SearchConfig
@@ -27,7 +27,7 @@ def read_baseline(path: Path, config: SearchConfig, space: Space, splits: Splits
     # MACs are compared, so they are counted for images of one size.
     sized = {image: (s[0], height, width) for image, s in network_of(program, name, {}).graph.inputs.items()}
     network = network_of(program, name, sized, classes)
-    demand_fits(network, classes, channels_of(splits.train), maps_of(splits.train))
+    demand_fits(network, classes, channels_of(splits.train), channels_of_maps(splits.train))
     _demand_outputs(network, config)
     demand_parameters(network)
     demand_runs(config, network.graph, splits)

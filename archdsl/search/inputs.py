@@ -9,9 +9,9 @@ from typing import Any
 from archdsl.configs.datasets import DATASETS
 from archdsl.data.channels import demand_channels
 from archdsl.data.dataset import Dataset, Splits
+from archdsl.data.maps import channels_of, channels_of_maps
 from archdsl.data.opening import open_data
 from archdsl.data.source import DataSource
-from archdsl.data.targets import channels_of, maps_of
 from archdsl.diagnostics import Diagnostic, SpecError
 from archdsl.passes.analyses.symbolic import infer_symbolic
 from archdsl.program import Program, Space
@@ -44,7 +44,7 @@ def with_classes(
     Raises SpecError: ARCH918 for a different number of classes, ARCH942 for different image channels,
     ARCH939 for a further input that is not a map of the data.
     """
-    demand_maps(space.graph, maps_of(data))
+    demand_maps(space.graph, channels_of_maps(data))
     classes, channels = len(data.classes), next(iter(space.graph.inputs.values()))[0]
     demand_channels(space.name, channels, channels_of(data))
     if classes and space.settings.get("classes") not in (None, classes) and "classes" not in given:

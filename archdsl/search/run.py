@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from archdsl.data.dataset import Splits
-from archdsl.data.targets import maps_of
+from archdsl.data.targets import target_maps
 from archdsl.devices.table import Table
 from archdsl.ir.text import dump
 from archdsl.passes.analyses.depth import depths
@@ -195,7 +195,7 @@ def _members(
     for one in inputs.architectures:
         timed = latency_of(one.config) or latency_of(inputs.main.config)
         weights = inputs.class_weights[one.name]
-        maps = maps_of(inputs.splits.train)
+        maps = target_maps(inputs.splits.train)
         objective = ObjectiveFunction(
             one.config, one.space, tables.own, weights, tables.stands, maps, extended
         )

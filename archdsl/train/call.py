@@ -11,8 +11,8 @@ from torch import nn
 
 from archdsl.backends.torch_module import CompiledNetwork
 from archdsl.data.dataset import Dataset, Splits
+from archdsl.data.maps import channels_of, channels_of_maps
 from archdsl.data.source import DataSource, parse_data
-from archdsl.data.targets import channels_of, maps_of
 from archdsl.diagnostics import Diagnostic, SpecError
 from archdsl.program import Network, Spec, program_of
 from archdsl.refusals import refusing
@@ -212,7 +212,8 @@ def _network(
         made = network
     else:
         made = network_of(program_of(network), name, settings or {}, classes)
-    demand_fits(made, classes if is_of_classes(made) else None, channels_of(dataset), maps_of(dataset))
+    wanted = classes if is_of_classes(made) else None
+    demand_fits(made, wanted, channels_of(dataset), channels_of_maps(dataset))
     return made
 
 

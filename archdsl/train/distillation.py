@@ -5,7 +5,7 @@ Shapes: B images, K classes, H × W pixels.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,7 +62,7 @@ class Teacher:
     spec: str = ""
 
     def module(
-        self, student: Network, crop: tuple[int, int], maps: Collection[str] = ()
+        self, student: Network, crop: tuple[int, int], maps: Mapping[str, int]
     ) -> tuple[nn.Module, LoadReport]:
         """The network with its weights, in eval mode and without gradients, and what was read of the file.
 

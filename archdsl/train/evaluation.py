@@ -5,7 +5,7 @@ Shapes: B images, K classes, H × W pixels.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import cast
 
 import torch
@@ -67,13 +67,16 @@ def inputs_from(graph: Graph | None, images_BCHW: torch.Tensor) -> tuple[torch.T
     return torch.split(images_BCHW, [images_BCHW.shape[1] - sum(further), *further], 1)
 
 
-def reading(images_BCHW: torch.Tensor, maps: Sequence[str], wanted: Sequence[str]) -> torch.Tensor:
-    """Images whose last channels are `maps`, with those of them that are `wanted`, in this order."""
+def reading(images_BCHW: torch.Tensor, maps: Mapping[str, int], wanted: Sequence[str]) -> torch.Tensor:
+    """Images whose last channels are `maps`, with a number of channels each; with those of them that are
+    `wanted`, in this order.
+    """
     if tuple(maps) == tuple(wanted):
         return images_BCHW
-    colours = images_BCHW.shape[1] - len(maps)
-    kept = [*range(colours), *(colours + maps.index(name) for name in wanted)]
-    return images_BCHW[:, kept]
+    colours = images_BCHW.shape[1] - sum(maps.values())
+    image_BCHW, *layers = torch.split(images_BCHW, [colours, *maps.values()], 1)
+    by_name = dict(zip(maps, layers, strict=True))
+    return torch.cat([image_BCHW, *(by_name[name] for name in wanted)], 1)
 
 
 def graph_of(module: nn.Module) -> Graph | None:

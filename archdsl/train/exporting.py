@@ -160,8 +160,8 @@ def _preprocessing(network: Filled) -> dict[str, str]:
     """
     if network.is_random or network.facts[WEIGHTS] == _OF_PROGRAM:
         return {}
-    stack = read_inputs_of(network.facts).stack
-    channels = next(iter(network.module.archdsl_graph.inputs.values()))[0] - len(stack)
+    stacked = read_inputs_of(network.facts).stacked
+    channels = next(iter(network.module.archdsl_graph.inputs.values()))[0] - stacked
     named = {1: "grey", 3: "RGB", 4: "RGB and a fourth channel"}.get(channels)
     if named is None:
         return {}

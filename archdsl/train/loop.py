@@ -18,9 +18,9 @@ from archdsl.backends.torch_module import CompiledNetwork
 from archdsl.data.augmentation import Augmentation
 from archdsl.data.batches import Batch, Batches, prefetched
 from archdsl.data.dataset import Splits
+from archdsl.data.maps import channels_of_maps
 from archdsl.data.targets import LABELS, read_maps
 from archdsl.diagnostics import SpecError
-from archdsl.ir import Graph
 from archdsl.runs.faults import Diverged, bad_parameter, explain_memory, is_out_of_memory
 from archdsl.runs.interrupted import Interrupted
 from archdsl.runs.journal import Journal
@@ -31,7 +31,7 @@ from archdsl.runs.resuming import restored
 from archdsl.train.average import Average
 from archdsl.train.descent import Descent, Part
 from archdsl.train.distillation import Distillation
-from archdsl.train.evaluation import at_size, inputs_of, reading
+from archdsl.train.evaluation import at_size, graph_of, inputs_of, reading
 from archdsl.train.folder import RunFolder
 from archdsl.train.read_inputs import inputs_metadata
 from archdsl.train.recipe import Recipe, TrainProgress, optimiser
@@ -55,7 +55,8 @@ class Training:
         self.module = module.to(processes.device, memory_format=layout).train()  # type: ignore[call-overload]
         self.splits, self.recipe, self.folder, self.processes = splits, recipe, folder, processes
         self.task = task_of(recipe, module, splits.train)
-        self.read = read_maps(splits.train, _graph(module))
+        self.graph = cast(CompiledNetwork, module).archdsl_graph
+        self.read = read_maps(splits.train, self.graph)
         self.distillation = self._distillation(teacher, layout)
         self.layout = layout
         processes.same_weights(self.module)
@@ -72,27 +73,30 @@ class Training:
         change = Augmentation(recipe.crop, recipe.scale, recipe.flip, recipe.colour)
         self.batches = Batches(
             splits.train, recipe.batch, change, recipe.seed, processes.rank, processes.world,
-            self.task.targets, self._all_read(),
+            self.task.targets, tuple(self._all_read()),
         )  # fmt: skip
         self.steps = recipe.epochs * self.batches.steps_per_epoch
-        self.scored_outputs = scored_outputs(self.task.losses, _graph(module))
+        self.scored_outputs = scored_outputs(self.task.losses, self.graph)
         tasks = tasks_metadata(self.scored_outputs, splits.train)
-        self.metadata = {**metadata, **tasks, **inputs_metadata(_graph(module), splits.train)}
+        self.metadata = {**metadata, **tasks, **inputs_metadata(self.graph, splits.train)}
         self.step, self.best = 0, -math.inf if self.lower_is_better else -1.0
         self.scored = True
         self.journal = Journal(folder.journal) if processes.is_first else None
 
-    def _all_read(self) -> tuple[str, ...]:
-        """The maps that the images have as further channels: those of the network, then of its teacher."""
+    def _all_read(self) -> dict[str, int]:
+        """The maps that the images have as further channels, with their number: those of the network, then of
+        its teacher.
+        """
         of_teacher = () if self.distillation is None else self.distillation.read
-        return tuple(dict.fromkeys((*self.read, *of_teacher)))
+        channels = channels_of_maps(self.splits.train)
+        return {name: channels[name] for name in (*self.read, *of_teacher)}
 
     def _distillation(self, teacher: nn.Module | None, layout: torch.memory_format) -> Distillation | None:
         recipe = self.recipe
         if teacher is None or recipe.distill_loss is None:
             return None
         placed = teacher.to(self.processes.device, memory_format=layout)  # type: ignore[call-overload]
-        read = read_maps(self.splits.train, _graph(teacher))
+        read = read_maps(self.splits.train, graph_of(teacher))
         return Distillation(
             placed, recipe.distill_loss, recipe.distill_weight, recipe.distill_temperature, read
         )  # fmt: skip
@@ -135,8 +139,8 @@ class Training:
         device = self.processes.device
         images_B3HW = batch.images_B3HW.to(device, memory_format=self.layout, non_blocking=True)
         targets = batch.targets(device)
-        read, of_all = self.read, self.batches.inputs
-        found = self._outputs(reading(images_B3HW, of_all, read))
+        of_all = self._all_read()
+        found = self._outputs(reading(images_B3HW, of_all, self.read))
         total = self.task(found, targets, self.processes)
         if self.distillation is None:
             return total
@@ -147,8 +151,7 @@ class Training:
 
     def _outputs(self, images_B3HW: torch.Tensor) -> dict[str, torch.Tensor]:
         """The outputs that are trained, and the main one, which is the first."""
-        network = cast(CompiledNetwork, self.module)
-        main = next(iter(network.archdsl_graph.outputs))
+        network, main = cast(CompiledNetwork, self.module), next(iter(self.graph.outputs))
         with self._precision():
             if self.task.outputs == (main,):
                 return {main: self.module(*inputs_of(network, images_B3HW))}
@@ -252,7 +255,3 @@ class Training:
         self.scaler.load_state_dict(kept["scaler"])
         self.best, self.scored = best, scored
         return mark
-
-
-def _graph(module: nn.Module) -> Graph:
-    return cast(CompiledNetwork, module).archdsl_graph

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from archdsl.diagnostics import Diagnostic, Label, SpecError
 from archdsl.ir import Graph
 from archdsl.program import Network, Program, Space, open_decisions
+from archdsl.report.numbers import plural
 
 
 def network_of(
@@ -25,14 +26,12 @@ def network_of(
 
 
 def demand_fits(
-    network: Network, classes: int | None, channels: int | None, maps: Collection[str] = (),
-    stacked: int = 0,
+    network: Network, classes: int | None, channels: int | None, maps: Mapping[str, int], stacked: int = 0
 ) -> None:  # fmt: skip
     """Raises SpecError if a network does not match a dataset.
 
     ARCH918: its first input is not an image, or it predicts a different number of classes; ARCH942: its image
-    has other `channels` (None: 1, 3 or 4, and a number of `stacked` maps); ARCH939: a further input is not
-    one of the `maps`.
+    has other `channels` (None: 1, 3 or 4, and a number of `stacked` ones); ARCH939 as `demand_maps`.
     """
     inputs = list(network.graph.inputs.values())
     if channels is None and inputs[0][0] - stacked not in (1, 3, 4):
@@ -50,8 +49,10 @@ def demand_fits(
         raise SpecError([Diagnostic("ARCH918", headline, help=help_on_classes(network.graph, classes))])
 
 
-def demand_maps(graph: Graph, maps: Collection[str]) -> None:
-    """Raises SpecError (ARCH939) for an input behind the image that is not one of some maps of a dataset."""
+def demand_maps(graph: Graph, maps: Mapping[str, int]) -> None:
+    """Raises SpecError (ARCH939) for an input behind the image that is not one of the maps of a dataset, or
+    has other channels than it.
+    """
     _, *size = next(iter(graph.inputs.values()))
     for name, shape in list(graph.inputs.items())[1:]:
         reader = next((node for node in graph.nodes.values() if name in node.inputs), None)
@@ -60,11 +61,14 @@ def demand_maps(graph: Graph, maps: Collection[str]) -> None:
         if name not in maps:
             headline = f"no map for the input `{name}` of {graph.name}"
             there = f"maps of the data: {', '.join(maps)}; " if maps else ""
-            help = f"{there}`maps={name}` in --data reads a folder beside the images"
+            setting = f"maps={name}" + (f",map_channels={shape[0]}" if shape[0] in (3, 4) else "")
+            help = f"{there}`{setting}` in --data reads a folder beside the images"
             raise SpecError([Diagnostic("ARCH939", headline, label, help=help)])
-        if shape != (1, *size):
-            headline = f"the input `{name}` of {graph.name} must be [1, {size[0]}, {size[1]}], as a map is"
-            raise SpecError([Diagnostic("ARCH939", headline, label, help="a map has one channel")])
+        if shape != (maps[name], *size):
+            headline = f"the input `{name}` of {graph.name} must be [{maps[name]}, {size[0]}, {size[1]}]"
+            has = plural(maps[name], "channel")
+            help = f"the map has {has} (`map_channels` of the data), and the size of the image"
+            raise SpecError([Diagnostic("ARCH939", headline, label, help=help)])
 
 
 def help_on_classes(graph: Graph, classes: int) -> str:

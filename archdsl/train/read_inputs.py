@@ -1,12 +1,23 @@
-"""What the images of trained weights have as further channels, as metadata of their file."""
+"""What a network of trained weights reads beside images, as metadata of their file."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    FiniteFloat,
+    ValidationError,
+    model_validator,
+)  # fmt: skip
 
+from archdsl.configs import forms
+from archdsl.data.channels import Channels
 from archdsl.data.dataset import Dataset
 from archdsl.data.maps import UNKNOWN, MapKind
 from archdsl.data.targets import read_maps, stack_of
@@ -16,11 +27,34 @@ INPUTS = "inputs"
 """The metadata key; weights of a network that reads images alone have none."""
 
 
+def _one(form: forms.Form) -> AfterValidator:
+    """Demands what the setting of a map has."""
+
+    def demanded(value: Any) -> Any:
+        if value is not None and not form.accepts(value):
+            raise ValueError(f"expected {form.description}")
+        return value
+
+    return AfterValidator(demanded)
+
+
+_Numbers = tuple[FiniteFloat, ...]
+
+
 class _Map(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore", strict=True)
 
-    scale: float | None = Field(default=None, gt=0, allow_inf_nan=False)
-    unknown: int | None = Field(default=UNKNOWN, ge=0, le=65535)
+    scale: Annotated[float | None, _one(forms.ONE_SCALE)] = None
+    unknown: Annotated[int | None, _one(forms.ONE_UNKNOWN)] = UNKNOWN
+    channels: Channels = 1
+    mean: Annotated[_Numbers | None, _one(forms.MAP_MEAN)] = None
+    std: Annotated[_Numbers | None, _one(forms.MAP_STD)] = None
+
+    @model_validator(mode="after")
+    def _one_for_each_channel(self) -> Self:
+        if any(values is not None and len(values) != self.channels for values in (self.mean, self.std)):
+            raise ValueError("expected a number for each channel")
+        return self
 
 
 class _Inputs(BaseModel):
@@ -37,6 +71,11 @@ class ReadInputs:
     kinds: Mapping[str, MapKind]
     stack: tuple[str, ...] = ()
 
+    @property
+    def stacked(self) -> int:
+        """The channels of the image that are maps."""
+        return sum(self.kinds[name].channels if name in self.kinds else 1 for name in self.stack)
+
 
 def inputs_metadata(graph: Graph, dataset: Dataset) -> dict[str, str]:
     """The entry of a network that was trained on a dataset; none if it reads images alone."""
@@ -44,10 +83,13 @@ def inputs_metadata(graph: Graph, dataset: Dataset) -> dict[str, str]:
     if not read:
         return {}
     kinds = {kind.name: kind for kind in getattr(dataset, "kinds", ())}
-    maps = {
-        name: _Map(scale=kinds[name].scale, unknown=kinds[name].unknown) for name in read if name in kinds
-    }
-    return {INPUTS: _Inputs(maps=maps, stack=stack_of(dataset)).model_dump_json()}
+    maps = {name: _of(kinds[name]) for name in read if name in kinds}
+    return {INPUTS: _Inputs(maps=maps, stack=stack_of(dataset)).model_dump_json(exclude_unset=True)}
+
+
+def _of(kind: MapKind) -> _Map:
+    beyond = dict(zip(("channels", "mean", "std"), kind.beyond, strict=False))
+    return _Map(scale=kind.scale, unknown=kind.unknown, **beyond)
 
 
 def read_inputs_of(metadata: Mapping[str, str]) -> ReadInputs:
@@ -56,5 +98,8 @@ def read_inputs_of(metadata: Mapping[str, str]) -> ReadInputs:
         found = _Inputs.model_validate_json(metadata.get(INPUTS, "{}"))
     except ValidationError:  # weights from another program, with another format
         return ReadInputs({})
-    kinds = {name: MapKind(name, one.scale, one.unknown) for name, one in found.maps.items()}
+    kinds = {
+        name: MapKind(name, one.scale, one.unknown, one.channels, one.mean, one.std)
+        for name, one in found.maps.items()
+    }
     return ReadInputs(kinds, found.stack)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import sys
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -18,7 +18,7 @@ from torch import nn
 from archdsl import atomic
 from archdsl.backends.torch_module import CompiledNetwork
 from archdsl.data.dataset import Splits
-from archdsl.data.targets import maps_of
+from archdsl.data.maps import channels_of_maps
 from archdsl.diagnostics import Diagnostic, SpecError
 from archdsl.passes.analyses.trainable import demand_statistics
 from archdsl.program import Network
@@ -95,7 +95,7 @@ def prepared(
         demand_statistics(network.graph, recipe.crop, recipe.batch)
         if options.teacher is not None and losses[0].kind.task != "classes":
             raise OptionError("a teacher needs a main output of classes")
-        teacher, of_teacher = _taught(network, options.teacher, recipe, maps_of(splits.train))
+        teacher, of_teacher = _taught(network, options.teacher, recipe, channels_of_maps(splits.train))
         with folder.held(here.is_first):
             chosen = {**options.recorded, "licence": options.licence, "init": init, **of_teacher}
             settings = {**_settings(recipe), **chosen, "class_weights_rule": options.class_weights}
@@ -154,7 +154,7 @@ def run(
 
 
 def _taught(
-    network: Network, teacher: Teacher | None, recipe: Recipe, maps: Collection[str]
+    network: Network, teacher: Teacher | None, recipe: Recipe, maps: Mapping[str, int]
 ) -> tuple[nn.Module | None, dict[str, Any]]:
     """The teacher's module, and its entries in the manifest. Raises SpecError (ARCH817) and OptionError."""
     if (teacher is None) != (recipe.distill_loss is None):

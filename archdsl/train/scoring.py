@@ -11,8 +11,8 @@ from torch import nn
 
 from archdsl.backends.torch_module import CompiledNetwork
 from archdsl.data.dataset import Dataset
+from archdsl.data.maps import channels_of_maps
 from archdsl.data.soundness import SCORED
-from archdsl.data.targets import maps_of
 from archdsl.diagnostics import Diagnostic, SpecError
 from archdsl.runs.processes import Processes
 from archdsl.runs.reporter import Reporter
@@ -72,7 +72,7 @@ def scored(
     """
     demand_targets_of(outputs, dataset)
     if isinstance(module, CompiledNetwork):
-        demand_maps(module.archdsl_graph, maps_of(dataset))
+        demand_maps(module.archdsl_graph, channels_of_maps(dataset))
     if here.is_first:
         inspected({SCORED: dataset}, reporter)
         wanted = size or dataset[0].mask.shape

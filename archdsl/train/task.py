@@ -19,7 +19,7 @@ from archdsl.backends.torch_module import CompiledNetwork
 from archdsl.configs.objectives import SHARED
 from archdsl.configs.word import LossKind
 from archdsl.data.dataset import Dataset
-from archdsl.data.targets import EDGES, LABELS, maps_of, no_target, targets_of
+from archdsl.data.targets import EDGES, LABELS, no_target, target_maps, targets_of
 from archdsl.devices.formula import MISSED, evaluate
 from archdsl.diagnostics import Diagnostic, Label, SpecError
 from archdsl.ir import Graph, Node
@@ -162,7 +162,7 @@ def demanded_losses(
     Raises SpecError: ARCH836 and ARCH838 as `output_losses`, ARCH837 to ARCH839 for data that cannot train an
     output, and for losses of train-only outputs alone.
     """
-    losses = output_losses(values, tuple(graph.outputs), maps_of(dataset), weights)
+    losses = output_losses(values, tuple(graph.outputs), target_maps(dataset), weights)
     shapes = infer_symbolic(graph)[0]
     _demand_targets(losses, {name: shapes[node][0] for name, node in graph.outputs.items()}, dataset)
     _demand_scored(losses, graph)
@@ -227,7 +227,7 @@ def task_of(recipe: Recipe, module: nn.Module, dataset: Dataset) -> Task:
     rules = {class_rule(term) for term in loss_terms(formula)} - {None}
     rule = next(iter(rules), None)
     weights = None if recipe.class_weights is None else {rule: recipe.class_weights}
-    losses = output_losses([formula], outputs, maps_of(dataset), weights)
+    losses = output_losses([formula], outputs, target_maps(dataset), weights)
     if recipe.aux:
         (loss,) = losses
         losses = (replace(loss, outputs=(*loss.outputs, *recipe.aux), factors=recipe.aux),)

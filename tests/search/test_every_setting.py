@@ -42,6 +42,7 @@ VALUES: dict[str, str] = {
     "train": '"train+val"', "class_weights": '"median"', "device": '"board"',
     "table": '"t.json"', "budget": "7 min", "betas": "[0.8, 0.9]", "outputs": '["logits"]', "target": "depth",
     "maps": '["depth"]', "stack": '["depth"]', "map_scale": "0.5", "map_unknown": '"none"',
+    "map_channels": "3", "map_mean": "[0.5, 0.4, 0.4]", "map_std": "[[0.5, 0.4, 0.4], [2]]",
     "uniform": "[width]", "largest": "[width]", "sampled": "[width]",
     "kinds": "width", "reads": "width", "widths": "width", "select": "width", "into": "Tiny",
     "stages": '["a", "b"]', "ends": "[[8], [16]]", "skip": '"none"', "shortest": "[1, 2]",

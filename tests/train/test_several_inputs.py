@@ -90,7 +90,7 @@ def test_a_training_with_depths_is_resumed_to_the_same():
         (
             "depth: [1, 32, 64]",
             "depth: [2, 32, 64]",
-            "the input `depth` of Rooms must be [1, 32, 64], as a map is",
+            "the input `depth` of Rooms must be [1, 32, 64]",
         ),
     ],
 )
