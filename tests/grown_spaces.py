@@ -542,6 +542,8 @@ def _comparison(g: Growing, depth: int) -> str:
         return f"{_timed(g, depth)} {sign} {_time(g, depth)}"
     if g.chance(15):
         return f"{_timed(g, depth)} in 1 ms .. {g.one(['2 ms', '40 ms'])}"
+    if g.chance(15):
+        return f"{_ratio(g, depth)} {sign} {_counted(g, depth)}"
     if g.chance(10):
         return f'rate(device = "b") {sign} {g.one(["30 fps", "2.5 fps"])}'
     if g.chance(10):
@@ -569,13 +571,20 @@ def _counted(g: Growing, depth: int) -> str:
     return str(form.format(p=p, q=q, c=_comparison(g, 0)))
 
 
+def _ratio(g: Growing, depth: int) -> str:
+    """A number that was computed from times."""
+    p, q = _timed(g, depth), _time(g, 0)
+    return str(g.one([f"({p}) / 2 ms", f"({p}) // ({q} + 2 s)", f"({p}) / 3 ms * params", f"max(({p}) / 1 s, macs)",
+                      f"(({p}) // 1 us + 3) // 2", f"({p}) / 1 ms * (({p}) / 1 ms)"]))  # fmt: skip
+
+
 def _timed(g: Growing, depth: int) -> str:
     one = g.one(['latency(device = "a")', 'latency(device = "b \\" c", batch = 2)'])
     if depth == 0 or g.chance(50):
         return str(one)
-    form = g.one(["({p} + {q})", "2 * {p}", "{p} / 2", "{p} * {q}", "({p} - 1 ms)", "max({p}, {q})", "floor({p})",
-                  "({p} if {c} else {q})"])  # fmt: skip
-    return str(form.format(p=one, q=_timed(g, depth - 1), c=_comparison(g, 0)))
+    form = g.one(["({p} + {q})", "2 * {p}", "{p} / 2", "{p} * ({q} / 1 ms)", "({p} - 1 ms)", "max({p}, {q})", "floor({p})",
+                  "({p} if {c} else {q})", "({n}) * {p}", "{p} % 2 ms", "min({p}, 5 ms) * ({q} // 3 ms)"])  # fmt: skip
+    return str(form.format(p=one, q=_timed(g, depth - 1), c=_comparison(g, 0), n=_counted(g, 0)))
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from archdsl.ir import Apply, Expr, Measure, Value
 from archdsl.lang.ast import String
 from archdsl.lang.expression_builder import MAX_DIGITS
@@ -18,14 +20,15 @@ from archdsl.lang.flat import (
     decimal,
     flat,
 )
-from archdsl.spec.units import MEASURES, measured
+from archdsl.spec.units import MEASURES
 
 _SIGNS = {
     "or": ("or", OR), "and": ("and", AND), "le": ("<=", COMPARISON), "lt": ("<", COMPARISON),
     "eq": ("==", COMPARISON), "ne": ("!=", COMPARISON), "add": ("+", SUM), "sub": ("-", SUM),
     "mul": ("*", PRODUCT), "div": ("/", PRODUCT), "floordiv": ("//", PRODUCT), "mod": ("%", PRODUCT),
 }  # fmt: skip
-_SAME_UNITS = frozenset({"le", "lt", "eq", "ne", "add", "sub"})
+_SAME_UNITS = frozenset({"le", "lt", "eq", "ne", "add", "sub", "floordiv", "mod"})
+_PURE = frozenset({"eq", "ne", "lt", "le", "and", "or", "not", "floordiv"})
 _SUFFIXES = {"time": " ms", "rate": " fps"}
 
 _Written = tuple[str, int]
@@ -38,22 +41,23 @@ def condition_source(value: Value) -> str:
 
 
 def _written(value: Value, unit: str = "") -> _Written:
+    """A value as a quantity of a unit, or as a number."""
+    if not isinstance(value, Measure | Apply):
+        return _constant(value, unit)
+    if not unit and (own := _unit(value)):
+        return f"{_within(value, PRODUCT, own)} / 1{own}", PRODUCT
     if isinstance(value, Measure):
         options = ", ".join(f"{name} = {_constant(option)[0]}" for name, option in value.options)
         named = options or value.name in ("latency", "rate")
         return (f"{value.name}({options})" if named else value.name), POSTFIX
-    if not isinstance(value, Apply):
-        return _constant(value, unit)
     if value.fn == "not":
         return f"not {_within(value.args[0], NOT)}", NOT
     if value.fn == "if":
         condition, then, otherwise = value.args
-        unit = unit if _chooses(value, unit) else ""
         first, last = _within(then, OR, unit), _within(otherwise, CONDITIONAL, unit)
         text = f"{first} if {_within(condition, OR)} else {last}"
         return text, CONDITIONAL
     if value.fn not in _SIGNS:
-        unit = unit if _chooses(value, unit) else ""
         return f"{value.fn}({', '.join(_written(a, unit)[0] for a in value.args)})", POSTFIX
     return _membership(value) or _infix(value)
 
@@ -63,15 +67,50 @@ def _infix(value: Apply) -> _Written:
     sign, level = _SIGNS[value.fn]
     row: list[Value] = []
     here: Value = value
-    while isinstance(here, Apply) and here.fn == value.fn and (level != COMPARISON or here is value):
+    chained = level != COMPARISON and value.fn != "floordiv"  # which is a number, also of times
+    while isinstance(here, Apply) and here.fn == value.fn and (chained or here is value):
         here, right = here.args
         row.append(right)
     row.append(here)
     row.reverse()
-    unit = _unit(row) if value.fn in _SAME_UNITS else ""
-    first = _within(row[0], level + (level == COMPARISON), unit)
-    rest = [_within(operand, level + 1, unit) for operand in row[1:]]
+    units = _units_of(value.fn, row)
+    first = _within(row[0], level + (level == COMPARISON), units[0])
+    rest = [_within(operand, level + 1, unit) for operand, unit in zip(row[1:], units[1:], strict=True)]
     return f" {sign} ".join([first, *rest]), level
+
+
+def _units_of(fn: str, row: Sequence[Value]) -> list[str]:
+    """The units in which the operands of a chain of one operator are written."""
+    own = [_unit(operand) for operand in row]
+    if fn in _SAME_UNITS:
+        return [_common(row)] * len(row)
+    if fn == "mul":
+        varying = [operand for operand in row if isinstance(operand, Expr)]
+        return own if _common(varying) and sum(map(bool, own)) == 1 else [""] * len(row)
+    if fn == "div" and own[0] and all(not isinstance(divisor, Expr) for divisor in row[1:]):
+        return [own[0]] + [""] * (len(row) - 1)
+    return [""] * len(row)
+
+
+def _unit(value: Value) -> str:
+    """The unit of a value that is a time or a rate, by how it is written; none for a number."""
+    if isinstance(value, Measure):
+        return _SUFFIXES.get(MEASURES[value.name], "")
+    if not isinstance(value, Apply) or value.fn in _PURE:
+        return ""
+    if value.fn in ("mul", "div"):
+        return next(filter(None, _units_of(value.fn, value.args)), "")
+    return _common(value.args[1:] if value.fn == "if" else value.args)
+
+
+def _common(operands: Sequence[Value]) -> str:
+    """The unit of all of these values that are no constants; none if they have several, or next to an
+    integer, since amounts of times and rates are decimals.
+    """
+    if any(type(operand) is int for operand in operands):
+        return ""
+    units = {_unit(operand) for operand in operands if isinstance(operand, Expr)}
+    return units.pop() if len(units) == 1 else ""
 
 
 def _membership(value: Apply) -> _Written | None:
@@ -88,7 +127,7 @@ def _membership(value: Apply) -> _Written | None:
         return None
     sought = [c.args[0] for c in choices if isinstance(c, Apply)]
     numbers = dict.fromkeys(c.args[1] for c in reversed(choices) if isinstance(c, Apply))
-    if any(s != sought[0] for s in sought) or not all(_is_plain(n) for n in numbers):
+    if _unit(sought[0]) or any(s != sought[0] for s in sought) or not all(_is_plain(n) for n in numbers):
         return None
     listed = ", ".join(_constant(n)[0] for n in numbers)
     return f"{_within(sought[0], COMPARISON + 1)} in {{{listed}}}", COMPARISON
@@ -111,22 +150,9 @@ def _constant(value: Value, unit: str = "") -> _Written:
         return flat(String(value)), POSTFIX
     assert not isinstance(value, Expr)
     if value < 0:
-        return f"-{_constant(-value, unit)[0]}", PREFIX
+        text, level = _constant(-value, unit)
+        return f"-{text}", min(level, PREFIX)
     text = str(value) if isinstance(value, int) and len(str(value)) <= MAX_DIGITS else decimal(float(value))
-    return (text if "e" in text else text + unit), POSTFIX
-
-
-def _unit(operands: list[Value]) -> str:
-    """The unit of constants compared with, or added to, these values."""
-    dimensions = measured(*operands)
-    return _SUFFIXES.get(dimensions.pop(), "") if len(dimensions) == 1 else ""
-
-
-def _chooses(value: Value, unit: str) -> bool:
-    """Whether a value is a constant or a measure with a unit, or one of several such."""
-    if isinstance(value, Measure):
-        return _SUFFIXES.get(MEASURES[value.name]) == unit
-    if isinstance(value, Apply):
-        among = value.args[1:] if value.fn == "if" else value.args if value.fn in ("max", "min") else ()
-        return bool(among) and all(_chooses(part, unit) for part in among)
-    return not isinstance(value, (bool, str))
+    if unit and "e" in text:
+        return f"{text} * 1{unit}", PRODUCT
+    return text + unit, POSTFIX

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from archdsl.ir import Apply, Measure, Value
-
 UNITS: dict[str, tuple[str, float]] = {
     "K": ("count", 1e3),
     "M": ("count", 1e6),
@@ -35,9 +33,6 @@ MEASURES = {"params": "count", "macs": "count", "flops": "count", "latency": "ti
 """Network-wide measures that a requirement or an objective may name, with their dimension."""
 
 
-_CONDITIONS = frozenset({"eq", "ne", "lt", "le", "and", "or", "not"})
-
-
 @dataclass(frozen=True, slots=True)
 class Quantity:
     """An amount in base units, and its dimension."""
@@ -58,18 +53,3 @@ def quantity(value: int | float, unit: str) -> Quantity:
         amount = int(amount)
     space = "" if dimension == "count" else " "
     return Quantity(amount, dimension, f"{value}{space}{unit}")
-
-
-def measured(*values: Value) -> set[str]:
-    """The dimensions of the measures that are added up or chosen in values; conditions have none."""
-    found: set[str] = set()
-    seen: set[int] = set()
-    ahead = list(values)
-    while ahead:
-        here = ahead.pop()
-        if isinstance(here, Measure):
-            found.add(MEASURES[here.name])
-        elif isinstance(here, Apply) and id(here) not in seen and here.fn not in _CONDITIONS:
-            seen.add(id(here))
-            ahead += here.args[1:] if here.fn == "if" else here.args
-    return found

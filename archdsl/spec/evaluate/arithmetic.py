@@ -164,12 +164,14 @@ def _measured(ev: Evaluator, op: str, left: Side, right: Side, at: Spanned, fram
     values = (left[1], right[1])
     dims = [dimension(v) for v in values]
     countable = all(d in ("count", "number") for d in dims)
-    scaled = op in ("*", "/") and "number" in dims
-    if not countable and not scaled and (dims[0] != dims[1] or op == "**"):
+    scaled = (op == "*" and "number" in dims) or (op == "/" and dims[1] == "number")
+    if not countable and not scaled and (dims[0] != dims[1] or op in ("*", "**")):
         raise frame.error("ARCH212", f"incompatible units in `{op}`", at, described(values), help=UNITS_HELP)
     a, b = (amount(v) for v in values)
-    value = _calculated(ev, op, (left[0], a), (right[0], b), at, frame)
     is_ratio = op in ("/", "//") and dims[0] == dims[1]
+    if is_ratio and op == "/" and b == 1:  # of `latency() / 1 ms`
+        return a
+    value = _calculated(ev, op, (left[0], a), (right[0], b), at, frame)
     if op in COMPARISONS or isinstance(value, Undefined) or countable or is_ratio:
         return value
     return with_dimension(cast(Value, value), dims[1] if dims[0] in ("number", "count") else dims[0])

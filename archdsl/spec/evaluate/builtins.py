@@ -13,7 +13,14 @@ from archdsl.spec.evaluate.evaluator import Evaluator
 from archdsl.spec.evaluate.frame import Frame, join
 from archdsl.spec.evaluate.kinds import number
 from archdsl.spec.evaluate.loose import loose, upstream
-from archdsl.spec.evaluate.quantities import UNITS_HELP, amount, common_dimension, described, with_dimension
+from archdsl.spec.evaluate.quantities import (
+    UNITS_HELP,
+    amount,
+    common_dimension,
+    described,
+    dimension,
+    with_dimension,
+)
 from archdsl.spec.evaluate.values import (
     Builtin,
     Choice,
@@ -30,7 +37,7 @@ from archdsl.spec.evaluate.values import (
     Varying,
     kind_of,
 )
-from archdsl.spec.units import Quantity
+from archdsl.spec.units import MEASURES, Quantity
 
 Run = Callable[[Evaluator, Builtin, list[SpecValue], Spanned, Frame, str], SpecValue]
 """Implementation of a builtin: its settings, arguments, AST node, frame and site to a value."""
@@ -69,7 +76,7 @@ def call(
 
 def _measure(
     name: str, args: list[SpecValue], settings: Mapping[str, SpecValue], at: Spanned, frame: Frame
-) -> Measure:
+) -> SpecValue:
     if args:
         raise frame.error("ARCH206", f'`{name}` takes settings only: {name}(device = "…")', at)
     options: dict[str, Scalar] = {}
@@ -77,7 +84,7 @@ def _measure(
         if not isinstance(value, str | int | float):
             raise frame.error("ARCH208", f"`{key}` of `{name}` must be a constant, got {kind_of(value)}", at)
         options[key] = value
-    return Measure(name, tuple(sorted(options.items())))
+    return with_dimension(Measure(name, tuple(sorted(options.items()))), MEASURES[name])
 
 
 def _extreme(name: str) -> Run:
@@ -112,7 +119,7 @@ def _rounding(name: str) -> Run:
         if len(args) != 1:
             raise frame.error("ARCH206", f"`{name}` expects one number", at, help=f"write {name}(a)")
         try:
-            return apply(name, number(args[0], at, frame))
+            return with_dimension(apply(name, number(amount(args[0]), at, frame)), dimension(args[0]))
         except TooLargeError as error:
             raise frame.error("ARCH211", str(error), at) from None
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import cast
 
-from archdsl.ir import Expr, Value
+from archdsl.ir import Expr, Measure, Value
 from archdsl.ir.expr import kind
 from archdsl.spec.evaluate.values import SpecValue, Varying, kind_of
-from archdsl.spec.units import Quantity, measured
+from archdsl.spec.units import MEASURES, Quantity
 
 UNITS_HELP = "times in ns us ms s min h, rates in fps, counts in K M G T, sizes in B … TiB"
 
@@ -17,10 +17,7 @@ def dimension(value: SpecValue) -> str:
     """The dimension of a value: count, time, rate, size, or number."""
     if isinstance(value, Quantity | Varying):
         return value.dimension
-    if not isinstance(value, Expr):
-        return "number"
-    inner = measured(value)
-    return inner.pop() if len(inner) == 1 else "number"
+    return MEASURES[value.name] if isinstance(value, Measure) else "number"
 
 
 def amount(value: SpecValue) -> SpecValue:
@@ -42,8 +39,8 @@ def common_dimension(values: Iterable[SpecValue]) -> str | None:
 
 
 def with_dimension(value: Value, dimension_: str) -> SpecValue:
-    """A number as a quantity; a number itself where it is a count, or measures that itself."""
-    if dimension_ in ("number", "count", dimension(value)):
+    """A number as a quantity; a number itself where it is a count."""
+    if dimension_ in ("number", "count"):
         return value
     if isinstance(value, Expr):
         return Varying(value, dimension_)
