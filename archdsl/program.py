@@ -184,7 +184,7 @@ class Space:
 
     @cached_property
     def networks(self) -> Networks:
-        """Its networks: `networks.count` counts them, `networks.draw` samples uniformly."""
+        """Its networks: `networks.count` counts them, `networks.sample` samples uniformly."""
         return Networks(self.graph)
 
     @property
@@ -204,10 +204,10 @@ class Space:
         if over == "outcomes":
             return {path: rng.choice(d.outcomes) for path, d in self.decisions.items()}
         try:
-            drawn = self.networks.draw(rng)
+            sampled = self.networks.sample(rng)
         except Uncounted:
             raise SpecError([uncounted(self.elaborated)]) from None
-        return {path: self.decisions[path].outcomes[o] for path, o in drawn.items()}
+        return {path: self.decisions[path].outcomes[o] for path, o in sampled.items()}
 
     def bind(self, decisions: Mapping[str, Any], name: str = "Found") -> Network:
         """Binds decisions to a network.

@@ -160,7 +160,7 @@ def main(rounds: int = 15) -> None:
     updates = {"plain": released, "exact": lambda: observed(one), "batched": lambda: observed(other)}
     candidate = in_turns(updates, rounds, warm=1)
     drawing = in_turns(
-        {"plain": drawn_plainly, "ours": lambda: one.controller.draw(GENOTYPES, noise)}, rounds
+        {"plain": drawn_plainly, "ours": lambda: one.controller.sample(GENOTYPES, noise)}, rounds
     )
     share = GENOTYPES / PLAIN_GENOTYPES
     print(f"{GENOTYPES} genotypes: {1e3 * median(drawing['ours']):.1f} ms (target 20); "

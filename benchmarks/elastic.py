@@ -84,7 +84,7 @@ def image_of(space: archdsl.Space, batch: int) -> torch.Tensor:
     return torch.randn(batch, *shape)
 
 
-def drawn(space: archdsl.Space, rng: random.Random) -> dict[str, int]:
+def sampled(space: archdsl.Space, rng: random.Random) -> dict[str, int]:
     return {path: rng.randrange(d.size) for path, d in space.searched.decisions.items()}
 
 
@@ -112,7 +112,7 @@ def paths(name: str, count: int) -> dict[str, list[float]]:
     net, rng, image = build(space.searched).train(), random.Random(1), image_of(space, SPACES[name][0])
     taken: dict[str, list[float]] = {"path": [], "fixed": []}
     for n in range(count + 5):
-        outcomes = drawn(space, rng)
+        outcomes = sampled(space, rng)
         fixed = space.bind({p: space.decisions[p].outcomes[o] for p, o in outcomes.items()}).module().train()
         step(fixed, lambda: fixed(image))  # noqa: B023
 
@@ -142,7 +142,7 @@ def compilations() -> dict[str, int]:
     """How often Python compiled code in steps of which only the widths differ."""
     space = archdsl.load(SPECS / "elastic.arch").space(image=(3, 32, 64))
     net, rng, image = build(space.searched).train(), random.Random(1), image_of(space, 1)
-    first = drawn(space, rng)
+    first = sampled(space, rng)
     widths = [path for path in first if path.endswith(("width", "expansion"))]
     count = {"first": 0, "later": 0}
     now = "first"
@@ -190,7 +190,7 @@ def sandwich(name: str, rounds: int) -> dict[str, object]:
             net.path(image, outcomes=outcomes).sum().backward()
 
     for n in range(rounds + 2):
-        networks = [*ends_by_path, drawn(space, rng), drawn(space, rng)]
+        networks = [*ends_by_path, sampled(space, rng), sampled(space, rng)]
         fixed = [
             space.bind({p: space.decisions[p].outcomes[o] for p, o in one.items()}).module().train()
             for one in networks

@@ -40,7 +40,7 @@ def main() -> None:
         row = {"positions": positions, "published_ms": 1000 / fps, "params": cost.params, "macs": cost.macs}
         row["traffic_bytes"] = sum(map(sum, traffic(network.graph).values()))
         for timer in timers:
-            plan = TimingPlan(passes=5, seconds=0.5, least=3)
+            plan = TimingPlan(rounds=5, seconds=0.5, least=3)
             row[f"{timer.backend}_ms"] = measure(network, timer, plan).ms
         rows.append(row)
         print(row, flush=True)

@@ -369,7 +369,7 @@ def speed(rounds: int) -> dict[str, Any]:
         for text in ("random", "evolution", "nsga2", "nsga2(candidates = 1)", "hill_climb")
     }
     rng = Random(0)
-    tasks["random networks alone"] = lambda: [domain.draw(rng) for _ in range(PROPOSALS)]
+    tasks["random networks alone"] = lambda: [domain.sample(rng) for _ in range(PROPOSALS)]
     theirs = others(domain.sizes, few)
     taken = in_turns({**tasks, **theirs}, rounds, warm=1)
     each = {name: (few if name in theirs else PROPOSALS) / median(seconds) for name, seconds in taken.items()}

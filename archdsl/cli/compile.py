@@ -253,9 +253,9 @@ def _svg(_program: Program, target: Space | Network) -> str:
 
 def _picture(target: Space | Network, suffix: str) -> bytes:
     """Renders the picture in the format of a suffix."""
-    from archdsl.cli.viz import drawn
+    from archdsl.cli.viz import rendered
 
-    return drawn(target.graph, None, suffix)
+    return rendered(target.graph, None, suffix)
 
 
 def _arch(program: Program, target: Space | Network) -> str:

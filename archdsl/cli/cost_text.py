@@ -151,10 +151,10 @@ def of_space(space: Space, samples: int | None, seed: int, train_outputs: bool =
     }
     if why_not is not None:
         found["why_not"] = why_not
-    drawn = {}
+    sampled = {}
     prices = (PARAMS, MACS)
     for price, values in zip(prices, cost.sampled(prices, count, seed), strict=True):
-        drawn[price.name] = values
+        sampled[price.name] = values
         least = partial(cost.sample, int(values.argmin()), count, seed)
         most = partial(cost.sample, int(values.argmax()), count, seed)
         found[price.name] = {
@@ -163,7 +163,7 @@ def of_space(space: Space, samples: int | None, seed: int, train_outputs: bool =
             **_prices(cost, price, sorted(values.tolist())),
         }
     found["_counted"] = counted(networks.count)
-    found["_params"], found["_macs"] = drawn["params"].tolist(), drawn["macs"].tolist()
+    found["_params"], found["_macs"] = sampled["params"].tolist(), sampled["macs"].tolist()
     return found
 
 

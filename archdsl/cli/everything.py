@@ -75,9 +75,9 @@ def _say(folder: Path, name: str, what: str) -> None:
 
 
 def _write_diagram(network: Network, folder: Path) -> None:
-    from archdsl.cli.viz import drawn
+    from archdsl.cli.viz import rendered
 
-    atomic.write_bytes(folder / "diagram.svg", drawn(network.with_train_outputs().graph, None, ".svg"))
+    atomic.write_bytes(folder / "diagram.svg", rendered(network.with_train_outputs().graph, None, ".svg"))
     _say(folder, "diagram.svg", "the graph of its layers")
 
 

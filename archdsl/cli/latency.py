@@ -201,7 +201,7 @@ def build(
         given = target.settings
     else:
         units, given = list(network_keys([target]).values()), target.graph.settings
-    plan = replace(TimingPlan(), passes=passes)
+    plan = replace(TimingPlan(), rounds=passes)
     if found is not None and not as_json:
         click.echo(_coverage(found), err=True)
     if not as_json:
@@ -293,7 +293,7 @@ def validate(
     with Bar() as bar:
         found = run(
             space, path, timer, held_out=networks, fit=fit, seed=seed, stale=allow_stale,
-            whole=replace(WHOLE, passes=passes),
+            whole=replace(WHOLE, rounds=passes),
             progress=lambda s: bar.show(f"timing {s.what}", s.share, s.seconds_left),
         )  # fmt: skip
     if raw is not None:
@@ -392,7 +392,7 @@ def measure(
 
     network = _network(spec, name, settings, image)
     timer = _timer(backend, threads, device)
-    whole = run(network, timer, replace(ALONE, passes=passes))
+    whole = run(network, timer, replace(ALONE, rounds=passes))
     write = latency_text.measured_json if as_json else latency_text.measured_text
     click.echo(write(network, timer, whole), nl=False)
 

@@ -77,8 +77,8 @@ def sample(
     if as_json:
         from archdsl.render.json import document
 
-        drawn = [{"seed": s, "decisions": _draw(space, s, over)} for s in range(seed, seed + number)]
-        click.echo(document("sample", space=space.name, networks=drawn), nl=False)
+        sampled = [{"seed": s, "decisions": _draw(space, s, over)} for s in range(seed, seed + number)]
+        click.echo(document("sample", space=space.name, networks=sampled), nl=False)
         return
     if output is not None:
         copies = {} if full else _copies(program, output)

@@ -118,7 +118,7 @@ def result_text(found: Result, verdict: Mapping[str, Any]) -> str:
     for ends, (miou, ms) in found.ends.items():
         rows = ", ".join(f"1/{row}" for row in ends)
         text += f"\n  branches to {rows}: mIoU {miou:.3f}" + (f", {ms:.3g} ms" if ms is not None else "")
-    macs = [drawn["macs"] for drawn in verdict["random"]]
+    macs = [sampled["macs"] for sampled in verdict["random"]]
     idle = verdict["idle"]
     text += f"\nmean entropy of the decisions {verdict['mean_entropy']:.2f} of 1"
     text += f", {idle:.0%} of {verdict['edges']} edges have no parameters" if idle is not None else ""

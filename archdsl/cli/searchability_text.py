@@ -21,7 +21,7 @@ def lines(graph: Graph) -> Iterator[str]:
     yield f"  supernet of all candidates: {_params(found.candidates)}"
     yield f"  elastic weights: {_params(found.elastic)}"
     if isinstance(found.elastic, int):
-        for what, paths in (("drawn", found.drawn), ("mixed", found.mixed)):
+        for what, paths in (("sampled", found.sampled), ("mixed", found.mixed)):
             names = f": {', '.join(_names(paths))}" if paths else ""
             yield f"    {plural(len(paths), 'decision')} {what}{names}"
     for sentence, strategies in _grouped(found).items():
@@ -36,7 +36,9 @@ def data(graph: Graph) -> dict[str, Any]:
         "share": found.share,
         "candidates": _json(found.candidates),
         "elastic": _json(found.elastic),
-        "drawn": [{"path": path, "changes": f"{what} {name}"} for path, (what, name) in found.drawn.items()],
+        "drawn": [
+            {"path": path, "changes": f"{what} {name}"} for path, (what, name) in found.sampled.items()
+        ],
         "mixed": list(found.mixed),
         "strategies": dict(found.strategies()),
     }

@@ -53,7 +53,7 @@ def viz(
     kind: Any = output.suffix.lower().removeprefix(".")
     demand_free([Output(output, kind)], opening.files(program), overwrite)
     graph = opening.target(program, name, settings, train_outputs=True).graph
-    atomic.write_bytes(output, drawn(graph, what, output.suffix.lower()))
+    atomic.write_bytes(output, rendered(graph, what, output.suffix.lower()))
     click.echo(f"wrote {output}", err=True)
 
 
@@ -67,11 +67,11 @@ def dot_text(graph: Graph, what: str | None) -> Dot:
         raise click.UsageError(f"{graph.name} is a space: use `--what space` or `--what decisions`")
     if what == "decisions" and graph.is_fixed:
         raise click.UsageError(f"{graph.name} is a network and has no decisions")
-    drawn = {"network": diagram.network_dot, "space": diagram.space_dot, "decisions": diagram.decisions_dot}
-    return drawn[what](graph)
+    makers = {"network": diagram.network_dot, "space": diagram.space_dot, "decisions": diagram.decisions_dot}
+    return makers[what](graph)
 
 
-def drawn(graph: Graph, what: str | None, suffix: str) -> bytes:
+def rendered(graph: Graph, what: str | None, suffix: str) -> bytes:
     """A drawing of a graph, in the format of a suffix."""
     from archdsl.backends.diagram import picture
 

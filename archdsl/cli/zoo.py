@@ -166,7 +166,7 @@ def _details(found: Sequence[tuple[Entry, Network]]) -> str:
 
 
 def _page(found: Sequence[tuple[Entry, Network]]) -> str:
-    from archdsl.cli.viz import drawn
+    from archdsl.cli.viz import rendered
     from archdsl.report.sheet import Part, scrolled, section, sheet, table
 
     rows = [(entry.title, *_row(entry, network)[1:]) for entry, network in found]
@@ -174,7 +174,7 @@ def _page(found: Sequence[tuple[Entry, Network]]) -> str:
     for entry, network in found:
         text = f"{entry.paper}; {entry.code}. Spec: zoo/{entry.name}."
         figures = table(("published mIoU",), [(str(figure),) for figure in entry.accuracy])
-        drawing = drawn(network.with_train_outputs().graph, None, ".svg").decode()
+        drawing = rendered(network.with_train_outputs().graph, None, ".svg").decode()
         picture = scrolled(drawing[drawing.index("<svg") :])
         parts.append(
             Part(f"{entry.title} ({entry.year})", (figures if entry.accuracy else "") + picture, text)

@@ -26,7 +26,7 @@ from archdsl.registry import demand_free, loaded, unusable
 # fmt: off
 STRATEGIES: dict[str, Word] = {
     "differentiable": Word("a supernet and architecture parameters trained together by gradients (DARTS, AutoRTNet, GAS)", strategies.Differentiable),
-    "random": strategies.StrategyKind("random search", strategies.Random, make="archdsl.search.strategies.random_draws:RandomDraws", pareto=True, learns=False),
+    "random": strategies.StrategyKind("random search", strategies.Random, make="archdsl.search.strategies.random_sampling:RandomSampling", pareto=True, learns=False),
     "evolution": strategies.StrategyKind("regularized (ageing) evolution: mutates tournament winners, removes the oldest network (arXiv:1802.01548)", strategies.Evolution, make="archdsl.search.strategies.evolution:Evolution"),
     "nsga2": strategies.StrategyKind("NSGA-II: evolution towards a Pareto front, by non-dominated sorting and crowding", strategies.Nsga2, make="archdsl.search.strategies.nsga2:Nsga2", pareto=True),
     "hill_climb": strategies.StrategyKind("hill climbing: neighbours of the best network, with restarts", strategies.HillClimb, make="archdsl.search.strategies.hill_climb:HillClimb"),

@@ -78,7 +78,7 @@ def build(
     wanted = {unit.key.hash: unit for unit in units}
     known = made.by_key()
     things = [_thing(unit, known.get(digest)) for digest, unit in wanted.items()]
-    ahead = [t for t in things if t.failed is None and len(t.passes) < plan.passes]
+    ahead = [t for t in things if t.failed is None and len(t.rounds) < plan.rounds]
     rows = {**known, **{t.what.hash: _row(t, made.nothing_ms) for t in ahead}}
     writer = _Writer(path, made, rows)
     begin = time.monotonic()
@@ -97,7 +97,7 @@ def build(
 def _nothing(timer: Timer, plan: TimingPlan) -> float:
     thing = Timed("nothing", nothing())
     time_all([thing], timer, plan, random.Random(0), lambda thing, share: None)
-    return thing.low_ms if thing.passes else 0.0
+    return thing.low_ms if thing.rounds else 0.0
 
 
 def _thing(unit: Unit, row: Row | None) -> Timed[Key]:
@@ -116,14 +116,14 @@ def _row(thing: Timed[Key], nothing_ms: float) -> Row:
         text=key.text,
         failed=thing.failed,
     )
-    if not thing.passes:
+    if not thing.rounds:
         return row
     return row.model_copy(
         update={
             "ms": max(0.0, thing.low_ms - nothing_ms),
-            "median_ms": statistics.median(p.median_ms for p in thing.passes),
-            "iqr_ms": statistics.median(p.iqr_ms for p in thing.passes),
-            "passes": list(thing.passes),
+            "median_ms": statistics.median(p.median_ms for p in thing.rounds),
+            "iqr_ms": statistics.median(p.iqr_ms for p in thing.rounds),
+            "passes": list(thing.rounds),
             "retimed": thing.retimed,
             "noisy": thing.noisy,
         }

@@ -34,7 +34,7 @@ class Ahead:
     @property
     def least_s(self) -> float:
         """Minimum seconds of measurement."""
-        return len(self.units) * PLAN.passes * PLAN.seconds
+        return len(self.units) * PLAN.rounds * PLAN.seconds
 
 
 def cache_folder() -> Path:
@@ -69,7 +69,7 @@ def _ahead(wanted: Mapping[str, Unit]) -> Ahead:
     lacking = {
         key: unit
         for key, unit in wanted.items()
-        if key not in rows or (rows[key].failed is None and len(rows[key].passes) < PLAN.passes)
+        if key not in rows or (rows[key].failed is None and len(rows[key].passes) < PLAN.rounds)
     }
     return Ahead(path, wanted, lacking, TIMER)
 

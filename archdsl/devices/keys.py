@@ -239,13 +239,13 @@ def space_keys(space: Space, rng: random.Random, *, quiet: int = 200, most: int 
     """
     found: dict[str, Unit] = {}
     seen: dict[str, int] = {}
-    drawn = since = 0
+    sampled = since = 0
     forced = _outcomes(space, rng)
-    while drawn < most and (since < quiet or forced):
+    while sampled < most and (since < quiet or forced):
         decisions = space.sample(rng)
         if forced:
             decisions.update(forced.pop())
-        drawn, since = drawn + 1, since + 1
+        sampled, since = sampled + 1, since + 1
         split = parts(space.bind(decisions))
         here = {part.key.hash: part for part in (*split, *_shareable(split))}
         for digest, part in here.items():
@@ -253,7 +253,7 @@ def space_keys(space: Space, rng: random.Random, *, quiet: int = 200, most: int 
             if digest not in found:
                 found[digest] = part
                 since = 0
-    return Keys(found, drawn, since, sum(n == 1 for n in seen.values()))
+    return Keys(found, sampled, since, sum(n == 1 for n in seen.values()))
 
 
 def _shareable(split: NetworkUnits) -> Iterator[Unit]:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from archdsl.devices.runtimes import RUNTIMES, Run
-from archdsl.devices.table import Pass
+from archdsl.devices.table import Round
 from archdsl.ir.graph import Graph
 
 DISTURBED = 1.05
@@ -40,7 +40,7 @@ class Timer:
         runtime = RUNTIMES[self.backend]
         return runtime.prepare(graph, threads=self.threads, batch=self.batch, device=self.device)
 
-    def time(self, run: Run, seconds: float, least: int) -> Pass:
+    def time(self, run: Run, seconds: float, least: int) -> Round:
         """Runs for about `seconds`, but at least `least` times; returns milliseconds per run."""
         times = (
             _cuda_times(run, seconds, least)
@@ -49,7 +49,7 @@ class Timer:
         )
         ordered = sorted(ms for ms, _ in times)
         quartiles = statistics.quantiles(ordered, n=4) if len(ordered) > 1 else [ordered[0]] * 3
-        return Pass(
+        return Round(
             median_ms=statistics.median(ordered),
             low_ms=ordered[len(ordered) // 10],
             iqr_ms=quartiles[2] - quartiles[0],

@@ -293,8 +293,8 @@ class _Latency:
         lacking = self.cost.expected(self.by.lacking)
         if lacking.exact or lacking.of() == 0:
             return lacking.of() > 0
-        drawn = random_outcomes(self.cost.graph, _CHECKED)
-        return bool(self.cost.pricer(self.by.lacking).many(drawn).any())
+        sampled = random_outcomes(self.cost.graph, _CHECKED)
+        return bool(self.cost.pricer(self.by.lacking).many(sampled).any())
 
 
 def _expected(cost: SpaceCost, price: Price) -> Expected:

@@ -9,7 +9,7 @@ from typing import Generic, TypeVar
 
 from archdsl.devices.measure import Timer
 from archdsl.devices.runtimes import Run
-from archdsl.devices.table import Pass
+from archdsl.devices.table import Round
 from archdsl.ir.graph import Graph, Node
 from archdsl.passes.analyses.shapes import infer
 
@@ -28,19 +28,19 @@ class Timed(Generic[T]):
 
     what: T
     graph: Graph
-    passes: list[Pass] = field(default_factory=list)
+    rounds: list[Round] = field(default_factory=list)
     retimed: int = 0
     failed: str | None = None
 
     @property
     def low_ms(self) -> float:
         """The lowest decile of the quietest round, since disturbances only add time."""
-        return min(p.low_ms for p in self.passes)
+        return min(p.low_ms for p in self.rounds)
 
     @property
     def noisy(self) -> bool:
         """Whether the middle rounds disagree; one or two slow rounds are tolerated."""
-        lows = sorted(p.low_ms for p in self.passes)
+        lows = sorted(p.low_ms for p in self.rounds)
         middle = lows[len(lows) // 4 : len(lows) - len(lows) // 4]
         return bool(middle) and middle[-1] - middle[0] > max(AGREE * middle[0], 2e-3)
 
@@ -49,7 +49,7 @@ class Timed(Generic[T]):
 class TimingPlan:
     """The measurement plan: rounds, seconds and runs per round, and maximum additional rounds."""
 
-    passes: int = 5
+    rounds: int = 5
     seconds: float = 0.03
     least: int = 3
     more: int = 4
@@ -83,20 +83,20 @@ def _time_batch(
 ) -> None:
     runs: dict[int, Run] = {}
     for thing in batch:
-        if thing.failed is None and len(thing.passes) < plan.passes:
+        if thing.failed is None and len(thing.rounds) < plan.rounds:
             run = _prepared(thing, timer)
             if run is not None:
                 runs[id(thing)] = run
             else:
                 done(thing, before / of)
-    for number in range(plan.passes + plan.more):
-        extra = number >= plan.passes
-        ahead = [t for t in batch if id(t) in runs and (t.noisy if extra else len(t.passes) <= number)]
+    for number in range(plan.rounds + plan.more):
+        extra = number >= plan.rounds
+        ahead = [t for t in batch if id(t) in runs and (t.noisy if extra else len(t.rounds) <= number)]
         rng.shuffle(ahead)
         for n, thing in enumerate(ahead):
-            thing.passes.append(timer.time(runs[id(thing)], plan.seconds, plan.least))
+            thing.rounds.append(timer.time(runs[id(thing)], plan.seconds, plan.least))
             thing.retimed += extra
-            part = 1.0 if extra else (number + (n + 1) / len(ahead)) / plan.passes
+            part = 1.0 if extra else (number + (n + 1) / len(ahead)) / plan.rounds
             done(thing, (before + len(batch) * part) / of)
 
 

@@ -68,7 +68,7 @@ class Protocol(_Part):
     mode: str = "evaluation"
 
 
-class Pass(_Part):
+class Round(_Part):
     """One round of runs, in milliseconds: median, lowest decile, and interquartile range.
 
     `disturbed` is the fraction of runs disturbed by other programs.
@@ -97,7 +97,7 @@ class Row(_Part):
     ms: float | None = Field(default=None, ge=0, le=LONGEST_MS)
     median_ms: float | None = Field(default=None, ge=0, le=LONGEST_MS)
     iqr_ms: float | None = Field(default=None, ge=0, le=LONGEST_MS)
-    passes: list[Pass] = Field(default_factory=list)
+    passes: list[Round] = Field(default_factory=list)
     retimed: int = 0
     noisy: bool = False
     failed: str | None = None

@@ -23,10 +23,10 @@ from archdsl.passes.costs.cost import costs, total
 if TYPE_CHECKING:
     from archdsl.program import Network, Space
 
-WHOLE = TimingPlan(passes=7, seconds=0.1, least=3)
+WHOLE = TimingPlan(rounds=7, seconds=0.1, least=3)
 """Networks are measured longer than ops."""
 
-ALONE = TimingPlan(passes=5, seconds=0.4, least=5)
+ALONE = TimingPlan(rounds=5, seconds=0.4, least=5)
 """A single network gets the time of all."""
 
 FEWEST = 10
@@ -65,7 +65,7 @@ class ValidationProgress:
     seconds_left: float
 
 
-def draw(space: Space, number: int, seed: int) -> list[Network]:
+def sample_networks(space: Space, number: int, seed: int) -> list[Network]:
     """Distinct random networks of a space; fewer if it is smaller."""
     rng = random.Random(seed)
     found: dict[frozenset[tuple[str, str]], Network] = {}
@@ -96,7 +96,7 @@ def validate(
     Missing rows are measured first, and stored, too. Raises SpecError if the table has other conditions
     (ARCH821), or the space has too few networks (ARCH825).
     """
-    networks = draw(space, fit + held_out, seed)
+    networks = sample_networks(space, fit + held_out, seed)
     if len(networks) < fit + held_out:
         fit = len(networks) * fit // (fit + held_out)
     if fit < FEWEST or len(networks) - fit < FEWEST:
@@ -120,7 +120,7 @@ def validate(
             [Diagnostic("ARCH825", f"too few networks of `{space.name}` could be measured: {why}")]
         )
     macs = [total(costs(n.graph).values()).macs for n in networks]
-    measured = [t.low_ms if t.passes else 0.0 for t in timed]
+    measured = [t.low_ms if t.rounds else 0.0 for t in timed]
     calibration = _calibration(sums, measured, macs, row_ms, inside, outside, seed)
     calibration = calibration.model_copy(
         update={
@@ -138,7 +138,7 @@ def validate(
             macs=macs[i],
             units=sums[i].units,
             measured_ms=measured[i],
-            passes_ms=tuple(p.low_ms for p in timed[i].passes),
+            passes_ms=tuple(p.low_ms for p in timed[i].rounds),
             noisy=timed[i].noisy,
             predicted_ms=calibrate.predict(calibration, sums[i], row_ms),
             held_out=i in set(outside),
@@ -232,7 +232,7 @@ def measure(network: Network, timer: Timer, plan: TimingPlan | None = None) -> W
     time_all([thing], timer, plan or ALONE, random.Random(0), lambda *_: None)
     if thing.failed is not None:
         raise SpecError([Diagnostic("ARCH826", f"{timer.backend} cannot run {network.name}: {thing.failed}")])
-    rounds = thing.passes
+    rounds = thing.rounds
     return Whole(
         ms=thing.low_ms,
         median_ms=statistics.median(p.median_ms for p in rounds),

@@ -27,8 +27,8 @@ class Architecture:
     config: SearchConfig
     space: Space
     fixed: Mapping[str, int] = field(default_factory=dict)
-    passes: tuple[str, ...] = ("sampled",)
-    pretrain_passes: tuple[str, ...] = ("sampled",)
+    forward_passes: tuple[str, ...] = ("sampled",)
+    pretrain_forward_passes: tuple[str, ...] = ("sampled",)
 
 
 def architectures(

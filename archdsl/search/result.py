@@ -21,7 +21,7 @@ from archdsl.spec.search_values import Term
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-DRAWN = 4096
+SAMPLED = 4096
 """Networks sampled from the probabilities if the most probable one violates the requirements."""
 PORTION = 16
 """Of these, how many are priced first."""
@@ -88,22 +88,22 @@ def _candidates(space: Space, chances: Mapping[str, Any], seed: int, by: Costs) 
     They are priced in growing batches, as each is bound in a space without closed form; there, fewer are
     looked at.
     """
-    drawn = _drawn(chances, seed)[: affordable(space, by)]
-    columns = dict(zip(chances, drawn.T, strict=True))
-    none = np.zeros(len(drawn), dtype=drawn.dtype)
+    sampled = _sampled(chances, seed)[: affordable(space, by)]
+    columns = dict(zip(chances, sampled.T, strict=True))
+    none = np.zeros(len(sampled), dtype=sampled.dtype)
     rows = np.stack([columns.get(path, none) for path in space.decisions], 1)
     start, end = 0, PORTION
-    while start < len(drawn):
+    while start < len(sampled):
         possible = may_meet(space, rows[start:end], by)
-        for outcomes in drawn[start:end][possible]:
+        for outcomes in sampled[start:end][possible]:
             yield dict(zip(chances, map(int, outcomes), strict=True))
         start, end = end, 3 * end
 
 
-def _drawn(chances: Mapping[str, Any], seed: int) -> NDArray[Any]:
+def _sampled(chances: Mapping[str, Any], seed: int) -> NDArray[Any]:
     """Distinct networks sampled from the probabilities, most probable first; networks × `chances`."""
     rng = np.random.default_rng(seed)
-    columns = [rng.choice(len(p), size=DRAWN, p=p / p.sum()) for p in chances.values()]
+    columns = [rng.choice(len(p), size=SAMPLED, p=p / p.sum()) for p in chances.values()]
     table = np.unique(np.stack(columns, 1), axis=0)
     chance = sum(np.log(p[table[:, n]] + 1e-12) for n, p in enumerate(chances.values()))
     return table[np.argsort(-chance, kind="stable")]

@@ -150,8 +150,8 @@ def _inputs(program: Program, options: SearchOptions, here: Processes, reporter:
         )  # raises early
         if config.gates_from and here.is_first and not depths(one.space.searched):
             reporter.warn(f"`gates_from` has no effect: {one.space.name} has no depth decisions")
-        if drawn := demand_shared(one.config, one.space.searched, one.fixed):
-            count = f"{len(drawn)} of the {len(one.space.searched.decisions)} decisions"
+        if sampled := demand_shared(one.config, one.space.searched, one.fixed):
+            count = f"{len(sampled)} of the {len(one.space.searched.decisions)} decisions"
             reporter.info(
                 f"weights of {one.space.name} are elastic, as networks differ in tensor shapes: "
                 f"one outcome of {count} is sampled per forward pass"
@@ -200,15 +200,16 @@ def _members(
             one.config, one.space, tables.own, weights, tables.stands, maps, extended
         )
         learner = Learner(one.config, one.space, seed, here.device, one.fixed)
-        network, passes = networks[one.name], (*one.passes, *one.pretrain_passes)
+        network, passes = networks[one.name], (*one.forward_passes, *one.pretrain_forward_passes)
         sizes = None
         if set(passes) != {"sampled"}:
             decisions = one.space.searched.decisions
-            sizes = Sizes(one.space, {path: decisions[path] for path in network.drawn})
+            sizes = Sizes(one.space, {path: decisions[path] for path in network.sampled})
         found.append(
             CoSearchMember(
                 one.name, one.config, one.space, network, objective, learner,
-                one.passes, one.pretrain_passes, sizes, decoder_of(program, one.config, one.space), timed,
+                one.forward_passes, one.pretrain_forward_passes, sizes,
+                decoder_of(program, one.config, one.space), timed,
             )
         )  # fmt: skip
     return found

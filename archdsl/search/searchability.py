@@ -1,4 +1,4 @@
-"""How a space can be searched: which decisions a supernet draws and mixes, and how large its weights are.
+"""How a space can be searched: which decisions a supernet samples and mixes, and how large its weights are.
 
 Without torch, since `check` and `explain` ask.
 """
@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from archdsl import ops
-from archdsl.backends.elastic.drawn import drawn
+from archdsl.backends.elastic.sampled import sampled_decisions
 from archdsl.backends.elastic.widths import Widths
 from archdsl.backends.supernet.structure import parts
 from archdsl.configs.strategies import StrategyKind
@@ -29,7 +29,7 @@ class Searchability:
     """How a space can be searched.
 
     `candidates` and `elastic` are the trainable parameters of a supernet with a layer for each candidate, and
-    of one whose weights are stored once at their largest size; or why there is none.  `drawn` are the
+    of one whose weights are stored once at their largest size; or why there is none.  `sampled` are the
     decisions of the latter of which a forward takes one outcome, with what they change and the tensor;
     `mixed` are all others.
     """
@@ -37,7 +37,7 @@ class Searchability:
     decisions: int
     candidates: int | Diagnostic
     elastic: int | Diagnostic
-    drawn: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    sampled: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     mixed: tuple[str, ...] = ()
 
     @property
@@ -62,7 +62,7 @@ class Searchability:
         if self.share == "elastic":
             by = ", ".join(DRAWING[:-1]) + f" or {DRAWING[-1]}"
             mixes = f"; weighted sums for {_count(len(self.mixed))}" if self.mixed else ""
-            return f"trains elastic weights; samples {_count(len(self.drawn))}, by {by}{mixes}"
+            return f"trains elastic weights; samples {_count(len(self.sampled))}, by {by}{mixes}"
         return "not possible: networks share no weights"
 
     @property
@@ -112,6 +112,6 @@ def _elastic(graph: Graph) -> tuple[int | Diagnostic, Mapping[str, tuple[str, st
         demand_shared_weights(simple, widths)
     except SpecError as error:
         return error.diagnostics[0], {}, ()
-    found = drawn(simple, widths)
+    found = sampled_decisions(simple, widths)
     mixed = tuple(path for path in graph.decisions if path not in found)
     return sum(slot.params for slot in widths.slots.values()), found, mixed

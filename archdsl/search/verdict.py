@@ -68,5 +68,5 @@ def verdict(
 
 def _random(space: Space, seed: int) -> list[dict[str, int]]:
     rng = random.Random(seed)
-    drawn = [Total()(space.bind(space.sample(rng)).graph) for _ in range(RANDOM)]
-    return [{"params": cost.params, "macs": cost.macs} for cost in drawn]
+    sampled = [Total()(space.bind(space.sample(rng)).graph) for _ in range(RANDOM)]
+    return [{"params": cost.params, "macs": cost.macs} for cost in sampled]

@@ -137,9 +137,9 @@ def _open(
     if not proof.open:
         return
     binder, rng = Binder(found.graph), random.Random(0)
-    draw = _drawer(found, over if samples else "outcomes")
+    sample = _sampler(found, over if samples else "outcomes")
     for _ in range(samples):
-        outcomes = draw(rng)
+        outcomes = sample(rng)
         bound = binder.bind(outcomes)
         for node, code, message in bound.failures:
             item = found.graph.nodes.get(node)
@@ -161,7 +161,7 @@ def _open(
     )
 
 
-def _drawer(found: Elaborated, over: Over) -> Callable[[random.Random], dict[str, int]]:
+def _sampler(found: Elaborated, over: Over) -> Callable[[random.Random], dict[str, int]]:
     """The function that samples outcomes of decisions. Raises SpecError (ARCH416)."""
     decisions = found.graph.decisions
     if over == "outcomes":
@@ -169,7 +169,7 @@ def _drawer(found: Elaborated, over: Over) -> Callable[[random.Random], dict[str
     networks = Networks(found.graph)
     if not networks.count.exact:
         raise SpecError([uncounted(found)])
-    return networks.draw
+    return networks.sample
 
 
 def uncounted(found: Elaborated) -> Diagnostic:

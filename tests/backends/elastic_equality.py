@@ -31,7 +31,7 @@ space UNet(; classes = 5) {
 """A U-Net of searched widths, kernels and depth, with two of three maps joined."""
 
 
-def drawn(space: Space, rng: random.Random) -> dict[str, int]:
+def sampled(space: Space, rng: random.Random) -> dict[str, int]:
     return {path: rng.randrange(d.size) for path, d in space.searched.decisions.items()}
 
 

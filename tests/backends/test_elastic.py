@@ -6,7 +6,7 @@ import random
 
 import pytest
 import torch
-from elastic_equality import UNET, demand_equal, drawn, inputs
+from elastic_equality import UNET, demand_equal, inputs, sampled
 from torch import nn
 
 import archdsl
@@ -59,7 +59,7 @@ def test_a_path_is_the_network_that_is_taken_out(text: str, training: bool):
     space = archdsl.load(text).space()
     net, rng = build(space.searched), random.Random(1)
     for _ in range(8):
-        demand_equal(space, net, drawn(space, rng), training=training)
+        demand_equal(space, net, sampled(space, rng), training=training)
 
 
 @pytest.mark.parametrize("spec", SHIPPED)
@@ -67,7 +67,7 @@ def test_shipped_spaces_have_elastic_weights(spec: str):
     space = load(f"specs/{spec}.arch").space(**SHIPPED[spec])
     net, rng = build(space.searched).eval(), random.Random(2)
     for _ in range(2):
-        outcomes = drawn(space, rng)
+        outcomes = sampled(space, rng)
         with torch.inference_mode():
             taken = net.network(outcomes)(*inputs(space, batch=1))
             assert torch.equal(net.path(*inputs(space, batch=1), outcomes=outcomes), taken)
@@ -86,7 +86,7 @@ def test_random_spaces_have_elastic_weights_or_say_why_not():
         try:
             net = build(space.searched)
             for training in (True, False):
-                demand_equal(space, net, drawn(space, rng), training=training)
+                demand_equal(space, net, sampled(space, rng), training=training)
             shared += 1
         except SpecError as error:
             rejected |= {error.diagnostics[0].code}
@@ -199,7 +199,7 @@ space S {
 }
 """
     net = build(archdsl.load("s.arch", text=text).space().graph)
-    image, narrow = torch.rand(2, 3, 6, 6), {next(iter(net.drawn)): 0}
+    image, narrow = torch.rand(2, 3, 6, 6), {next(iter(net.sampled)): 0}
     net.path(image, outcomes=narrow).sum().backward()
     net.double()
     with torch.no_grad():

@@ -7,7 +7,7 @@ import random
 import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812  (the usual name)
-from elastic_equality import UNET, drawn, inputs, named
+from elastic_equality import UNET, sampled, inputs, named
 
 import archdsl
 from archdsl import Space, SpecError
@@ -79,7 +79,7 @@ def test_identities_are_the_centre_of_the_largest_kernel(text: str) -> None:
     nets[1].load_state_dict({**nets[1].state_dict(), **taken})
     rng = random.Random(1)
     for _ in range(6):
-        outcomes = drawn(space, rng)
+        outcomes = sampled(space, rng)
         results = [net.eval().path(*inputs(space), outcomes=outcomes) for net in nets]
         torch.testing.assert_close(*results, rtol=1e-5, atol=1e-5)
 
@@ -113,7 +113,7 @@ def test_a_path_is_the_network_that_is_extracted(text: str, training: bool) -> N
     space, net = transformed(text)
     rng = random.Random(3)
     for _ in range(6):
-        demand_extracted(space, net, drawn(space, rng), training)
+        demand_extracted(space, net, sampled(space, rng), training)
 
 
 def test_gradients_reach_the_largest_kernel_and_only_matrices_on_the_way() -> None:

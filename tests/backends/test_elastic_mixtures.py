@@ -1,4 +1,4 @@
-"""Elastic supernets of which some decisions are drawn and the others mixed."""
+"""Elastic supernets of which some decisions are sampled and the others mixed."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def images(space: Space, batch: int = 2) -> list[torch.Tensor]:
 
 
 def parted(net: ElasticNetwork, outcomes: Mapping[str, int]) -> dict[str, int]:
-    return {path: o for path, o in outcomes.items() if path in net.drawn}
+    return {path: o for path, o in outcomes.items() if path in net.sampled}
 
 
 def trained(net: ElasticNetwork, *inputs: torch.Tensor, **how: object) -> list[torch.Tensor]:
@@ -99,21 +99,21 @@ def trained(net: ElasticNetwork, *inputs: torch.Tensor, **how: object) -> list[t
     return [output.detach(), *state, *gradients]
 
 
-# ---------------------------------------------------------------- what is drawn
+# ---------------------------------------------------------------- what is sampled
 
 
 def test_what_changes_sizes_or_presence_is_drawn():
     cells, unet, equal, elastic, space, _ = (build(space.searched) for space in spaces())
-    assert set(cells.drawn) == {"body[1].w", "body[2].w"}
-    assert set(unet.drawn) == {"w", "d", "wide", *(f"down[{i}].c" for i in (1, 2, 3))}
-    assert equal.drawn == space.drawn == ()
-    assert all(path.endswith(("width", "expansion")) for path in elastic.drawn)
+    assert set(cells.sampled) == {"body[1].w", "body[2].w"}
+    assert set(unet.sampled) == {"w", "d", "wide", *(f"down[{i}].c" for i in (1, 2, 3))}
+    assert equal.sampled == space.sampled == ()
+    assert all(path.endswith(("width", "expansion")) for path in elastic.sampled)
 
 
 def test_fasterseg_draws_its_widths_alone():
     space = load("specs/fasterseg.arch").space(image=(3, 64, 128))
     net = build(space.searched)
-    assert {path for path in space.searched.decisions if path.endswith(".w")} == set(net.drawn)
+    assert {path for path in space.searched.decisions if path.endswith(".w")} == set(net.sampled)
 
 
 # ---------------------------------------------------------------- mixtures
@@ -126,7 +126,7 @@ def test_one_hot_weights_give_the_path(number: int, training: bool):
     net, rng = build(space.searched).train(training), random.Random(number)
     for _ in range(2):
         outcomes = outcomes_of(space, rng)
-        weights = {p: w for p, w in one_hot(space, outcomes).items() if p not in net.drawn}
+        weights = {p: w for p, w in one_hot(space, outcomes).items() if p not in net.sampled}
         path = net.path(*images(space), outcomes=outcomes)
         assert torch.equal(net(*images(space), outcomes=parted(net, outcomes), weights=weights), path)
 
@@ -151,7 +151,7 @@ def test_a_space_of_equal_sizes_is_the_supernet_of_its_candidates():
     plain, elastic = supernet.build(space.searched), build(space.searched)
     elastic.load_state_dict(plain.state_dict())
     weights = soft(space)
-    assert elastic.drawn == ()
+    assert elastic.sampled == ()
     assert torch.equal(plain(*images(space), weights=weights), elastic(*images(space), weights=weights))
     assert torch.equal(plain.eval()(*images(space), weights=weights),
                        elastic.eval()(*images(space), weights=weights))  # fmt: skip
@@ -178,7 +178,7 @@ def test_random_spaces_are_mixed_at_drawn_sizes():
             rejected |= {error.diagnostics[0].code}
             continue
         weights = one_hot(space, outcomes)
-        left = {p: w for p, w in weights.items() if p not in net.drawn}
+        left = {p: w for p, w in weights.items() if p not in net.sampled}
         found = net(*images(space), outcomes=parted(net, outcomes), weights=left) if left else path
         assert torch.equal(found, path), seed
         assert torch.equal(net.path(*images(space), outcomes=outcomes, weights=weights), path), seed
@@ -191,7 +191,7 @@ def test_outputs_for_training_are_given_by_name():
     space = archdsl.load(CELLS).space()
     net = build(space.graph).eval()
     outcomes = outcomes_of(space, random.Random(4))
-    weights = {path: w for path, w in soft(space).items() if path not in net.drawn}
+    weights = {path: w for path, w in soft(space).items() if path not in net.sampled}
     given = {"outcomes": parted(net, outcomes), "weights": weights}
     found = net.forward_all(*images(space), **given)
     assert list(found) == ["logits", "early"]
@@ -218,7 +218,7 @@ def test_a_change_of_widths_compiles_nothing():
 def test_a_new_path_of_other_widths_compiles_nothing():
     space = archdsl.load(CELLS).space()
     net, rng = build(space.searched), random.Random(3)
-    others = {path: o for path, o in outcomes_of(space, rng).items() if path not in net.drawn}
+    others = {path: o for path, o in outcomes_of(space, rng).items() if path not in net.sampled}
     seen, compiled = set(), set()
     for _ in range(20):
         outcomes = {**others, **parted(net, outcomes_of(space, rng))}
@@ -344,18 +344,18 @@ def test_straight_through_gradients_are_those_of_finite_differences(number: int)
     net = build(space.searched).double()
     outcomes = outcomes_of(space, random.Random(7))
     weights = {path: w.double().requires_grad_() for path, w in one_hot(space, outcomes).items()}
-    drawn = parted(net, outcomes)
+    sampled = parted(net, outcomes)
     x = [image.double() for image in images(space)]
 
     def loss() -> torch.Tensor:
-        return net(*x, outcomes=drawn, weights=weights).square().mean()
+        return net(*x, outcomes=sampled, weights=weights).square().mean()
 
     gradients = torch.autograd.grad(loss(), list(weights.values()), allow_unused=True)
     rng, step = random.Random(number), 1e-6
     known = {path: g for path, g in zip(weights, gradients, strict=True) if g is not None}
-    assert drawn.keys() & known.keys() or not drawn
+    assert sampled.keys() & known.keys() or not sampled
     for path in rng.sample(sorted(known), min(6, len(known))):
-        place = drawn.get(path, rng.randrange(len(weights[path])))
+        place = sampled.get(path, rng.randrange(len(weights[path])))
         with torch.no_grad():
             values = []
             for sign in (1, -1):

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import pytest
 import torch
-from elastic_equality import demand_equal, drawn, inputs
+from elastic_equality import demand_equal, inputs, sampled
 from torch import nn
 
 import archdsl
@@ -69,7 +69,7 @@ def test_a_path_is_the_network_that_is_taken_out(training: bool) -> None:
     space = archdsl.load(JOINED).space()
     net, rng = build(space.searched, bn="per_width"), random.Random(1)
     for _ in range(8):
-        demand_equal(space, net, drawn(space, rng), training=training)
+        demand_equal(space, net, sampled(space, rng), training=training)
 
 
 @pytest.mark.parametrize(("spec", "most"), [("elastic", 6), ("ofa_mobilenet", 3)])
@@ -77,7 +77,7 @@ def test_shipped_spaces_have_a_set_for_each_width(spec: str, most: int) -> None:
     space = load(f"specs/{spec}.arch").space(image=(3, 32, 32))
     net, rng = build(space.searched, bn="per_width"), random.Random(2)
     assert max(sets(net)) == most
-    demand_equal(space, net, drawn(space, rng), training=True)
+    demand_equal(space, net, sampled(space, rng), training=True)
 
 
 def test_random_spaces_have_the_sets_that_their_networks_use() -> None:
@@ -90,7 +90,7 @@ def test_random_spaces_have_the_sets_that_their_networks_use() -> None:
         try:
             net = build(space.searched, bn="per_width")
             rng = random.Random(seed)
-            demand_equal(space, net, drawn(space, rng), training=seed % 2 == 0)
+            demand_equal(space, net, sampled(space, rng), training=seed % 2 == 0)
             used += any(isinstance(module, nn.BatchNorm2d) for module in net.children())
         except SpecError as error:
             rejected |= {error.diagnostics[0].code}

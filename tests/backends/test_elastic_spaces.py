@@ -1,4 +1,4 @@
-"""Five elastic spaces: a path is the network that is taken out, and they train on drawn paths."""
+"""Five elastic spaces: a path is the network that is taken out, and they train on sampled paths."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from functools import cache
 
 import pytest
 import torch
-from elastic_equality import demand_equal, drawn, inputs
+from elastic_equality import demand_equal, inputs, sampled
 
 import archdsl
 from archdsl import Space
@@ -56,7 +56,7 @@ def demand_paths_equal(name: str, count: int) -> None:
     space = space_of(name)
     net, rng = build(space.searched), random.Random(name)
     for _ in range(count):
-        outcomes = drawn(space, rng)
+        outcomes = sampled(space, rng)
         for training in (True, False):
             demand_equal(space, net, outcomes, training=training)
 
@@ -93,7 +93,7 @@ space Merged {
     space = archdsl.load(text).space()
     net, rng = build(space.searched), random.Random(0)
     for _ in range(8):
-        demand_equal(space, net, drawn(space, rng), training=True)
+        demand_equal(space, net, sampled(space, rng), training=True)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -102,7 +102,7 @@ def test_each_space_trains_on_drawn_paths(name: str) -> None:
     torch.manual_seed(1)
     net, rng = build(space.searched).train(), random.Random(name)
     images = inputs(space)
-    networks = [drawn(space, rng) for _ in range(2)]
+    networks = [sampled(space, rng) for _ in range(2)]
 
     def loss(outcomes: dict[str, int]) -> torch.Tensor:
         logits = net.path(*images, outcomes=outcomes)

@@ -57,8 +57,8 @@ def test_the_parameters_of_supernets_are_those_that_are_built(choice: str, capsy
     assert found["elastic"] == {
         "parameters": parameters(elastic), "bytes": 4 * parameters(elastic), "code": None, "why": None,
     }  # fmt: skip
-    assert [one["path"] for one in found["drawn"]] == list(elastic.drawn)
-    assert [*elastic.drawn, *found["mixed"]] == list(graph.decisions)
+    assert [one["path"] for one in found["drawn"]] == list(elastic.sampled)
+    assert [*elastic.sampled, *found["mixed"]] == list(graph.decisions)
     if choice == EQUAL:
         assert found["candidates"]["parameters"] == parameters(build_candidates(graph))
         assert found["share"] == "candidates"
@@ -70,7 +70,7 @@ def test_the_parameters_of_supernets_are_those_that_are_built(choice: str, capsy
 def test_it_says_what_is_drawn_and_what_each_strategy_would_do(capsys) -> None:
     said = explained(WIDTHS, capsys)
     assert "supernet of all candidates: not possible: the size of" in said
-    assert "1 decision drawn: x.1" in said
+    assert "1 decision sampled: x.1" in said
     assert "1 decision mixed: k" in said
     assert "samples 1 decision, by hard, one_path, uniform or fixed; weighted sums for 1 decision" in said
     assert "scored with elastic weights by evaluate = weights(…)" in said

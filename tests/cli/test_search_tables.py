@@ -66,7 +66,7 @@ def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setattr(cache, "TIMER", PretendTimer("onnxruntime"))
-    monkeypatch.setattr(cache, "PLAN", TimingPlan(passes=2))
+    monkeypatch.setattr(cache, "PLAN", TimingPlan(rounds=2))
     Path("toy.arch").write_text(SPEC)
 
 

@@ -18,11 +18,11 @@ from archdsl.devices.calibrate import Fit, Sum
 from archdsl.devices.estimate import estimate, final_upsampling, latency_ms
 from archdsl.devices.keys import network_keys
 from archdsl.devices.rounds import TimingPlan
-from archdsl.devices.validate import draw, measure, validate
+from archdsl.devices.validate import measure, sample_networks, validate
 from archdsl.diagnostics import SpecError
 from archdsl.program import Network, Space
 
-QUICK = TimingPlan(passes=2, seconds=0.0, least=1)
+QUICK = TimingPlan(rounds=2, seconds=0.0, least=1)
 
 
 @pytest.fixture
@@ -111,7 +111,7 @@ def test_a_network_that_does_not_run_is_said_to_fail(found: Network):
 
 
 def test_networks_are_drawn_without_repetition(space: Space):
-    chosen = [frozenset(n.chosen.items()) for n in draw(space, 60, seed=3)]
+    chosen = [frozenset(n.chosen.items()) for n in sample_networks(space, 60, seed=3)]
     assert len(set(chosen)) == len(chosen) == 60
 
 

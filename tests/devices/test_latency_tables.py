@@ -20,7 +20,7 @@ from archdsl.devices.rounds import TimingPlan
 from archdsl.devices.table import Accuracy, Calibration
 from archdsl.diagnostics import SpecError
 
-QUICK = TimingPlan(passes=2, seconds=0.0, least=1)
+QUICK = TimingPlan(rounds=2, seconds=0.0, least=1)
 
 
 def units() -> list[Unit]:
@@ -85,7 +85,7 @@ def test_a_table_that_was_interrupted_goes_on_where_it_stopped(tmp_path: Path):
     begun = table.read(tmp_path / "t.json")
     assert begun.rows
     whole = built(tmp_path / "t.json")
-    assert all(len(row.passes) == QUICK.passes for row in whole.rows)
+    assert all(len(row.passes) == QUICK.rounds for row in whole.rows)
     assert len(whole.rows) == len(units())
 
 

@@ -17,7 +17,7 @@ from archdsl.devices.measure import Timer
 from archdsl.devices.rounds import TimingPlan
 from archdsl.ops.base import Attrs, Demand, Primitive, Sizes
 
-QUICK = TimingPlan(passes=2, seconds=0.0, least=1, more=0)
+QUICK = TimingPlan(rounds=2, seconds=0.0, least=1, more=0)
 
 
 class Negated(Primitive):

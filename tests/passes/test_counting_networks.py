@@ -1,4 +1,4 @@
-"""Networks are counted, and drawn, as assignments of the decisions that arise under them."""
+"""Networks are counted, and sampled, as assignments of their active decisions."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ def listed(of: Graph) -> set[Chosen]:
     return {tuple(sorted(b.graph.chosen.items())) for b in bound}
 
 
-def drawn(networks: Networks, rng: random.Random) -> Chosen:
+def sampled(networks: Networks, rng: random.Random) -> Chosen:
     of = networks.graph.decisions
-    return tuple(sorted((path, of[path].outcomes[o]) for path, o in networks.draw(rng).items()))
+    return tuple(sorted((path, of[path].outcomes[o]) for path, o in networks.sample(rng).items()))
 
 
 def chi_squared(counts: Counter[Chosen], expected: float, of: set[Chosen]) -> float:
@@ -87,7 +87,7 @@ def test_networks_are_drawn_with_equal_chances():
   output y = deep if n == 1 else (deep -> one of {relu, hswish})""")
     networks, known, rng = Networks(of), listed(of), random.Random(0)
     assert networks.count.networks == len(known) == 12
-    counts = Counter(drawn(networks, rng) for _ in range(6000))
+    counts = Counter(sampled(networks, rng) for _ in range(6000))
     assert counts.keys() == known
     assert chi_squared(counts, 500, known) < 31.3  # 0.1 % with 11 degrees of freedom
 
@@ -98,7 +98,7 @@ def test_networks_of_random_spaces_are_drawn_with_equal_chances(seed: int):
     known = listed(of)
     networks, rng = Networks(of), random.Random(seed)
     rounds = 20 * len(known)
-    counts = Counter(drawn(networks, rng) for _ in range(rounds))
+    counts = Counter(sampled(networks, rng) for _ in range(rounds))
     assert counts.keys() <= known
     free = len(known) - 1
     assert abs(chi_squared(counts, 20, known) - free) < 4 * (2 * free) ** 0.5
@@ -116,7 +116,7 @@ def test_a_space_of_more_networks_than_a_float_can_say_is_counted():
   depth = one of {1..1200}
   output y = x[depth]""")
     assert Networks(of).count == Count(2**1201 - 2, True, 1200 * 2**1200)
-    assert len(Networks(of).draw(random.Random(0))) > 1000
+    assert len(Networks(of).sample(random.Random(0))) > 1000
 
 
 def test_a_path_through_forty_choices_is_counted():
@@ -145,7 +145,7 @@ def test_too_many_ways_to_reach_nodes_give_a_bound_and_no_draw():
     assert not networks.count.exact
     assert networks.count.networks <= networks.count.combinations
     with pytest.raises(Uncounted):
-        networks.draw(random.Random(0))
+        networks.sample(random.Random(0))
 
 
 def test_a_space_draws_over_networks_on_demand():

@@ -17,7 +17,7 @@ def space(**settings: object) -> Space:
     return load(specs_folder() / "ofa_mobilenet.arch").space(**settings)
 
 
-def drawn(space: Space, rng: random.Random) -> dict[str, str]:
+def sampled(space: Space, rng: random.Random) -> dict[str, str]:
     return {path: rng.choice(d.outcomes) for path, d in space.decisions.items()}
 
 
@@ -71,14 +71,14 @@ def test_there_are_as_many_networks_as_the_paper_says() -> None:
 def test_networks_have_the_parameters_that_are_counted_by_hand() -> None:
     of, rng = space(), random.Random(1)
     for _ in range(20):
-        choice = drawn(of, rng)
+        choice = sampled(of, rng)
         network = of.bind(choice)
         assert network.cost().params == parameters(choice, 1000)
 
 
 def test_the_published_form_gives_one_vector_of_logits_and_the_dense_one_a_map_of_equal_weights() -> None:
     published, dense = space(image=(3, 64, 64), classes=7), space(image=(3, 64, 64), classes=7, dense=True)
-    choice = drawn(published, random.Random(2))
+    choice = sampled(published, random.Random(2))
     torch.manual_seed(0)
     one, other = published.bind(choice).module().eval(), dense.bind(choice).module().eval()
     shapes = [{name: value.shape for name, value in net.state_dict().items()} for net in (one, other)]

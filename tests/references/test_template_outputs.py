@@ -1,5 +1,5 @@
 """Logits of template networks, against those of the released code under the same fill: arch0 as shipped,
-and genotypes drawn at random, as decisions in the space."""
+and genotypes sampled at random, as decisions in the space."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Strategies run against values that are made up: on domains with decisions that do not arise."""
+"""Strategies run against values that are made up: on domains with inactive decisions."""
 
 from __future__ import annotations
 

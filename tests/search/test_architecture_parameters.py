@@ -1,4 +1,4 @@
-"""Architecture parameters, what is drawn from them, and messages between cells."""
+"""Architecture parameters, what is sampled from them, and messages between cells."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import archdsl
 from archdsl.passes.analyses.cells import Cells
 from archdsl.program import Space
 from archdsl.search.config import Communication
-from archdsl.search.differentiable.architecture import Architecture, Draw
+from archdsl.search.differentiable.architecture import Architecture, ArchitectureSample
 from archdsl.search.differentiable.optimisers import optimiser, set_rates
 from archdsl.search.differentiable.samplers import Sampling
 from small_search import plan_of, program
@@ -27,9 +27,9 @@ def architecture(seed: int = 0, **how: object) -> Architecture:
     return architecture_of(program().space(), Communication(**how), 1.0, seed)
 
 
-def drawn(one: Architecture, name: str, tau: float, seed: int = 0) -> Draw:
-    """A draw in which one sampler holds for all decisions."""
-    return one.draw(dict.fromkeys(one.decisions, Sampling(name, tau)), generator(seed))
+def sampled(one: Architecture, name: str, tau: float, seed: int = 0) -> ArchitectureSample:
+    """A sample in which one sampler holds for all decisions."""
+    return one.sample(dict.fromkeys(one.decisions, Sampling(name, tau)), generator(seed))
 
 
 def generator(seed: int = 0) -> torch.Generator:
@@ -38,22 +38,22 @@ def generator(seed: int = 0) -> torch.Generator:
 
 @pytest.mark.parametrize("sampler", ["softmax", "gumbel", "hard", "one_path", "uniform", "fixed"])
 def test_weights_of_a_decision_sum_to_one(sampler):
-    draw = drawn(architecture(), sampler, 0.7)
-    for weights in draw.weights.values():
+    sample = sampled(architecture(), sampler, 0.7)
+    for weights in sample.weights.values():
         assert weights.sum().item() == pytest.approx(1, abs=1e-5)
 
 
 def test_hard_weights_are_ones_and_zeros_with_the_gradient_of_soft_ones():
     one = architecture()
-    hard, soft = drawn(one, "hard", 0.7), drawn(one, "gumbel", 0.7)
+    hard, soft = sampled(one, "hard", 0.7), sampled(one, "gumbel", 0.7)
     for path, weights in hard.weights.items():
         assert sorted(weights.tolist())[:-1] == [0.0] * (len(weights) - 1)
         assert weights.argmax() == soft.weights[path].argmax()
     scale = torch.arange(4.0)
     grads = []
-    for draw in (hard, soft):
+    for sample in (hard, soft):
         one.zero_grad()
-        sum((w * scale[: len(w)]).sum() for w in draw.weights.values()).backward()
+        sum((w * scale[: len(w)]).sum() for w in sample.weights.values()).backward()
         grads.append([p.grad.clone() for p in one.logits.values()])
     for a, b in zip(*grads, strict=True):
         torch.testing.assert_close(a, b)
@@ -64,14 +64,14 @@ def test_outcomes_are_drawn_as_often_as_their_probabilities_say():
     path = "hyper[1].Reduce.pm"
     counts = torch.zeros(4)
     for seed in range(1500):
-        counts[drawn(one, "one_path", 1.0, seed).outcomes[path]] += 1
+        counts[sampled(one, "one_path", 1.0, seed).outcomes[path]] += 1
     torch.testing.assert_close(counts / 1500, one.probabilities()[path].detach(), atol=0.04, rtol=0)
 
 
 def test_a_colder_draw_is_nearer_to_one_outcome():
     one = architecture()
     most = [
-        min(float(w.detach().max()) for w in drawn(one, "gumbel", tau).weights.values())
+        min(float(w.detach().max()) for w in sampled(one, "gumbel", tau).weights.values())
         for tau in (3.0, 0.3, 0.01)
     ]
     assert most[0] < most[1] < most[2]
@@ -85,8 +85,8 @@ def mixed(one: Architecture, **gates: object) -> dict[str, Sampling]:
 
 def test_decisions_that_have_not_started_are_drawn_alike_without_a_gradient():
     one = architecture()
-    draw = one.draw(mixed(one, name="softmax", started=False), generator())
-    for path, weights in draw.weights.items():
+    sample = one.sample(mixed(one, name="softmax", started=False), generator())
+    for path, weights in sample.weights.items():
         if path in ("hyper[1].gate", "hyper[2].gate"):
             torch.testing.assert_close(weights, torch.full((3,), 1 / 3))
         assert weights.requires_grad == (not path.endswith("gate"))
@@ -95,24 +95,24 @@ def test_decisions_that_have_not_started_are_drawn_alike_without_a_gradient():
 @pytest.mark.parametrize("name", ["hard", "one_path", "uniform", "fixed"])
 def test_one_draw_mixes_decisions_with_one_outcome_and_soft_ones(name):
     one = architecture()
-    draw = one.draw(mixed(one, name=name), generator())
-    assert draw.outcomes is None
-    for path, weights in draw.weights.items():
+    sample = one.sample(mixed(one, name=name), generator())
+    assert sample.outcomes is None
+    for path, weights in sample.weights.items():
         assert (sorted(weights.tolist())[-1] == 1.0) == path.endswith("gate")
 
 
 def test_one_network_is_drawn_where_every_decision_takes_one_outcome():
     one = architecture()
     by = dict.fromkeys(one.decisions, Sampling("one_path", 1.0))
-    draw = one.draw(by | dict.fromkeys(GATES, Sampling("uniform", 1.0)), generator())
-    assert draw.outcomes == {path: int(w.argmax()) for path, w in draw.weights.items()}
-    assert draw.trained
-    assert not draw.weights["hyper[1].gate"].requires_grad
+    sample = one.sample(by | dict.fromkeys(GATES, Sampling("uniform", 1.0)), generator())
+    assert sample.outcomes == {path: int(w.argmax()) for path, w in sample.weights.items()}
+    assert sample.trained
+    assert not sample.weights["hyper[1].gate"].requires_grad
 
 
 def test_another_sampler_for_some_decisions_leaves_the_draw_of_the_others_as_it_was():
     one = architecture()
-    alone, beside = drawn(one, "gumbel", 1.0), one.draw(mixed(one, name="softmax", tau=0.1), generator())
+    alone, beside = sampled(one, "gumbel", 1.0), one.sample(mixed(one, name="softmax", tau=0.1), generator())
     for path, weights in alone.weights.items():
         assert torch.equal(weights, beside.weights[path]) == (not path.endswith("gate"))
 
@@ -130,7 +130,7 @@ def test_logits_of_decisions_that_stay_as_they_start_are_moved_by_no_optimiser()
 
 
 def test_a_draw_depends_on_its_generator_alone():
-    first, again, other = (drawn(architecture(), "gumbel", 1.0, s) for s in (1, 1, 2))
+    first, again, other = (sampled(architecture(), "gumbel", 1.0, s) for s in (1, 1, 2))
     assert all(torch.equal(w, again.weights[p]) for p, w in first.weights.items())
     assert not all(torch.equal(w, other.weights[p]) for p, w in first.weights.items())
 

@@ -122,7 +122,7 @@ def test_networks_are_drawn_as_often_as_they_are_probable(config: Lstm):
     controller, count = made(config), 20_000
     networks = every(SIZES)
     expected = count * controller.log_probs(networks).log_probs.sum(1).exp()
-    drawn = controller.draw(count, torch.Generator().manual_seed(1)).outcomes
+    drawn = controller.sample(count, torch.Generator().manual_seed(1)).outcomes
     counted = Counter(map(tuple, drawn.tolist()))
     there = torch.tensor([counted[tuple(network)] for network in networks.tolist()], dtype=torch.float64)
     often = expected >= 5
@@ -139,7 +139,7 @@ def test_networks_are_drawn_as_often_as_they_are_probable(config: Lstm):
 @pytest.mark.parametrize("config", CONFIGS.values(), ids=CONFIGS.keys())
 def test_what_is_drawn_has_the_probability_by_which_it_is_judged(config: Lstm):
     controller = made(config)
-    drawn = controller.draw(50, torch.Generator().manual_seed(0))
+    drawn = controller.sample(50, torch.Generator().manual_seed(0))
     torch.testing.assert_close(
         drawn.log_probs, controller.log_probs(drawn.outcomes).log_probs.detach(), rtol=1e-12, atol=1e-12
     )
@@ -152,7 +152,7 @@ def test_what_is_drawn_has_the_probability_by_which_it_is_judged(config: Lstm):
 )  # fmt: skip
 def test_outcomes_are_within_the_sizes_of_their_decisions(sizes, feedback, warmup, seed):
     controller = made(Lstm(hidden=3, layers=1, init=30.0, feedback=feedback, warmup=warmup), sizes)
-    drawn = controller.draw(40, torch.Generator().manual_seed(seed)).outcomes
+    drawn = controller.sample(40, torch.Generator().manual_seed(seed)).outcomes
     assert (drawn >= 0).all()
     assert (drawn < torch.tensor(sizes)).all()
 

@@ -1,4 +1,4 @@
-"""What strategies see of a space: which decisions arise, one form of a network, random networks."""
+"""What strategies see of a space: which decisions are active, one form of a network, random networks."""
 
 from __future__ import annotations
 
@@ -47,9 +47,9 @@ def test_a_decision_arises_where_an_output_reads_it():
     depth = found.paths.index("depth")
     kinds = [n for n, path in enumerate(found.paths) if path != "depth"]
     for outcomes in product(*map(range, found.sizes)):
-        arises = found.arising(outcomes)
-        assert arises[depth]
-        assert [arises[n] for n in kinds] == [outcomes[depth] + 1 > i for i in range(3)]
+        active = found.active(outcomes)
+        assert active[depth]
+        assert [active[n] for n in kinds] == [outcomes[depth] + 1 > i for i in range(3)]
 
 
 def test_equal_networks_have_one_canonical_form_and_others_another():
@@ -73,8 +73,8 @@ def test_what_arises_in_shipped_spaces_is_what_a_bound_network_reads(spec):
     for _ in range(3):
         outcomes = tuple(rng.randrange(size) for size in found.sizes)
         named = {path: texts[o] for path, texts, o in zip(found.paths, found.outcomes, outcomes, strict=True)}
-        arises = {path for path, arises in zip(found.paths, found.arising(outcomes), strict=True) if arises}
-        assert set(made.bind(named).chosen) & set(found.paths) == arises
+        active = {path for path, active in zip(found.paths, found.active(outcomes), strict=True) if active}
+        assert set(made.bind(named).chosen) & set(found.paths) == active
 
 
 def test_networks_are_drawn_inside_the_requirements():
@@ -92,11 +92,11 @@ def test_networks_are_drawn_inside_the_requirements():
             return self.ends
 
     rng = random.Random(0)
-    assert all(sum(domain(limits=Sum(3)).draw(rng)) >= 3 for _ in range(50))
-    assert domain(limits=Sum(99, many=False)).draw(rng) is None
+    assert all(sum(domain(limits=Sum(3)).sample(rng)) >= 3 for _ in range(50))
+    assert domain(limits=Sum(99, many=False)).sample(rng) is None
     rare = Domain(["a"] * 40, [["0", "1"]] * 40, limits=Sum(36))  # one in ten million
-    assert rare.draw(rng) is None
-    assert sum(Domain(["a"] * 40, [["0", "1"]] * 40, limits=Sum(36, extremes=[(1,) * 40])).draw(rng)) >= 36
+    assert rare.sample(rng) is None
+    assert sum(Domain(["a"] * 40, [["0", "1"]] * 40, limits=Sum(36, extremes=[(1,) * 40])).sample(rng)) >= 36
 
 
 RARE = """arch 1
@@ -120,7 +120,7 @@ def test_networks_are_drawn_however_few_meet_a_requirement(limit):
     goals = SearchConfig("S", "Q", (Objective("minimize", Term("macs")),), "synthetic", {})
     criteria = Criteria(TrialConfig(goals, Term("random"), Term("costs")), made, Costs(made))
     rng = random.Random(3)
-    drawn = {criteria.domain.draw(rng) for _ in range(5)}
+    drawn = {criteria.domain.sample(rng) for _ in range(5)}
     assert len(drawn) > 1
     assert all(criteria.bound(outcomes).network.params <= limit for outcomes in drawn)
 
@@ -129,7 +129,7 @@ def test_over_networks_every_network_is_equally_likely():
     from scipy.stats import chisquare
 
     found, rng = domain(), random.Random(5)
-    counts = Counter(found.draw(rng, "networks") for _ in range(2_800))
+    counts = Counter(found.sample(rng, "networks") for _ in range(2_800))
     assert len(counts) == 14
     assert chisquare(list(counts.values())).pvalue > 1e-3
 
@@ -137,7 +137,7 @@ def test_over_networks_every_network_is_equally_likely():
 def test_a_mutation_changes_one_decision_that_arises():
     found, rng = domain(), random.Random(2)
     for _ in range(200):
-        first = found.draw(rng)
+        first = found.sample(rng)
         other = found.mutated(first, rng)
         assert other != first
         changed = [n for n in range(4) if first[n] != other[n]]

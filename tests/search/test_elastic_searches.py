@@ -1,4 +1,4 @@
-"""Differentiable searches over elastic weights: networks that differ in sizes, drawn and mixed."""
+"""Differentiable searches over elastic weights: networks that differ in sizes, sampled and mixed."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def searched(folder: Path, given: Program, **options: Any) -> Any:
 def test_a_unet_of_searched_widths_and_depth_is_searched(tmp_path: Path, sampler: str):
     search, found = searched(tmp_path / "run", program(sampler))
     assert isinstance(search.net, ElasticNetwork)
-    assert set(search.net.drawn) > {"depth", "down[1].c"}
+    assert set(search.net.sampled) > {"depth", "down[1].c"}
     assert (tmp_path / "run" / "best.arch").exists()
     assert found.network.layers
 
@@ -73,7 +73,7 @@ def test_a_unet_of_searched_widths_and_depth_is_searched(tmp_path: Path, sampler
 def test_decisions_that_change_no_size_are_mixed_while_others_are_drawn(tmp_path: Path):
     given = program("softmax", extra="\n    ".join(["depth = hard", "down.c = one_path", "w = hard"]))
     search, _ = searched(tmp_path / "run", given)
-    (draws,) = search.trainer.draws(0, 0)
+    (draws,) = search.trainer.samples(0, 0)
     mixed = {path for path, weight in draws[0].weights.items() if int((weight > 0).sum()) > 1}
     assert mixed == {"read", "down[1].k", "down[2].k", "down[3].k"}
     logits = list(search.members[0].learner.architecture.logits.values())
@@ -124,7 +124,7 @@ def test_elastic_weights_search_a_space_of_equal_sizes(tmp_path: Path):
     elastic, _ = searched(tmp_path / "elastic", program("gumbel(tau = 2.0), share = elastic", text))
     assert not isinstance(plain.net, ElasticNetwork)
     assert isinstance(elastic.net, ElasticNetwork)
-    assert elastic.net.drawn == ()
+    assert elastic.net.sampled == ()
 
 
 SHIPPED = {"template_small": "TemplateSmall", "elastic": "Elastic", "fasterseg": "FasterSeg"}

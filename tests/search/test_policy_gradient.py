@@ -238,7 +238,7 @@ def test_decisions_that_do_not_arise_count_only_where_all_do(counted: str, learn
     for _ in range(30):
         outcomes = strategy.propose()
         assert outcomes is not None
-        if strategy.learned and not domain.arising(outcomes)[last]:
+        if strategy.learned and not domain.active(outcomes)[last]:
             break
         tell(strategy, outcomes, 1.0)
     else:

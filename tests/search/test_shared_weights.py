@@ -18,7 +18,7 @@ from archdsl.cli import run
 from archdsl.configs.sharing import Fair, Progressive, Sandwich, Uniform
 from archdsl.runs.interrupted import Interrupted
 from archdsl.runs.lines import read_records
-from archdsl.search.evaluators.drawing import drawing
+from archdsl.search.evaluators.sampling import networks_by
 from archdsl.search.evaluators.shrinking import shrinking_schedule
 from archdsl.search.extract import outcomes_of
 from archdsl.search.inherited import supernet_of
@@ -140,15 +140,15 @@ def test_what_cannot_be_is_rejected(evaluate, code, words):
 
 def test_rules_draw_the_networks_of_a_step():
     graph = archdsl.load(SPACE).space().searched
-    (one,) = drawing(Uniform(), graph, 0, 9)(5)
-    assert drawing(Uniform(), graph, 0, 9)(5) == [one]
-    assert len({tuple(drawing(Uniform(), graph, 0, 9)(step)) for step in range(30)}) > 10
-    fair = drawing(Fair(), graph, 0, 9)(3)
+    (one,) = networks_by(Uniform(), graph, 0, 9)(5)
+    assert networks_by(Uniform(), graph, 0, 9)(5) == [one]
+    assert len({tuple(networks_by(Uniform(), graph, 0, 9)(step)) for step in range(30)}) > 10
+    fair = networks_by(Fair(), graph, 0, 9)(3)
     assert len(fair) == 3
     counts = [Counter(network[n] for network in fair) for n in range(len(graph.decisions))]
     widths = counts[list(graph.decisions).index("w")]
     assert sorted(widths.values()) == [1, 1, 1]
-    largest, smallest, *others = drawing(Sandwich(2), graph, 0, 9)(0)
+    largest, smallest, *others = networks_by(Sandwich(2), graph, 0, 9)(0)
     assert len(others) == 2
     space = archdsl.load(SPACE).space()
     costs = []
@@ -229,7 +229,7 @@ def test_a_run_whose_networks_have_no_shared_weights_of_its_own_says_where_they_
 def test_progressive_training_keeps_closed_decisions_at_their_largest_outcome():
     graph = archdsl.load(SPACE).space().searched
     rule = Progressive(opens=("body.k", ("depth", "w")), at=(0, 0.5), train=Term("uniform", group="sharing"))
-    sampled = drawing(rule, graph, 0, steps=40)
+    sampled = networks_by(rule, graph, 0, steps=40)
     paths = list(graph.decisions)
     largest = {path: graph.decisions[path].size - 1 for path in ("depth", "w")}
     for step in range(20):
@@ -253,7 +253,7 @@ def test_without_shares_decisions_open_evenly_spread():
 def test_sandwich_among_open_decisions_has_their_smallest_network():
     graph = archdsl.load(SPACE).space().searched
     rule = Progressive(opens=("w",), at=(0.5,))
-    sampled, paths = drawing(rule, graph, 0, steps=10), list(graph.decisions)
+    sampled, paths = networks_by(rule, graph, 0, steps=10), list(graph.decisions)
     at = paths.index("w")
     assert [one[at] for one in sampled(4)] == [2, 2, 2, 2]
     assert [one[at] for one in sampled(5)][:2] == [2, 0]

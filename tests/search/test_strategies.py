@@ -160,7 +160,7 @@ def test_random_outcomes_are_equally_likely_for_each_decision_that_arises():
     strategy = made("random(over = outcomes)", domain, 12)
     drawn = [strategy.propose() for _ in range(4000)]
     for n, size in enumerate(domain.sizes):
-        arose = [one[n] for one in drawn if domain.arising(one)[n]]
+        arose = [one[n] for one in drawn if domain.active(one)[n]]
         assert chisquare([arose.count(o) for o in range(size)]).pvalue > 0.001
 
 
@@ -197,7 +197,7 @@ def test_optuna_is_asked_for_the_decisions_that_arise():
     for _ in range(20):
         outcomes = strategy.propose()
         asked = strategy.open[-1].params  # type: ignore[attr-defined]
-        assert {domain.paths[n] for n, there in enumerate(domain.arising(outcomes)) if there} <= set(asked)
+        assert {domain.paths[n] for n, there in enumerate(domain.active(outcomes)) if there} <= set(asked)
         assert all(
             asked[path] == o for path, o in zip(domain.paths, outcomes, strict=True) if path in asked and o
         )

@@ -42,7 +42,7 @@ class Any:
         self.domain, self.rng = domain, Random(seed)
 
     def propose(self):
-        return self.domain.draw(self.rng)
+        return self.domain.sample(self.rng)
 
     def observe(self, seen):
         pass

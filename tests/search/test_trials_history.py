@@ -36,8 +36,8 @@ def history(count: int = 60, goals: Any = fake_trials.GOALS, **others: Any) -> H
     return found
 
 
-def table(of: History, arising: Any = None) -> list[dict[str, str]]:
-    return list(csv.DictReader(io.StringIO(trials_csv(of, arising))))
+def table(of: History, active: Any = None) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(trials_csv(of, active))))
 
 
 def test_the_table_has_every_trial_as_it_was_recorded() -> None:

@@ -1,4 +1,4 @@
-"""As many networks are counted as there are different assignments of the decisions that arise."""
+"""As many networks are counted as there are different assignments of the active decisions."""
 
 from __future__ import annotations
 
@@ -31,5 +31,5 @@ def test_networks_are_assignments_of_the_decisions_that_arise(grown: Grown):
     networks = Networks(space.graph)
     event("fewer networks than combinations" if networks.count.combinations > len(known) else "as many")
     assert networks.count == (len(known), True, space.size)
-    drawn = networks.draw(random.Random(0))
+    drawn = networks.sample(random.Random(0))
     assert tuple(sorted((p, space.decisions[p].outcomes[o]) for p, o in drawn.items())) in known

@@ -13,10 +13,10 @@ import torch
 from torch import nn
 
 from archdsl.backends.elastic.compiling import Compiler
-from archdsl.backends.elastic.drawn import drawn
 from archdsl.backends.elastic.kernels import Transforms
 from archdsl.backends.elastic.partial import Entry, Partial
 from archdsl.backends.elastic.paths import Path, Paths
+from archdsl.backends.elastic.sampled import sampled_decisions
 from archdsl.backends.elastic.scaling import Scaled, Weighed, results_of_calls
 from archdsl.backends.elastic.slices import Sliced, new_stored, state_of
 from archdsl.backends.elastic.widths import Widths
@@ -47,7 +47,7 @@ _NONE: Mapping[str, Any] = {}
 
 @dataclass(frozen=True)
 class _Plan:
-    """A forward pass in which some decisions are drawn and the others mixed."""
+    """A forward pass in which some decisions are sampled and the others mixed."""
 
     outputs: tuple[str, ...]
     function: Forward
@@ -65,7 +65,7 @@ class ElasticNetwork(nn.Module):
     """All networks of a space over weights that are stored once, at their largest size.
 
     `archdsl_graph` is the graph of the space. The stored layers are ordinary children, named by their paths
-    in the spec. `drawn` are the decisions that change the size of a tensor, its presence, or the origins of
+    in the spec. `sampled` are the decisions that change the size of a tensor, its presence, or the origins of
     its channels: a forward pass uses one outcome of each. All others may be mixed.
     """
 
@@ -85,7 +85,7 @@ class ElasticNetwork(nn.Module):
         super().__init__()
         graph = simple.graph
         self.archdsl_graph, self._widths, self._checkpoint = graph, widths, checkpoint
-        self.drawn = tuple(drawn(graph, widths))
+        self.sampled = tuple(sampled_decisions(graph, widths))
         self._binder: Binder = Prepared()(graph)
         self._whole: Binder = Prepared()(simple.whole)
         self._instead = simple.instead
@@ -116,16 +116,16 @@ class ElasticNetwork(nn.Module):
     def forward(
         self, *inputs: torch.Tensor, outcomes: Mapping[str, int] = _NONE, weights: Weights = _NONE
     ) -> torch.Tensor:
-        """The main output (N × K × H × W), with the decisions of `outcomes` drawn and all others mixed.
+        """The main output (N × K × H × W), with the decisions of `outcomes` sampled and all others mixed.
 
         `outcomes` are outcome indices, `weights` vectors over the outcomes of a decision, by path. Weights of
         a mixed decision sum to 1; with one-hot weights, the output is that of the network, bit for bit.
-        Weights of a drawn decision are one-hot in value and have a gradient (straight-through): they scale
+        Weights of a sampled decision are one-hot in value and have a gradient (straight-through): they scale
         the tensor that the decision selects, and the results of op calls whose channels depend on it (see
         `scaling`).
 
-        Raises SpecError: ARCH811 for a decision that must be drawn and is not, ARCH504 for one that is
-        neither drawn nor mixed, and the errors of a network that is not well-typed.
+        Raises SpecError: ARCH811 for a decision that must be sampled and is not, ARCH504 for one that is
+        neither sampled nor mixed, and the errors of a network that is not well-typed.
         """
         if not weights and not self._checkpoint:
             return self.path(*inputs, outcomes=outcomes)
@@ -251,7 +251,7 @@ class ElasticNetwork(nn.Module):
         graph = self.archdsl_graph
         wanted = {name: graph.outputs[name] for name in outputs}
         given = {path: o for path, o in outcomes.items() if path in graph.decisions}
-        found = self._partial.draw(given, weighed, wanted)
+        found = self._partial.remaining(given, weighed, wanted)
         written = self._written.get(found.key)
         if written is None:
             if len(self._written) >= PATHS:

@@ -1,4 +1,4 @@
-"""A space with some decisions drawn: the remaining nodes and mixtures, with the size and places of each
+"""A space with some decisions sampled: the remaining nodes and mixtures, with the size and places of each
 tensor.
 
 Tensors have equal sizes in all remaining networks, so these are summed by weights as in any supernet.
@@ -64,7 +64,7 @@ class Entry:
 
 
 @dataclass(frozen=True)
-class Drawn:
+class Remaining:
     """The remaining layers, mixtures and structure of a space; `key` is equal for equal code."""
 
     layers: list[Entry]
@@ -74,7 +74,7 @@ class Drawn:
 
 
 class Partial:
-    """Fixes the drawn decisions of a simplified space."""
+    """Fixes the sampled decisions of a simplified space."""
 
     def __init__(
         self, graph: Graph, widths: Widths, binder: Binder, results: Collection[str], batch: bool = False
@@ -93,13 +93,15 @@ class Partial:
         self._looks: dict[Hashable, int] = {}
         self._alike: dict[Hashable, int] = {}
 
-    def draw(self, outcomes: Mapping[str, int], weighed: frozenset[str], outputs: Mapping[str, str]) -> Drawn:
-        """The remaining structure; `weighed` are the drawn decisions whose weights have gradients.
+    def remaining(
+        self, outcomes: Mapping[str, int], weighed: frozenset[str], outputs: Mapping[str, str]
+    ) -> Remaining:
+        """The remaining structure; `weighed` are the sampled decisions whose weights have gradients.
 
-        Raises SpecError: ARCH811 for a decision that must be drawn and is not, ARCH810 for weights that
+        Raises SpecError: ARCH811 for a decision that must be sampled and is not, ARCH810 for weights that
         cannot be shared, and the errors of a network that is not well-typed.
         """
-        return _Drawing(self, outcomes, weighed).run(outputs)
+        return _Fixing(self, outcomes, weighed).run(outputs)
 
     def variable(self, name: str) -> str:
         """The variable of an item; equal in all forward passes, so that they share code."""
@@ -208,10 +210,10 @@ class Partial:
         return self._looks.setdefault(content, len(self._looks))
 
 
-class _Drawing:
+class _Fixing:
     def __init__(self, of: Partial, outcomes: Mapping[str, int], weighed: frozenset[str]):
         self.of, self.graph, self.binder = of, of.graph, of.binder
-        self.outcomes, self.drawn, self.weighed = outcomes, frozenset(outcomes), weighed
+        self.outcomes, self.sampled, self.weighed = outcomes, frozenset(outcomes), weighed
         inputs = self.graph.inputs
         self.shapes: dict[str, FixedShape] = dict(inputs)
         self.lays: dict[str, Lay | None] = {
@@ -219,14 +221,14 @@ class _Drawing:
         }
         self.reads: dict[str, Read | None] = {name: (name, UNSCALED) for name in inputs}
         self.sources: dict[str, tuple[str | None, ...]] = {}
-        """Of each mux, the candidates that are left; one where it is drawn, which may be none at all."""
+        """Of each mux, the candidates that are left; one where it is sampled, which may be none at all."""
         self.on: dict[str, Value] = {}
         self.items: dict[str, Node | Mixed] = {}
         self.mixtures: dict[Mixture | Scaled, int] = {}
         self.layers: list[Entry] = []
         self.trace: list[Hashable] = []
 
-    def run(self, wanted: Mapping[str, str]) -> Drawn:
+    def run(self, wanted: Mapping[str, str]) -> Remaining:
         outputs = {}
         for out, name in wanted.items():
             self._resolve(name)
@@ -237,7 +239,7 @@ class _Drawing:
             outputs[out] = self._item(read)
         alike = self._alike() if self.of.batch else {}
         key = tuple(self.trace), tuple(outputs.items()), tuple(alike.items())
-        return Drawn(self.layers, tuple(self.mixtures), key, partial(self._parts, outputs, alike))
+        return Remaining(self.layers, tuple(self.mixtures), key, partial(self._parts, outputs, alike))
 
     def _alike(self) -> dict[str, int]:
         """A number for each node whose layer computes small images one by one: equal for equal layers."""
@@ -291,10 +293,10 @@ class _Drawing:
     def _left(self, mux: Mux) -> tuple[str | None, ...]:
         """The remaining candidates of a mux."""
         if isinstance(mux.on, str):
-            drawn = self.outcomes.get(mux.on)
-            if drawn is None:
+            sampled = self.outcomes.get(mux.on)
+            if sampled is None:
                 return tuple(dict.fromkeys(source for _, source in mux.cases))
-            return tuple(source for key, source in mux.cases if key == drawn)[:1] or (None,)
+            return tuple(source for key, source in mux.cases if key == sampled)[:1] or (None,)
         on = self.on[mux.name] = self._value(mux.on)
         if not isinstance(on, Expr):
             return tuple(source for key, source in mux.cases if key == on)[:1] or (None,)
@@ -305,12 +307,12 @@ class _Drawing:
     # ------------------------------------------------------------ values
 
     def _value(self, value: Value) -> Value:
-        """A value, partially evaluated by the drawn decisions."""
-        if self._is_drawn(value):
+        """A value, partially evaluated by the sampled decisions."""
+        if self._is_sampled(value):
             return cast(Value, evaluate(value, self.outcomes, self._dim))
         return rebuilt(value, self._leaf)
 
-    def _is_drawn(self, value: Value) -> bool:
+    def _is_sampled(self, value: Value) -> bool:
         return self.binder._decisions(value) <= self.outcomes.keys()
 
     def _leaf(self, leaf: Value) -> Value:
@@ -328,7 +330,7 @@ class _Drawing:
         except TooManyOutcomes as error:
             raise SpecError(
                 [Diagnostic("ARCH802", f"no supernet: too many decisions select one tensor: {error}",
-                            _at(mux), help="draw some of them")]
+                            _at(mux), help="sample some of them")]
             ) from None  # fmt: skip
 
     # ------------------------------------------------------------ muxes
@@ -343,11 +345,11 @@ class _Drawing:
         reads = [None if source is None else self.reads[source] for source in sources]
         left = [read for read in reads if read is not None]
         if len(left) < len(reads):
-            raise self._undrawn(mux, f"`{mux.name}` is missing in some networks")
+            raise self._unsampled(mux, f"`{mux.name}` is missing in some networks")
         if len({self.shapes[item] for item, _ in left}) > 1:
-            raise self._undrawn(mux, f"the size of `{mux.name}` differs between networks")
+            raise self._unsampled(mux, f"the size of `{mux.name}` differs between networks")
         if any(one is not lays[0] for one in lays):
-            raise self._undrawn(mux, f"`{mux.name}` has channels of different origins")
+            raise self._unsampled(mux, f"`{mux.name}` has channels of different origins")
         self.lays[mux.name] = lays[0]
         if all(read == left[0] for read in left):
             return left[0]
@@ -366,14 +368,14 @@ class _Drawing:
         self.shapes[name] = self.shapes[sources[0]]
 
     def _picked(self, mux: Mux) -> Factors:
-        """The weight of the drawn candidate, if it has a gradient."""
+        """The weight of the sampled candidate, if it has a gradient."""
         on = mux.on
         if isinstance(on, str):
             if on not in self.weighed:
                 return UNSCALED
             plain = self.of.mixture(outcome_of(self.graph.decisions[on]), self._in_order(on))
             return ((plain, self.outcomes[on]),)
-        if not self._is_drawn(on) or not (decisions := decisions_in(on)) or not decisions <= self.weighed:
+        if not self._is_sampled(on) or not (decisions := decisions_in(on)) or not decisions <= self.weighed:
             return UNSCALED
         sized = rebuilt(on, lambda leaf: self._dim(leaf.node, leaf.axis) if isinstance(leaf, Dim) else leaf)
         number = {source: n for n, source in enumerate(mux.inputs)}
@@ -460,7 +462,7 @@ class _Drawing:
         found = [self._add(node, name, inputs, row) for row, name in names.items()]
         if any(one is not found[0] for one in found):
             why = f"the size of `{node.name}` differs between networks"
-            raise self._undrawn(node, why, *paths)
+            raise self._unsampled(node, why, *paths)
         self.lays[node.name] = found[0]
         place = {row: n for n, row in enumerate(names)}
         picks = tuple(place[row] for row in rows)
@@ -469,8 +471,8 @@ class _Drawing:
 
     # ------------------------------------------------------------ what is wrong
 
-    def _undrawn(self, item: Node | Mux, why: str, *paths: str) -> SpecError:
-        """The error of a decision that must be drawn and is not."""
+    def _unsampled(self, item: Node | Mux, why: str, *paths: str) -> SpecError:
+        """The error of a decision that must be sampled and is not."""
         if isinstance(item, Mux):
             on = item.on
             paths = (on,) if isinstance(on, str) else tuple(sorted(decisions_in(self.on[item.name])))

@@ -1,9 +1,9 @@
-"""Straight-through weights of drawn decisions, whose value is 1, and the tensors that they scale.
+"""Straight-through weights of sampled decisions, whose value is 1, and the tensors that they scale.
 
-The tensor that a drawn decision selects is multiplied by the weight of its outcome. The result of an op call
-is multiplied by the weight of each drawn decision on which the channels of its arguments or of its result
-depend, as the mixed ops of FasterSeg (arXiv:1912.10917). A primitive outside of op calls is treated as a call
-if one of its settings is searched.
+The tensor that a sampled decision selects is multiplied by the weight of its outcome. The result of an op
+call is multiplied by the weight of each sampled decision on which the channels of its arguments or of its
+result depend, as the mixed ops of FasterSeg (arXiv:1912.10917). A primitive outside of op calls is treated as
+a call if one of its settings is searched.
 """
 
 from __future__ import annotations
@@ -78,11 +78,11 @@ class Scaled:
         yield from (other for factors in self.by for other, _ in factors)
 
 
-class Drawing(Protocol):
-    """The drawn outcomes of a forward pass, and the drawn decisions that have weights."""
+class SampledOutcomes(Protocol):
+    """The sampled outcomes of a forward pass, and the sampled decisions that have weights."""
 
     outcomes: Mapping[str, int]
-    drawn: frozenset[str]
+    sampled: frozenset[str]
     """The decisions of `outcomes`."""
     weighed: frozenset[str]
 
@@ -113,26 +113,26 @@ class Calls:
     def _is_inside(self, reader: Node, source: str) -> bool:
         return reader.instance is not None and self._instance.get(source) == reader.instance
 
-    def factors(self, node: Node, drawing: Drawing) -> Factors:
+    def factors(self, node: Node, sample: SampledOutcomes) -> Factors:
         """The weights by which the output of a node is multiplied where it is read outside of its call."""
-        if not drawing.weighed:
+        if not sample.weighed:
             return UNSCALED
         if node.instance is None:
             if not any(isinstance(value, Expr) for value in node.attrs.values()):
                 return UNSCALED
         elif node.name not in self._results:
             return UNSCALED
-        outcomes, key = drawing.outcomes, (node.name, drawing.drawn)
+        outcomes, key = sample.outcomes, (node.name, sample.sampled)
         paths = self._paths.get(key)
         if paths is None:
             tensors = [*self._arguments[node.instance or node.name], node.name]
-            drawn: list[Mux] = []
+            sampled: list[Mux] = []
             paths = tuple(
-                dict.fromkeys(path for name in tensors for path in self._sized_by(name, outcomes, drawn))
+                dict.fromkeys(path for name in tensors for path in self._sized_by(name, outcomes, sampled))
             )
-            if not drawn:  # they are the same for all outcomes of these decisions
+            if not sampled:  # they are the same for all outcomes of these decisions
                 self._paths[key] = paths
-        return tuple([(self._mixture(path), outcomes[path]) for path in paths if path in drawing.weighed])
+        return tuple([(self._mixture(path), outcomes[path]) for path in paths if path in sample.weighed])
 
     def _mixture(self, path: str) -> Mixture:
         found = self._plain.get(path)
@@ -155,8 +155,8 @@ class Calls:
             call |= dict.fromkeys(i for i in tensors if not self._is_inside(item, i))
         return {call: tuple(tensors) for call, tensors in found.items()}
 
-    def _sized_by(self, name: str, outcomes: Mapping[str, int], drawn: list[Mux]) -> Iterator[str]:
-        """The drawn decisions on which the channels of a tensor depend; adds the drawn muxes among them."""
+    def _sized_by(self, name: str, outcomes: Mapping[str, int], sampled: list[Mux]) -> Iterator[str]:
+        """The sampled decisions on which the channels of a tensor depend; adds their muxes to `sampled`."""
         ahead: list[Value] = [self.widths.shapes[name][0]]
         while ahead:
             value = ahead.pop()
@@ -170,7 +170,7 @@ class Calls:
                     mux, cases = definition
                     ahead += self._cases(mux, cases, outcomes)
                     if isinstance(mux.on, str) and mux.on in outcomes:
-                        drawn.append(mux)
+                        sampled.append(mux)
                         yield mux.on
                 else:
                     size = self.widths.shapes[dim.node][dim.axis]
@@ -186,11 +186,11 @@ class Calls:
 
     @staticmethod
     def _cases(mux: Mux, cases: tuple[Value | None, ...], outcomes: Mapping[str, int]) -> list[Value]:
-        """The sizes of the drawn case of a mux, or of all possible cases."""
+        """The sizes of the sampled case of a mux, or of all possible cases."""
         sizes = zip(mux.cases, cases, strict=True)
         if isinstance(mux.on, str):
-            drawn = outcomes.get(mux.on)
-            return [v for (key, _), v in sizes if v is not None and drawn in (None, key)]
+            sampled = outcomes.get(mux.on)
+            return [v for (key, _), v in sizes if v is not None and sampled in (None, key)]
         return [mux.on, *(v for _, v in sizes if v is not None)]
 
 

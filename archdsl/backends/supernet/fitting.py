@@ -67,16 +67,16 @@ class _Built(NamedTuple):
 
 
 def _built(graph: Graph, elastic: bool) -> Iterator[_Built]:
-    """All of a supernet of candidates; with elastic weights some of its networks, drawn alike each time."""
+    """All of a supernet of candidates; with elastic weights some of its networks, sampled alike each time."""
     if not elastic:
         found = parts(graph)
         yield _Built(found.graph, list(found.items.values()), found.shapes)
         return
     binder, rng = Prepared()(graph), random.Random(0)
     sizes = {path: decision.size for path, decision in graph.decisions.items()}
-    drawn = [dict.fromkeys(sizes, 0), {path: size - 1 for path, size in sizes.items()}]
-    drawn += [{path: rng.randrange(size) for path, size in sizes.items()} for _ in range(NETWORKS)]
-    for outcomes in drawn:
+    sampled = [dict.fromkeys(sizes, 0), {path: size - 1 for path, size in sizes.items()}]
+    sampled += [{path: rng.randrange(size) for path, size in sizes.items()} for _ in range(NETWORKS)]
+    for outcomes in sampled:
         bound = binder.bind(outcomes)
         yield _Built(graph, list(bound.graph.nodes.values()), bound.shapes)
 

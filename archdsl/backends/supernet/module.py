@@ -77,7 +77,7 @@ class SuperNetwork(nn.Module):
         mixed = {n: vector.unbind() for n, vector in self._mixed(weights, mixtures).items()}
         return function(self, *inputs, mixed)[0]
 
-    drawn: tuple[str, ...] = ()
+    sampled: tuple[str, ...] = ()
     """The decisions of which a forward takes one outcome: none, as all networks have tensors of one size."""
 
     def forward_all(

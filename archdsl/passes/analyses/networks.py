@@ -1,6 +1,6 @@
 """Counts the networks of a space, and samples them uniformly.
 
-A network is an assignment of its active decisions (`archdsl.passes.analyses.arising`); the others have no
+A network is an assignment of its active decisions (`archdsl.passes.analyses.active`); the others have no
 effect, so a space has fewer networks than combinations of outcomes. Decisions that determine which others are
 active are assigned one after another, downstream ones first. The rest decomposes into independent parts,
 which are counted separately and multiplied; counts of parts are cached (as in model counting: Bacchus, Dalmao
@@ -16,7 +16,7 @@ from random import Random
 from typing import Literal, NamedTuple
 
 from archdsl.ir import Graph
-from archdsl.passes.analyses.arising import Arising, arising
+from archdsl.passes.analyses.active import ActiveDecisions, active_decisions
 from archdsl.passes.analyses.decision_diagrams import TooLarge
 
 MOST_WORK = 1_500_000
@@ -58,7 +58,7 @@ class Networks:
 
     def __init__(self, graph: Graph):
         self.graph = graph
-        self._found: Arising = arising(graph)
+        self._found: ActiveDecisions = active_decisions(graph)
         self._d = self._found.diagrams
         self._rows: dict[Part, list[_Row]] = {}
         self._counts: dict[Part, int] = {}
@@ -76,11 +76,11 @@ class Networks:
             for part in start.parts:
                 self._count(part)
         except TooLarge:
-            arise = [p for p, root in self._found.when.items() if root != self._d.false]
-            return Count(prod(self.graph.decisions[p].size for p in arise), False, size)
+            active = [p for p, root in self._found.when.items() if root != self._d.false]
+            return Count(prod(self.graph.decisions[p].size for p in active), False, size)
         return Count(self._of_row(start), self._found.exact, size)
 
-    def draw(self, rng: Random) -> dict[str, int]:
+    def sample(self, rng: Random) -> dict[str, int]:
         """Samples a network uniformly; returns the outcome indices of its active decisions.
 
         Raises Uncounted.
@@ -146,7 +146,7 @@ class Networks:
                 first = d.node(level, tuple([d.leaf(o == 0) for o in range(size)]))
                 factors.append(d.map(int, d.either(root, first)))
         for root, weight in weights.items():
-            factors.append(d.map(lambda arises, weight=weight: weight if arises else 1, root))
+            factors.append(d.map(lambda active, weight=weight: weight if active else 1, root))
         for level, definition in found.definitions.items():
             own = d.node(level, tuple([d.leaf(o) for o in range(found.outcomes[level])]))
             factors.append(d.map(lambda a, b: int(a == b), own, definition))

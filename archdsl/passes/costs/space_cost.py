@@ -173,20 +173,20 @@ class SpaceCost:
     def sampled(self, prices: Sequence[Price], networks: int, seed: int = 0) -> list[NDArray[np.float64]]:
         """The prices of the same random networks, by price; computed in chunks that fit into memory."""
         found: list[list[NDArray[np.float64]]] = [[] for _ in prices]
-        for outcomes in self._drawn(networks, seed):
+        for outcomes in self._sampled(networks, seed):
             for price, known in zip(prices, found, strict=True):
                 known.append(self.pricer(price).many(outcomes))
         return [np.concatenate(known) for known in found]
 
     def sample(self, number: int, networks: int, seed: int = 0) -> list[int]:
         """The outcome indices of one of the networks that `sampled` prices."""
-        for outcomes in self._drawn(networks, seed):
+        for outcomes in self._sampled(networks, seed):
             if number < len(outcomes):
                 return [int(o) for o in outcomes[number]]
             number -= len(outcomes)
         raise IndexError(f"network {number} of {networks}")
 
-    def _drawn(self, networks: int, seed: int) -> Iterator[NDArray[np.int32]]:
+    def _sampled(self, networks: int, seed: int) -> Iterator[NDArray[np.int32]]:
         portion = max(1, _OUTCOMES_TOGETHER // max(1, len(self.graph.decisions)))
         for n, start in enumerate(range(0, networks, portion)):
             yield random_outcomes(self.graph, min(portion, networks - start), (seed, n) if n else seed)

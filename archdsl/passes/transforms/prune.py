@@ -161,11 +161,11 @@ class _Pruner:
         return replace(node, inputs=tuple(source for source, _ in left), attrs=attrs, optional=optional)
 
     def _requirement(
-        self, requirement: Requirement, nodes: Collection[str], arising: Collection[str]
+        self, requirement: Requirement, nodes: Collection[str], active: Collection[str]
     ) -> Requirement:
         """A requirement over remaining nodes and decisions; removed decisions are free variables."""
         left = {name for name in (*self.graph.inputs, *self.graph.nodes) if self._source(name) in nodes}
-        requirement = over_what_is_left(requirement, self.graph, left, arising)
+        requirement = over_what_is_left(requirement, self.graph, left, active)
         return replace(requirement, condition=self._value(requirement.condition))
 
     def _value(self, value: Value) -> Value:

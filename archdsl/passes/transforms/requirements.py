@@ -94,14 +94,14 @@ def over_what_is_read(
 
 
 def over_what_is_left(
-    requirement: Requirement, graph: Graph, left: Collection[str], arising: Collection[str]
+    requirement: Requirement, graph: Graph, left: Collection[str], active: Collection[str]
 ) -> Requirement:
     """A requirement over the remaining nodes of a graph, and the active decisions.
 
     Raises SpecError (ARCH211) if its condition becomes too large.
     """
     condition = requirement.condition
-    if nodes_in(condition) <= set(left) and decisions_in(condition) <= set(arising):
+    if nodes_in(condition) <= set(left) and decisions_in(condition) <= set(active):
         return requirement
     shapes, definitions = infer_symbolic(graph)
 
@@ -109,7 +109,7 @@ def over_what_is_left(
         return shapes[leaf.node][leaf.axis] if isinstance(leaf, Dim) and leaf.node not in left else leaf
 
     requirement = replace(requirement, condition=rebuilt(condition, size))
-    return over_what_is_read(requirement, left, arising, graph.decisions, definitions)
+    return over_what_is_read(requirement, left, active, graph.decisions, definitions)
 
 
 def _over_what_is_read(

@@ -23,7 +23,7 @@ Vectors = dict[str, torch.Tensor]
 
 
 @dataclass(frozen=True)
-class Draw:
+class ArchitectureSample:
     """A sample for one step: weights by decision, which sum to 1, and the outcomes if a single network was
     sampled.
     """
@@ -87,7 +87,7 @@ class Architecture(nn.Module):
         """The most probable outcome of each decision (argmax)."""
         return {path: int(logits.argmax()) for path, logits in self.vectors().items()}
 
-    def draw(self, by: Mapping[str, Sampling], generator: torch.Generator) -> Draw:
+    def sample(self, by: Mapping[str, Sampling], generator: torch.Generator) -> ArchitectureSample:
         """Samples weights for one step; `by` is the sampling of each decision.
 
         "softmax" uses the tempered probabilities; "gumbel" adds Gumbel noise to the logits first (eq. 3 of
@@ -102,12 +102,14 @@ class Architecture(nn.Module):
             for how in dict.fromkeys(by[path] for path in paths):
                 rows = [n for n, path in enumerate(paths) if by[path] == how]
                 logits_nq = torch.stack([vectors[paths[n]] for n in rows])
-                drawn_nq = _sampled(logits_nq, noise_nq[rows].to(logits_nq), how)
-                weights.update(zip([paths[n] for n in rows], drawn_nq.unbind(), strict=True))
+                sampled_nq = _sampled(logits_nq, noise_nq[rows].to(logits_nq), how)
+                weights.update(zip([paths[n] for n in rows], sampled_nq.unbind(), strict=True))
         if not all(by[path].takes_one for path in weights):
-            return Draw(weights)
+            return ArchitectureSample(weights)
         outcomes = {path: int(weight.detach().argmax()) for path, weight in weights.items()}
-        return Draw(weights, outcomes, trained=any(how.name == "one_path" for how in by.values()))
+        return ArchitectureSample(
+            weights, outcomes, trained=any(how.name == "one_path" for how in by.values())
+        )
 
 
 def _certain(like_q: torch.Tensor, outcome: int) -> torch.Tensor:

@@ -25,7 +25,7 @@ from archdsl.search.differentiable.step import forward_pass_of
 from archdsl.train.losses import cross_entropy
 
 if TYPE_CHECKING:
-    from archdsl.search.differentiable.architecture import Draw
+    from archdsl.search.differentiable.architecture import ArchitectureSample
     from archdsl.search.differentiable.driver import Search
 
 Known = dict[Hashable, list[tuple[Any, ...]]]
@@ -64,9 +64,9 @@ def footprint(search: Search, crop: tuple[int, int] | None = None) -> Footprint:
     for epoch in search.phases():
         end = None
         for number in range(MOST_STEPS):
-            draws = search.trainer.draws(search.step + number, epoch)
+            samples = search.trainer.samples(search.step + number, epoch)
             with (tally := Tally(net, known)):
-                _run_step(search, networks, draws, crop or search.crop)
+                _run_step(search, networks, samples, crop or search.crop)
             most = max(most, tally.most)
             net.zero_grad(set_to_none=True)
             end = end or time.monotonic() + MOST_SECONDS
@@ -180,7 +180,10 @@ def _without_numbers(net: nn.Module, memo: dict[int, Any]) -> nn.Module:
 
 
 def _run_step(
-    search: Search, networks: Mapping[str, Any], draws: list[list[Draw]], crop: tuple[int, int]
+    search: Search,
+    networks: Mapping[str, Any],
+    samples: list[list[ArchitectureSample]],
+    crop: tuple[int, int],
 ) -> None:
     """All forward passes of a step, and its backward pass."""
     batch, (height, width) = search.config.batch, crop
@@ -195,9 +198,9 @@ def _run_step(
         for member in search.members for name in member.objective.targets
     }  # fmt: skip
     losses = []
-    for member, own in zip(search.members, draws, strict=True):
-        for draw in own:
-            asked = forward_pass_of(member.network, draw)
+    for member, own in zip(search.members, samples, strict=True):
+        for sample in own:
+            asked = forward_pass_of(member.network, sample)
             weights = asked.weights and {path: _leaf(w) for path, w in asked.weights.items()}
             with search.trainer.precision():
                 run = replace(asked, weights=weights)

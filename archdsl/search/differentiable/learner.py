@@ -12,7 +12,7 @@ import torch
 from archdsl.passes.analyses.cells import Cells
 from archdsl.program import Space
 from archdsl.search.config import SearchConfig
-from archdsl.search.differentiable.architecture import FREE, Architecture, Draw
+from archdsl.search.differentiable.architecture import FREE, Architecture, ArchitectureSample
 from archdsl.search.differentiable.optimisers import optimiser
 from archdsl.search.differentiable.samplers import Sampler, by_decision
 
@@ -42,11 +42,11 @@ class Learner:
             config.communication.lr,
         )  # fmt: skip
 
-    def draw(self, step: int, epoch: int) -> Draw:
+    def sample(self, step: int, epoch: int) -> ArchitectureSample:
         """Samples the outcomes of a step; a function of the seed, the step and the architecture."""
         generator = torch.Generator().manual_seed((self.seed << 32) + step)
         by = {path: sampler.at(epoch, self.config.epochs) for path, sampler in self.samplers.items()}
-        return self.architecture.draw(by, generator)
+        return self.architecture.sample(by, generator)
 
     def tau(self, epoch: int) -> float:
         """The temperature of the default sampler in an epoch."""

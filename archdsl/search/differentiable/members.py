@@ -16,7 +16,7 @@ from archdsl.passes.costs.space_cost import SpaceCost
 from archdsl.program import Space
 from archdsl.search.config import SearchConfig
 from archdsl.search.decoding.decoder import Decoder
-from archdsl.search.differentiable.architecture import Draw
+from archdsl.search.differentiable.architecture import ArchitectureSample
 from archdsl.search.differentiable.learner import Learner
 from archdsl.search.differentiable.objective import ObjectiveFunction
 from archdsl.search.result import Result
@@ -30,8 +30,8 @@ class Sizes:
     outcome in the network with the most MACs (for the smallest: the fewest).
     """
 
-    def __init__(self, space: Space, drawn: Mapping[str, Decision]):
-        self.decisions = dict(drawn)
+    def __init__(self, space: Space, sampled: Mapping[str, Decision]):
+        self.decisions = dict(sampled)
         cost, paths = SpaceCost(space.searched), list(space.searched.decisions)
         self._ends: dict[str, dict[str, int]] = {}
         for name, sense, end in (("largest", "most", max), ("smallest", "least", min)):
@@ -65,8 +65,9 @@ class CoSearchMember:
     """One of the co-searched networks, such as a student; most searches have one.
 
     `network` computes its outputs with the supernet, `learner` has its architecture parameters and optimizer.
-    `passes` are the sizes ("sampled", "largest", "smallest", "random") in each forward pass of a step,
-    `pretrain_passes` those of steps that train weights only.  `sizes` is None if all are sampled.
+    `forward_passes` are the sizes ("sampled", "largest", "smallest", "random") in each forward pass of a
+    step, `pretrain_forward_passes` those of steps that train weights only. If all are sampled, `sizes` is
+    None.
     """
 
     name: str
@@ -75,8 +76,8 @@ class CoSearchMember:
     network: Any
     objective: ObjectiveFunction
     learner: Learner
-    passes: tuple[str, ...] = ("sampled",)
-    pretrain_passes: tuple[str, ...] = ("sampled",)
+    forward_passes: tuple[str, ...] = ("sampled",)
+    pretrain_forward_passes: tuple[str, ...] = ("sampled",)
     sizes: Sizes | None = None
     decoder: Decoder | None = None
     latency: Term | None = None
@@ -116,17 +117,17 @@ class CoSearchMember:
     def _logits(self) -> dict[str, Any]:
         return {path: v.detach().cpu().numpy() for path, v in self.learner.architecture.vectors().items()}
 
-    def draws(self, step: int, epoch: int, pretraining: bool) -> list[Draw]:
+    def samples(self, step: int, epoch: int, pretraining: bool) -> list[ArchitectureSample]:
         """A sample for each forward pass of a step; a function of the seed, the step and the architecture."""
         found = []
-        drawn = self.learner.draw(step, epoch)
-        for number, which in enumerate(self.pretrain_passes if pretraining else self.passes):
+        sampled = self.learner.sample(step, epoch)
+        for number, which in enumerate(self.pretrain_forward_passes if pretraining else self.forward_passes):
             if which == "sampled":
-                found.append(drawn)
+                found.append(sampled)
                 continue
             assert self.sizes is not None
             rng = Random(f"{self.learner.seed} {step} {number}")
-            found.append(_resized(drawn, self.sizes(which, rng), self.sizes.decisions))
+            found.append(_resized(sampled, self.sizes(which, rng), self.sizes.decisions))
         return found
 
     def labelled(self, name: str) -> str:
@@ -134,12 +135,14 @@ class CoSearchMember:
         return f"{self.name} {name}" if self.name else name
 
 
-def _resized(draw: Draw, outcomes: Mapping[str, int], decisions: Mapping[str, Decision]) -> Draw:
+def _resized(
+    sample: ArchitectureSample, outcomes: Mapping[str, int], decisions: Mapping[str, Decision]
+) -> ArchitectureSample:
     """A sample with replaced sizes, whose decisions receive no gradient."""
-    some = next(iter(draw.weights.values()))
+    some = next(iter(sample.weights.values()))
     own = {
         path: one_hot(torch.tensor(outcome), decisions[path].size).to(some)
         for path, outcome in outcomes.items()
     }
-    kept = None if draw.outcomes is None else {**draw.outcomes, **outcomes}
-    return replace(draw, weights={**draw.weights, **own}, outcomes=kept)
+    kept = None if sample.outcomes is None else {**sample.outcomes, **outcomes}
+    return replace(sample, weights={**sample.weights, **own}, outcomes=kept)

@@ -1,10 +1,10 @@
-"""How a search shares weights between networks, and the decisions that must therefore be drawn."""
+"""How a search shares weights between networks, and the decisions that must therefore be sampled."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
-from archdsl.backends.elastic.drawn import drawn
+from archdsl.backends.elastic.sampled import sampled_decisions
 from archdsl.backends.elastic.widths import Widths
 from archdsl.backends.supernet.structure import parts
 from archdsl.configs.sharing import Kernels
@@ -48,14 +48,14 @@ def demand_kernels(kernels: Kernels, *graphs: Graph) -> None:
 def demand_shared(
     config: SearchConfig, graph: Graph, fixed: Collection[str] = ()
 ) -> dict[str, tuple[str, str]]:
-    """The decisions that must be drawn (one outcome per forward pass), with the property that they change and
-    its location; none without elastic weights.
+    """The decisions that must be sampled (one outcome per forward pass), with the property that they change
+    and its location; none without elastic weights.
 
     `fixed` are decisions with a constant outcome.
 
     Raises SpecError: ARCH802 if the space has no supernet of the kind `share`, ARCH810 for weights that
-    cannot be shared, ARCH812 for a decision that must be drawn and whose sampler mixes its outcomes, ARCH606
-    for settings of elastic weights that have no effect.
+    cannot be shared, ARCH812 for a decision that must be sampled and whose sampler mixes its outcomes,
+    ARCH606 for settings of elastic weights that have no effect.
     """
     if config.share == "candidates":
         parts(graph)
@@ -66,7 +66,7 @@ def demand_shared(
                 raise cannot(headline, f"set share = elastic, or leave `{key}` out")
         return {}
     simple = simplify(graph)
-    found = drawn(simple, Widths(simple, config.bn, config.kernels))
+    found = sampled_decisions(simple, Widths(simple, config.bn, config.kernels))
     samplers = by_decision(config.sampler, config.gates_from, config.samplers, graph)
     soft = [path for path in found if path not in fixed and samplers[path].name in SOFT]
     if soft:

@@ -21,7 +21,7 @@ from archdsl.runs.faults import Diverged, demand_finite
 from archdsl.runs.processes import Processes
 from archdsl.runs.restoring import like, optimiser_state
 from archdsl.search.config import SearchConfig
-from archdsl.search.differentiable.architecture import Draw
+from archdsl.search.differentiable.architecture import ArchitectureSample
 from archdsl.search.differentiable.members import CoSearchMember
 from archdsl.search.differentiable.optimisers import change, optimiser, set_rates
 from archdsl.train.evaluation import inputs_of
@@ -87,9 +87,9 @@ class SearchTrainer:
         for member in self.members:
             set_rates(member.learner.optimiser, member.config.architecture, progress)
         trained = self._held_out(step, epoch, held)
-        draws = self.draws(step, epoch)
-        task, costs, loss = self.losses(batch, draws)
-        checked = self._checked(task, loss, batch, draws, step)
+        samples = self.samples(step, epoch)
+        task, costs, loss = self.losses(batch, samples)
+        checked = self._checked(task, loss, batch, samples, step)
         self._backward(loss, trained)
         return *checked, costs
 
@@ -102,13 +102,13 @@ class SearchTrainer:
     def rehearse(self, step: int, epoch: int, batch: Batch, held: Callable[[int], Batch]) -> None:
         """Runs a step, even with a non-finite loss, for timing; the caller restores the state."""
         trained = self._held_out(step, epoch, held)
-        _, _, loss = self.losses(batch, self.draws(step, epoch))
+        _, _, loss = self.losses(batch, self.samples(step, epoch))
         self._backward(loss, trained)
 
-    def draws(self, step: int, epoch: int) -> list[list[Draw]]:
+    def samples(self, step: int, epoch: int) -> list[list[ArchitectureSample]]:
         """The samples of each member, one for each of its forward passes."""
         started = epoch - self.config.pretrain
-        return [member.draws(step, max(0, started), started < 0) for member in self.members]
+        return [member.samples(step, max(0, started), started < 0) for member in self.members]
 
     def _held_out(self, step: int, epoch: int, held: Callable[[int], Batch]) -> list[torch.optim.Optimizer]:
         """Under first-order bilevel optimization, trains the architecture; returns the optimizers for the
@@ -119,12 +119,17 @@ class SearchTrainer:
             return [self.by_weights]
         if self.config.order == 0:
             return [self.by_weights, *learned]
-        _, _, loss = self.losses(held(step), self.draws(step, epoch))
+        _, _, loss = self.losses(held(step), self.samples(step, epoch))
         self._backward(loss, learned)
         return [self.by_weights]
 
     def _checked(
-        self, task: torch.Tensor, loss: torch.Tensor, batch: Batch, draws: Sequence[Sequence[Draw]], step: int
+        self,
+        task: torch.Tensor,
+        loss: torch.Tensor,
+        batch: Batch,
+        samples: Sequence[Sequence[ArchitectureSample]],
+        step: int,
     ) -> tuple[float, float]:
         """The objective and the task loss, averaged over processes, checked before the update."""
         both = self.processes.sum(torch.stack([loss.detach().double(), task.detach().double()]))
@@ -135,7 +140,7 @@ class SearchTrainer:
             )
             raise Diverged(step + 1, "the objective", self.keeper.newest(), f"{advice} or too large")
         images_B3HW = batch.images_B3HW
-        run = [(m, draw) for m, own in zip(self.members, draws, strict=True) for draw in own]
+        run = [(m, sample) for m, own in zip(self.members, samples, strict=True) for sample in own]
         demand_finite(
             mean, step + 1, self.net,
             lambda: self._main(*run[-1], images_B3HW.to(self.processes.device)), self.keeper.newest(),
@@ -143,15 +148,15 @@ class SearchTrainer:
         return mean, task_mean
 
     def losses(
-        self, batch: Batch, draws: Sequence[Sequence[Draw]]
+        self, batch: Batch, samples: Sequence[Sequence[ArchitectureSample]]
     ) -> tuple[torch.Tensor, dict[str, float], torch.Tensor]:
         """The task loss, the expected costs by name, and the objective, summed over members."""
         tasks, values = [], []
         named: dict[str, float] = {}
-        for member, own in zip(self.members, draws, strict=True):
+        for member, own in zip(self.members, samples, strict=True):
             if not own:
                 continue
-            passes = [self._losses(partial(self._logits, member, draw), batch, member) for draw in own]
+            passes = [self._losses(partial(self._logits, member, sample), batch, member) for sample in own]
             losses = passes[0]
             if len(passes) > 1:
                 losses = {key: torch.stack([one[key] for one in passes]).sum() for key in losses}
@@ -178,14 +183,16 @@ class SearchTrainer:
             return objective.task_losses(found, batch.targets(device), self.processes)
 
     def _logits(
-        self, member: CoSearchMember, draw: Draw, images_B3HW: torch.Tensor
+        self, member: CoSearchMember, sample: ArchitectureSample, images_B3HW: torch.Tensor
     ) -> torch.Tensor | Sequence[torch.Tensor]:
         """The outputs to which the loss of a member applies; the main one by default."""
-        run = forward_pass_of(member.network, draw)
+        run = forward_pass_of(member.network, sample)
         return run(member.network, inputs_of(member.network, images_B3HW), member.objective.outputs)
 
-    def _main(self, member: CoSearchMember, draw: Draw, images_B3HW: torch.Tensor) -> torch.Tensor:
-        found = self._logits(member, draw, images_B3HW)
+    def _main(
+        self, member: CoSearchMember, sample: ArchitectureSample, images_B3HW: torch.Tensor
+    ) -> torch.Tensor:
+        found = self._logits(member, sample, images_B3HW)
         return found if isinstance(found, torch.Tensor) else found[0]
 
     def _backward(self, loss: torch.Tensor, optimisers: list[torch.optim.Optimizer]) -> None:
@@ -221,16 +228,16 @@ class ForwardPass:
             found = network.forward_all(*inputs, outcomes=self.outcomes, weights=self.weights or {})
             return [found[name] for name in outputs]
         run = network.path if self.single else network
-        drawn = {"outcomes": self.outcomes} if self.single or self.outcomes else {}
-        logits_BKHW: torch.Tensor = run(*inputs, weights=self.weights, **drawn)
+        sampled = {"outcomes": self.outcomes} if self.single or self.outcomes else {}
+        logits_BKHW: torch.Tensor = run(*inputs, weights=self.weights, **sampled)
         return logits_BKHW
 
 
-def forward_pass_of(network: Any, draw: Draw) -> ForwardPass:
+def forward_pass_of(network: Any, sample: ArchitectureSample) -> ForwardPass:
     """The forward pass that a sample asks a supernet for."""
-    if draw.outcomes is not None:
-        return ForwardPass(dict(draw.outcomes), draw.weights if draw.trained else None, True)
+    if sample.outcomes is not None:
+        return ForwardPass(dict(sample.outcomes), sample.weights if sample.trained else None, True)
     # One outcome of the decisions that change sizes; the others are mixed.
-    drawn = {path: int(draw.weights[path].argmax()) for path in network.drawn}
-    weights = {p: w for p, w in draw.weights.items() if p not in drawn or w.requires_grad}
-    return ForwardPass(drawn, weights, False)
+    sampled = {path: int(sample.weights[path].argmax()) for path in network.sampled}
+    weights = {p: w for p, w in sample.weights.items() if p not in sampled or w.requires_grad}
+    return ForwardPass(sampled, weights, False)

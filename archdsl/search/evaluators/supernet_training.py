@@ -21,7 +21,7 @@ from archdsl.data.batches import Batch, Batches, prefetched
 from archdsl.runs.checkpoints import Keeper
 from archdsl.runs.faults import Diverged, bad_parameter
 from archdsl.runs.restoring import Unfit, like
-from archdsl.search.evaluators.drawing import drawing, networks_of
+from archdsl.search.evaluators.sampling import networks_by, networks_of
 from archdsl.search.evaluators.training_setup import TrainingSetup
 from archdsl.search.strategies.base import Outcomes
 from archdsl.train.descent import Part
@@ -41,7 +41,7 @@ class SupernetTraining:
         keeper: Keeper | None,
     ):  # fmt: skip
         self.net, self.setup, self.batches, self.part = net, setup, batches, part
-        self.drawn = drawing(rule, net.archdsl_graph, setup.seed, epochs * batches.steps_per_epoch)
+        self.networks_at = networks_by(rule, net.archdsl_graph, setup.seed, epochs * batches.steps_per_epoch)
         if isinstance(rule, Progressive):
             rule = networks_of(rule)
         self.distills = isinstance(rule, Sandwich) and rule.distill and setup.is_of_classes
@@ -69,7 +69,7 @@ class SupernetTraining:
         for group in self.part.optimiser.param_groups:
             group["lr"] = self.part.lr(step / self.steps)
         self.net.train().zero_grad(set_to_none=True)
-        networks = self.drawn(step)
+        networks = self.networks_at(step)
         first = self._descend(batch, networks) if self.distills else self._descend_alone(batch, networks)
         if self.part.clip > 0:
             nn.utils.clip_grad_norm_(self.part.parameters, self.part.clip)

@@ -22,7 +22,7 @@ class Proposal(NamedTuple):
 class Observation:
     """The result of a proposal.
 
-    `outcomes` are canonical: 0 where a decision does not arise.  `values` has one number per objective, the
+    `outcomes` are canonical: 0 where a decision is inactive.  `values` has one number per objective, the
     lower the better, infinite where it is not known.
 
     * "scored": a new trial.

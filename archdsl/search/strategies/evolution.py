@@ -29,12 +29,12 @@ class Evolution:
         self.config, self.domain, self.rng = config, domain, Random(seed)
         self.unseen = Unseen(domain, self.rng)
         self.alive: deque[tuple[float, Outcomes]] = deque(maxlen=config.population)
-        self.drawn = 0
+        self.sampled = 0
 
     def propose(self) -> Outcomes | None:
-        if self.drawn < self.config.population or not self.alive:
-            self.drawn += 1
-            return self.unseen.drawn()
+        if self.sampled < self.config.population or not self.alive:
+            self.sampled += 1
+            return self.unseen.sample()
         return self.unseen.near(self._child(self._parent()))
 
     def observe(self, seen: Observation) -> None:
@@ -51,21 +51,21 @@ class Evolution:
     def _child(self, parent: Outcomes) -> Outcomes:
         child = self.domain.mutated(parent, self.rng) or parent
         if self.config.mutation:
-            for _ in range(sum(self.domain.arising(parent)) - 1):
+            for _ in range(sum(self.domain.active(parent)) - 1):
                 if self.rng.random() < self.config.mutation:
                     child = self.domain.mutated(child, self.rng) or child
         return child
 
     def state(self) -> dict[str, Any]:
         return {
-            "rng": rng_state(self.rng), "drawn": self.drawn,
+            "rng": rng_state(self.rng), "drawn": self.sampled,
             "alive": [[value, list(outcomes)] for value, outcomes in self.alive],
             "arrays": {"known": self.unseen.state()},
         }  # fmt: skip
 
     def restore(self, state: dict[str, Any]) -> None:
         set_rng_state(self.rng, state["rng"])
-        self.drawn = state["drawn"]
+        self.sampled = state["drawn"]
         self.alive.clear()
         self.alive.extend((value, tuple(outcomes)) for value, outcomes in state["alive"])
         self.unseen.restore(state["arrays"]["known"])

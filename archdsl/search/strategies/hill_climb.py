@@ -70,7 +70,7 @@ class HillClimb:
                 return None
             self.best, self.lowest, self.ahead, self.draws = None, math.inf, None, self.config.draws
         self.draws -= 1
-        return self.unseen.drawn()
+        return self.unseen.sample()
 
     def _neighbour(self) -> Outcomes | None:
         if self.best is None:
@@ -86,11 +86,11 @@ class HillClimb:
 
     def _neighbours(self, at: Outcomes) -> list[Outcomes]:
         """The neighbours of a network; the one to propose first is last."""
-        arises = self.domain.arising(at)
+        active = self.domain.active(at)
         changes = [
             (n, outcome)
             for n, size in enumerate(self.domain.sizes)
-            if arises[n]
+            if active[n]
             for outcome in range(size)
             if outcome != at[n]
         ]

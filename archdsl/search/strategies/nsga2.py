@@ -53,11 +53,11 @@ class Nsga2:
 
     def propose(self) -> Outcomes | None:
         if not self.parents:
-            return self.unseen.drawn()
+            return self.unseen.sample()
         made = [self.unseen.walked(self._child()) for _ in range(self.config.candidates)]
         candidates = [one for one in made if one is not None]
         if not candidates:
-            return self.unseen.drawn()
+            return self.unseen.sample()
         child = candidates[0] if len(candidates) == 1 else self._promising(candidates)
         self.unseen.add(child)
         return child
@@ -95,19 +95,19 @@ class Nsga2:
         child = self._parent()
         if self.rng.random() < self.config.crossover:
             child = self._crossed(child, self._parent())
-        for _ in range(sum(self.domain.arising(child))):
+        for _ in range(sum(self.domain.active(child))):
             if self.rng.random() < self.config.mutation:
                 child = self.domain.mutated(child, self.rng) or child
         return child
 
     def _crossed(self, one: Outcomes, other: Outcomes) -> Outcomes:
         """Uniform crossover over active decisions; `one` if the child violates requirements."""
-        arises, arises_too = self.domain.arising(one), self.domain.arising(other)
+        active, active_too = self.domain.active(one), self.domain.active(other)
         for _ in range(CROSSINGS):
             coin = self.rng.random
             child = self.domain.canonical(tuple(
                 b if there and not (here and coin() < 0.5) else a
-                for a, b, here, there in zip(one, other, arises, arises_too, strict=True)
+                for a, b, here, there in zip(one, other, active, active_too, strict=True)
             ))  # fmt: skip
             if self.domain.allowed(child):
                 return child

@@ -85,8 +85,8 @@ class OptunaSampler:
         outcomes = [0] * len(self.domain.sizes)
         ahead = dict(self.suggested)
         while ahead:
-            arises = self.domain.arising(tuple(outcomes)) if self.by_run else None
-            n = next((n for n in ahead if arises is None or arises[n]), None)
+            active = self.domain.active(tuple(outcomes)) if self.by_run else None
+            n = next((n for n in ahead if active is None or active[n]), None)
             if n is None:
                 break
             path, choices = ahead.pop(n)
@@ -96,11 +96,11 @@ class OptunaSampler:
     def _instead(self, outcomes: Outcomes) -> Outcomes | None:
         allowed = self.domain.allowed(outcomes)
         start = outcomes if allowed else self.domain.mutated(outcomes, self.unseen.rng)
-        return self.unseen.drawn() if start is None else self.unseen.near(start)
+        return self.unseen.sample() if start is None else self.unseen.near(start)
 
     def _parameters(self, outcomes: Outcomes) -> dict[str, int]:
-        arises = self.domain.arising(outcomes)
-        return {path: outcomes[n] for n, (path, _) in self.suggested.items() if arises[n] or not self.by_run}
+        active = self.domain.active(outcomes)
+        return {path: outcomes[n] for n, (path, _) in self.suggested.items() if active[n] or not self.by_run}
 
     def _tell(self, trial: Any, values: list[float] | None) -> None:
         state = self.optuna.trial.TrialState

@@ -23,7 +23,7 @@ class OutcomeMeans:
     def add(self, outcomes: Outcomes, value: float) -> None:
         """Adds a network with its value."""
         self.sum, self.count = self.sum + value, self.count + 1
-        for n, there in enumerate(self.domain.arising(outcomes)):
+        for n, there in enumerate(self.domain.active(outcomes)):
             if there:
                 self.sums[n][outcomes[n]] += value
                 self.counts[n][outcomes[n]] += 1
@@ -36,8 +36,8 @@ class OutcomeMeans:
     def forecast(self, outcomes: Outcomes) -> float:
         """The expected value of a network: the overall mean plus the effects of its outcomes."""
         average = self.sum / max(self.count, 1)
-        arises = self.domain.arising(outcomes)
-        return sum(self.of(n, outcomes[n]) - average for n, there in enumerate(arises) if there)
+        active = self.domain.active(outcomes)
+        return sum(self.of(n, outcomes[n]) - average for n, there in enumerate(active) if there)
 
     def state(self) -> list[Any]:
         return [self.sums, self.counts, self.sum, self.count]

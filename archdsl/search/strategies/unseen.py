@@ -18,9 +18,9 @@ from archdsl.search.strategies.saving import as_array, from_array
 from archdsl.search.trials.domain import Domain
 
 WALK = 32
-"""Steps from a known network to one that is not, before one is drawn."""
+"""Steps from a known network to one that is not, before one is sampled."""
 DRAWS = 200
-"""Known networks drawn in a row, before the space is taken to be exhausted."""
+"""Known networks sampled in a row, before the space is taken to be exhausted."""
 LISTED = 1 << 14
 """Combinations of outcomes up to which it is known exactly whether a space is exhausted."""
 
@@ -35,7 +35,7 @@ class Unseen:
     def near(self, outcomes: Outcomes) -> Outcomes | None:
         """This network if it is new; else one with few changes, or any; None if none was found."""
         found = self.walked(outcomes)
-        return self.drawn() if found is None else self._proposed(found)
+        return self.sample() if found is None else self._proposed(found)
 
     def walked(self, outcomes: Outcomes) -> Outcomes | None:
         """This network, or one with few changes; it is not marked as proposed."""
@@ -46,10 +46,10 @@ class Unseen:
             at = self.domain.mutated(at, self.rng)
         return None
 
-    def drawn(self) -> Outcomes | None:
+    def sample(self) -> Outcomes | None:
         """A random new network; None if none was found."""
         for _ in range(DRAWS):
-            found = self.domain.draw(self.rng)
+            found = self.domain.sample(self.rng)
             if found is None:
                 break
             if found not in self.known:

@@ -70,14 +70,14 @@ class Domain:
         paths: Sequence[str],
         outcomes: Sequence[Sequence[str]],
         goals: int = 1,
-        arises: _Arises | None = None,
+        active: _Active | None = None,
         limits: Limits | None = None,
         networks: Callable[[], Networks] | None = None,
     ):
         self.paths, self.goals = tuple(paths), goals
         self.outcomes = tuple(tuple(texts) for texts in outcomes)
         self.sizes = tuple(len(texts) for texts in self.outcomes)
-        self._arises, self._networks = arises, networks
+        self._active, self._networks = active, networks
         self._limits = _NoLimits() if limits is None else limits
         self._meets = self._limits.meets
 
@@ -93,18 +93,18 @@ class Domain:
         from archdsl.passes.analyses.networks import Networks
 
         outcomes = [decision.outcomes for decision in graph.decisions.values()]
-        return cls(list(graph.decisions), outcomes, goals, _arises(graph), limits, lambda: Networks(graph))
+        return cls(list(graph.decisions), outcomes, goals, _active(graph), limits, lambda: Networks(graph))
 
-    def arising(self, outcomes: Outcomes) -> tuple[bool, ...]:
+    def active(self, outcomes: Outcomes) -> tuple[bool, ...]:
         """The active decisions: those that some output depends on, given the others."""
-        return (True,) * len(self.sizes) if self._arises is None else self._arises.of(outcomes)
+        return (True,) * len(self.sizes) if self._active is None else self._active.of(outcomes)
 
     def canonical(self, outcomes: Outcomes) -> Outcomes:
         """The same network with the first outcome for inactive decisions.
 
         Equal for equal assignments of the active decisions.
         """
-        return outcomes if self._arises is None else self._arises.canonical(outcomes)
+        return outcomes if self._active is None else self._active.canonical(outcomes)
 
     def allowed(self, outcomes: Outcomes) -> bool:
         """Whether a network satisfies the requirements on costs."""
@@ -116,7 +116,7 @@ class Domain:
         """
         return self._limits.meets_many(rows)
 
-    def draw(self, rng: Random, over: Over = "outcomes") -> Outcomes | None:
+    def sample(self, rng: Random, over: Over = "outcomes") -> Outcomes | None:
         """A random network that satisfies the requirements, canonical; None if none was found.
 
         Uniform over the outcomes of each active decision, or with "networks" over networks, given the
@@ -124,7 +124,7 @@ class Domain:
         the cheapest or most expensive network, which is not uniform. Raises SpecError (ARCH416) if networks
         cannot be counted.
         """
-        one = self._drawn if over == "outcomes" else self._network
+        one = self._sampled if over == "outcomes" else self._network
         for _ in range(TRIES):
             found = one(rng)
             if self._meets(found):
@@ -160,8 +160,8 @@ class Domain:
 
         None if nothing can be changed, or none of MUTATIONS satisfies the requirements.
         """
-        arises = self.arising(outcomes)
-        open = [n for n, size in enumerate(self.sizes) if arises[n] and size > 1]
+        active = self.active(outcomes)
+        open = [n for n, size in enumerate(self.sizes) if active[n] and size > 1]
         if not open:
             return None
         for _ in range(MUTATIONS):
@@ -173,13 +173,13 @@ class Domain:
                 return found
         return None
 
-    def _drawn(self, rng: Random) -> Outcomes:
+    def _sampled(self, rng: Random) -> Outcomes:
         random = rng.random
         return self.canonical(tuple([int(random() * size) for size in self.sizes]))
 
     def _network(self, rng: Random) -> Outcomes:
-        drawn = self._counted.draw(rng)
-        return tuple([drawn.get(path, 0) for path in self.paths])
+        sampled = self._counted.sample(rng)
+        return tuple([sampled.get(path, 0) for path in self.paths])
 
     @cached_property
     def _counted(self) -> Networks:
@@ -195,7 +195,7 @@ class Domain:
         return found
 
 
-class _Arises:
+class _Active:
     """When decisions are active, as trees over outcomes and over variables that are functions of these."""
 
     def __init__(self, when: Sequence[Tree], functions: Sequence[tuple[int, Tree]], size: int):
@@ -232,10 +232,10 @@ def _at(tree: Any, values: Sequence[int]) -> Any:
     return tree
 
 
-def _arises(graph: Graph) -> _Arises:
-    from archdsl.passes.analyses.arising import arising
+def _active(graph: Graph) -> _Active:
+    from archdsl.passes.analyses.active import active_decisions
 
-    found = arising(graph)
+    found = active_decisions(graph)
     d, paths = found.diagrams, list(graph.decisions)
     number = {path: n for n, path in enumerate(paths)}
     position = {level: number[path] for level, path in found.paths.items()}
@@ -255,7 +255,7 @@ def _arises(graph: Graph) -> _Arises:
 
     functions = [(position[level], tree(found.definitions[level])) for level in ahead]
     when = [tree(found.when[path]) if path in found.when else True for path in paths]
-    return _Arises(when, functions, len(paths))
+    return _Active(when, functions, len(paths))
 
 
 def _levels(d: Any, root: int) -> set[int]:

@@ -25,7 +25,7 @@ from archdsl.search.trials.evaluation import Evaluation
 from archdsl.search.trials.inputs import Inputs, inspected_inputs
 from archdsl.search.trials.warm_start import first_outcomes
 
-DRAWN = 20
+SAMPLED = 20
 """Random networks whose costs are shown."""
 LIMIT_S = 120.0
 """Longer than this nothing is measured."""
@@ -75,10 +75,10 @@ def forecast(
         strategy_of(config.strategy, domain, inputs.seed)
         first_outcomes(options.start, domain, space)
         rng = Random(inputs.seed)
-        drawn = [one for _ in range(DRAWN) if (one := domain.draw(rng)) is not None]
-        costs = [criteria.costs_of(one) for one in drawn]
+        sampled = [one for _ in range(SAMPLED) if (one := domain.sample(rng)) is not None]
+        costs = [criteria.costs_of(one) for one in sampled]
         sorted_costs = {name: sorted(one[name] for one in costs) for name in (costs[0] if costs else ())}
-        middle = sorted(drawn, key=lambda one: criteria.costs_of(one)["macs"])[len(drawn) // 2 :][:2]
+        middle = sorted(sampled, key=lambda one: criteria.costs_of(one)["macs"])[len(sampled) // 2 :][:2]
         deadline = time.monotonic() + limit_s
         evaluation = inputs.evaluation(options, folder, lambda: time.monotonic() > deadline)
         measured = _measured(evaluation, middle, _epochs(config), limit_s)

@@ -19,7 +19,7 @@ LEAST = 20
 
 
 def importance(
-    history: History, goal: int, arising: Callable[[tuple[int, ...]], Sequence[bool]] | None = None
+    history: History, goal: int, active: Callable[[tuple[int, ...]], Sequence[bool]] | None = None
 ) -> dict[str, float]:
     """The fraction of an objective's variance explained by each decision, 0 to 1, largest first.
 
@@ -29,12 +29,12 @@ def importance(
     if len(trials) < LEAST:
         return {}
     values = [history.lower(trial)[goal] for trial in trials]
-    arises = None if arising is None else [arising(trial.outcomes) for trial in trials]
+    known = None if active is None else [active(trial.outcomes) for trial in trials]
     shares = {}
     for n, path in enumerate(history.decisions):
         groups: dict[int, list[float]] = {}
         for m, (trial, value) in enumerate(zip(trials, values, strict=True)):
-            there = arises is None or arises[m][n]
+            there = known is None or known[m][n]
             groups.setdefault(trial.outcomes[n] if there else -1, []).append(value)
         shares[path] = explained(list(groups.values()))
     return dict(sorted(shares.items(), key=lambda item: -item[1]))

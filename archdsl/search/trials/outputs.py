@@ -79,7 +79,7 @@ class Outputs:
 
     def write(self, history: History) -> tuple[Result, ...]:
         """Writes table, front, chart and page; returns the networks of the front, the best first."""
-        atomic.write_text(self.folder.trials, trials_csv(history, self.criteria.domain.arising))
+        atomic.write_text(self.folder.trials, trials_csv(history, self.criteria.domain.active))
         random: list[Values] = []
         front = self.front(history)
         if len(history.goals) > 1:
@@ -98,7 +98,7 @@ class Outputs:
             return []
         rng, found = Random(self.seed), []
         for _ in range(min(count, MOST_RANDOM)):
-            outcomes = self.criteria.domain.draw(rng)
+            outcomes = self.criteria.domain.sample(rng)
             if outcomes is None:
                 break
             values, state = self.criteria.score(outcomes, Done(0))
@@ -124,8 +124,8 @@ class Outputs:
         from archdsl.backends.diagram import svg
         from archdsl.report.text_tables import layers_text
 
-        arising = self.criteria.domain.arising
-        shares = [importance(history, n, arising) for n in range(len(history.goals))]
+        active = self.criteria.domain.active
+        shares = [importance(history, n, active) for n in range(len(history.goals))]
         found = Found(importance=shares, random=random)
         if best is not None:
             graph, text = best.network.graph, text_of(self.criteria.space, best)

@@ -9,13 +9,13 @@ from typing import Any
 
 from archdsl.search.trials.history import History, Trial
 
-Arising = Callable[[tuple[int, ...]], Sequence[bool]]
-"""Which decisions arise under outcomes."""
+Active = Callable[[tuple[int, ...]], Sequence[bool]]
+"""Which decisions are active under outcomes."""
 _RUNS = ("=", "+", "-", "@", "\t", "\r")
 """What spreadsheets take for the beginning of a formula."""
 
 
-def trials_csv(history: History, arising: Arising | None = None) -> str:
+def trials_csv(history: History, active: Active | None = None) -> str:
     """The trials: number, state, objectives, scores, costs, failure, epochs, seconds, and outcomes by
     decision.
 
@@ -23,11 +23,11 @@ def trials_csv(history: History, arising: Arising | None = None) -> str:
     """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerows(map(_cell, row) for row in rows(history, arising))
+    writer.writerows(map(_cell, row) for row in rows(history, active))
     return text.getvalue()
 
 
-def rows(history: History, arising: Arising | None = None) -> Iterator[list[Any]]:
+def rows(history: History, active: Active | None = None) -> Iterator[list[Any]]:
     """The header and the rows of the table."""
     scores = _names(trial.scores for trial in history.trials)
     costs = [name for name in _names(trial.costs for trial in history.trials) if name not in scores]
@@ -42,14 +42,14 @@ def rows(history: History, arising: Arising | None = None) -> Iterator[list[Any]
         yield [
             trial.number, trial.state, int(trial.number in front), *trial.values,
             *(trial.scores.get(name) for name in scores), *(trial.costs.get(name) for name in costs),
-            *failure, trial.epochs, trial.seconds, trial.worker, *_outcomes(history, trial, arising),
+            *failure, trial.epochs, trial.seconds, trial.worker, *_outcomes(history, trial, active),
         ]  # fmt: skip
 
 
-def _outcomes(history: History, trial: Trial, arising: Arising | None) -> Iterator[str]:
-    there = [True] * len(trial.outcomes) if arising is None else arising(trial.outcomes)
-    for arises, n, texts in zip(there, trial.outcomes, history.decisions.values(), strict=True):
-        yield texts[n] if arises else ""
+def _outcomes(history: History, trial: Trial, active: Active | None) -> Iterator[str]:
+    there = [True] * len(trial.outcomes) if active is None else active(trial.outcomes)
+    for is_active, n, texts in zip(there, trial.outcomes, history.decisions.values(), strict=True):
+        yield texts[n] if is_active else ""
 
 
 def _names(rows: Iterable[Any]) -> list[str]:

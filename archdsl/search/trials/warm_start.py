@@ -84,8 +84,8 @@ def _outcomes(one: InitialNetwork, domain: Domain, space: Space) -> Outcomes:
             )
         found[path] = texts.index(outcome)
     outcomes = domain.canonical(tuple(found.values()))
-    for path, arises in zip(domain.paths, domain.arising(outcomes), strict=True):
-        if arises and path not in one.chosen:
+    for path, is_active in zip(domain.paths, domain.active(outcomes), strict=True):
+        if is_active and path not in one.chosen:
             raise _foreign(one, space, f"the network lacks the decision `{path}`")
     return outcomes
 

@@ -119,8 +119,8 @@ class Witnesses:
 
     @cached_property
     def _pool(self) -> list[tuple[Outcomes, Bound]]:
-        drawn = [self._random() for _ in range(POOL)]
-        return [(outcomes, self._bound(outcomes)) for outcomes in drawn]
+        sampled = [self._random() for _ in range(POOL)]
+        return [(outcomes, self._bound(outcomes)) for outcomes in sampled]
 
     def _random(self) -> Outcomes:
         return {path: self._rng.randrange(d.size) for path, d in self.found.graph.decisions.items()}

@@ -18,7 +18,7 @@ from archdsl.search.strategies.controller.layout import Layout
 from archdsl.search.strategies.controller.unroll import as_torch, quick, run
 
 
-class Drawn(NamedTuple):
+class Samples(NamedTuple):
     """Sampled outcomes of all decisions, [proposals, decisions], and their log-probabilities of the same
     shape.
     """
@@ -138,16 +138,16 @@ class LstmController(nn.Module):
     # ------------------------------------------------------------ proposals
 
     @torch.no_grad()
-    def draw(self, count: int, generator: torch.Generator) -> Drawn:
+    def sample(self, count: int, generator: torch.Generator) -> Samples:
         """Samples `count` proposals, each decision from its distribution."""
         chances = torch.rand(
             (count, len(self.layout.order)), generator=generator, dtype=torch.float64, device="cpu"
         )
         if self.embedding is None:
-            return self._drawn(chances)
-        return self._drawn_in_turn(chances)
+            return self._sampled(chances)
+        return self._sampled_in_turn(chances)
 
-    def _drawn(self, chances: torch.Tensor) -> Drawn:
+    def _sampled(self, chances: torch.Tensor) -> Samples:
         """Samples all decisions at once, by inverting their cumulative distributions."""
         flat = self._log_probs(self._outputs(fast=True)).squeeze(1)
         sums = flat.double().exp().cumsum(0)
@@ -155,9 +155,9 @@ class LstmController(nn.Module):
         low, high = before[self._first], before[self._first + self._sizes]
         places = torch.searchsorted(sums, (low + chances * (high - low)).contiguous(), right=True)
         outcomes = (places - self._first).clamp(min=0).minimum(self._sizes - 1)
-        return Drawn(outcomes, flat[self._first + outcomes])
+        return Samples(outcomes, flat[self._first + outcomes])
 
-    def _drawn_in_turn(self, chances: torch.Tensor) -> Drawn:
+    def _sampled_in_turn(self, chances: torch.Tensor) -> Samples:
         """Samples decisions in sequence, each choice fed back before the next step."""
         count = len(chances)
         outcomes = torch.zeros_like(chances, dtype=torch.long)
@@ -179,7 +179,7 @@ class LstmController(nn.Module):
             log_probs[:, step.decision] = found.gather(1, chosen).squeeze(1)
             if t + 1 < len(inputs) and self.embedding is not None:
                 inputs[t + 1] = self.embedding[rows][chosen.squeeze(1)]
-        return Drawn(outcomes, log_probs)
+        return Samples(outcomes, log_probs)
 
 
 def _whole(numbers: list[int]) -> torch.Tensor:

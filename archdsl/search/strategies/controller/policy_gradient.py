@@ -91,11 +91,11 @@ class PolicyGradient(ABC):
         """A sample that satisfies the requirements on costs; None if none is found."""
         generator = self.generator("proposal", self.proposed)
         for count in TRIES:
-            drawn = self.controller.draw(count, generator)
-            n = self._first_allowed(drawn.outcomes)
+            sampled = self.controller.sample(count, generator)
+            n = self._first_allowed(sampled.outcomes)
             if n is not None:
-                return self._sample(tuple(drawn.outcomes[n].tolist()), drawn.log_probs[n])
-        found = self.domain.draw(self.random("other proposal", self.proposed))
+                return self._sample(tuple(sampled.outcomes[n].tolist()), sampled.log_probs[n])
+        found = self.domain.sample(self.random("other proposal", self.proposed))
         return None if found is None else self._known(found)
 
     def _known(self, outcomes: Outcomes) -> Sample:
@@ -113,7 +113,7 @@ class PolicyGradient(ABC):
         return next((n for n, one in enumerate(outcomes.tolist()) if allowed(canonical(tuple(one)))), None)
 
     def _sample(self, outcomes: Outcomes, log_probs: torch.Tensor) -> Sample:
-        counted = (True,) * len(outcomes) if self.all_counted else self.domain.arising(outcomes)
+        counted = (True,) * len(outcomes) if self.all_counted else self.domain.active(outcomes)
         return Sample(outcomes, counted, float(log_probs[torch.tensor(counted)].sum()))
 
     def observe(self, seen: Observation) -> None:

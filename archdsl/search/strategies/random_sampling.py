@@ -11,7 +11,7 @@ from archdsl.search.strategies.saving import rng_state, set_rng_state
 from archdsl.search.trials.domain import Domain
 
 
-class RandomDraws:
+class RandomSampling:
     """Samples networks that satisfy the requirements on costs, independently.
 
     With `over = networks`, uniformly over networks; with `over = outcomes`, uniformly over the outcomes of
@@ -23,7 +23,7 @@ class RandomDraws:
         self.over: Any = config.over
 
     def propose(self) -> Outcomes | None:
-        return self.domain.draw(self.rng, self.over)
+        return self.domain.sample(self.rng, self.over)
 
     def observe(self, seen: Observation) -> None:
         """Ignores observations."""

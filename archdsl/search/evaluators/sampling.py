@@ -16,11 +16,11 @@ from archdsl.search.terms import configured
 from archdsl.search.trials.domain import Domain
 from archdsl.spec.search_values import Term
 
-Drawn = Callable[[int], list[Outcomes]]
+NetworksOfStep = Callable[[int], list[Outcomes]]
 """The networks of a step, the same for each call."""
 
 
-def drawing(rule: Any, graph: Graph, seed: int, steps: int) -> Drawn:
+def networks_by(rule: Any, graph: Graph, seed: int, steps: int) -> NetworksOfStep:
     """The networks trained at each of some steps by a rule: `Uniform`, `Fair`, `Sandwich` or `Progressive`.
 
     Raises SpecError (ARCH606) for names of `Progressive` that match no decision.
@@ -52,11 +52,11 @@ def networks_of(rule: Progressive) -> Any:
     return configured(rule.train or Term("sandwich", group="sharing"))
 
 
-def _progressive(rule: Progressive, graph: Graph, domain: Domain, seed: int, steps: int) -> Drawn:
+def _progressive(rule: Progressive, graph: Graph, domain: Domain, seed: int, steps: int) -> NetworksOfStep:
     """The networks of another rule, in which closed decisions have the outcome of the largest network."""
     opens = shrinking_schedule(rule, graph.decisions)
     when = [opens.get(path, 0.0) for path in graph.decisions]
-    of_all = drawing(networks_of(rule), graph, seed, steps)
+    of_all = networks_by(networks_of(rule), graph, seed, steps)
     largest = _largest(graph, domain)
 
     def shrinking(step: int) -> list[Outcomes]:
@@ -69,7 +69,7 @@ def _progressive(rule: Progressive, graph: Graph, domain: Domain, seed: int, ste
 def _largest(graph: Graph, domain: Domain) -> Outcomes:
     """The outcomes of the network with the most MACs; those that it lacks have their largest number."""
     found = tuple(SpaceCost(graph).extreme(MACS, "most").outcomes)
-    return _where(domain.arising(found), found, tuple(map(_greatest, domain.outcomes)))
+    return _where(domain.active(found), found, tuple(map(_greatest, domain.outcomes)))
 
 
 def _where(condition: Sequence[bool], these: Outcomes, those: Outcomes) -> Outcomes:
@@ -85,7 +85,7 @@ def _greatest(outcomes: Sequence[str]) -> int:
 
 
 def _random(domain: Domain, rng: Random) -> Outcomes:
-    found = domain.draw(rng)
+    found = domain.sample(rng)
     assert found is not None  # without requirements
     return found
 

@@ -58,7 +58,7 @@ class Fork(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Arising:
+class ActiveDecisions:
     """The networks in which each decision is active, as decision diagrams.
 
     `when` are roots in `diagrams`. Their variables are at levels; `outcomes` holds the number of outcomes of
@@ -74,7 +74,7 @@ class Arising:
     exact: bool
 
 
-def arising(graph: Graph) -> Arising:
+def active_decisions(graph: Graph) -> ActiveDecisions:
     """Computes, for each decision of a space, the set of networks in which it is active."""
     forks, outputs = _forks(graph)
     for effort in _EFFORTS:
@@ -179,7 +179,7 @@ class _Reached:
         self._level_of: dict[Value, int] = {}
         self._functions: dict[tuple[type, Value], int] = {}
 
-    def run(self) -> Arising:
+    def run(self) -> ActiveDecisions:
         d = self.d
         when = self._all_reached()
         tested = _tested(d, when.values())
@@ -192,7 +192,7 @@ class _Reached:
         outcomes = {level: self._size(level) for level in tested}
         paths = {level: self._paths[level] for level in tested & self._paths.keys()}
         definitions = {level: self._defined(level) for level in tested - self._paths.keys()}
-        return Arising(d, when, paths, outcomes, definitions, self.exact)
+        return ActiveDecisions(d, when, paths, outcomes, definitions, self.exact)
 
     def _all_reached(self) -> dict[str, int]:
         """The condition under which each decision is active; those of forks are computed on the way."""

@@ -19,7 +19,7 @@ FIRST: Hashable = "first channels"
 """The channels that it has are the first of its widest form."""
 
 
-def drawn(graph: Graph, widths: Widths) -> dict[str, tuple[str, str]]:
+def sampled_decisions(graph: Graph, widths: Widths) -> dict[str, tuple[str, str]]:
     """The decisions of which one outcome must be sampled per step, in the order of the space.
 
     The values are the property of a tensor that the decision changes (its size, its presence, or the origins
@@ -118,5 +118,5 @@ def _on(mux: Mux) -> set[str]:
 
 
 def mixed(graph: Graph, found: Mapping[str, object]) -> list[str]:
-    """The decisions that may be mixed: all that need not be drawn."""
+    """The decisions that may be mixed: all that need not be sampled."""
     return [path for path in graph.decisions if path not in found]
