@@ -7,7 +7,7 @@ import random
 import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812  (the usual name)
-from elastic_equality import UNET, sampled, inputs, named
+from elastic_equality import UNET, inputs, named, sampled
 
 import archdsl
 from archdsl import Space, SpecError
