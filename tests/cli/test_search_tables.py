@@ -15,7 +15,7 @@ from archdsl.devices.estimate import latency_ms
 from archdsl.devices.measure import Timer
 from archdsl.devices.rounds import TimingPlan
 from archdsl.devices.runtimes import Run
-from archdsl.devices.table import Pass, read
+from archdsl.devices.table import Round, read
 from archdsl.ir import Graph
 from archdsl.passes.costs.cost import costs, total
 from small_lattice import small_spec
@@ -56,9 +56,9 @@ class PretendTimer(Timer):
         call.ms = (1 + total(costs(graph).values()).macs / 1e5) / self.faster  # type: ignore[attr-defined]
         return call
 
-    def time(self, run: Run, seconds: float, least: int) -> Pass:
+    def time(self, run: Run, seconds: float, least: int) -> Round:
         ms: float = run.ms  # type: ignore[attr-defined]
-        return Pass(median_ms=ms, low_ms=ms, iqr_ms=0.01, runs=least)
+        return Round(median_ms=ms, low_ms=ms, iqr_ms=0.01, runs=least)
 
 
 @pytest.fixture(autouse=True)

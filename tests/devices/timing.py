@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from archdsl.devices.measure import Timer
 from archdsl.devices.runtimes import Run
-from archdsl.devices.table import Pass
+from archdsl.devices.table import Round
 from archdsl.ir.graph import Graph
 from archdsl.passes.analyses.shapes import infer
 from archdsl.passes.costs.cost import costs, total
@@ -66,6 +66,6 @@ class PretendTimer(Timer):
         run.ms = ms  # type: ignore[attr-defined]
         return run
 
-    def time(self, run: Run, seconds: float, least: int) -> Pass:
+    def time(self, run: Run, seconds: float, least: int) -> Round:
         ms: float = run.ms  # type: ignore[attr-defined]
-        return Pass(median_ms=1.1 * ms, low_ms=ms, iqr_ms=0.01, runs=least)
+        return Round(median_ms=1.1 * ms, low_ms=ms, iqr_ms=0.01, runs=least)
