@@ -15,7 +15,7 @@ from archdsl.devices.estimate import estimate
 from archdsl.devices.keys import space_keys
 from archdsl.devices.measure import Timer
 from archdsl.devices.objective import Costs
-from archdsl.devices.table import Pass, Table
+from archdsl.devices.table import Round, Table
 from archdsl.passes.costs.binding_pricer import BindingPricer
 from archdsl.passes.costs.cost import costs, total
 from archdsl.program import Space
@@ -51,7 +51,7 @@ class PretendTimer(Timer):
         return run
 
     def time(self, run, seconds, least):
-        return Pass(median_ms=run.ms, low_ms=run.ms, iqr_ms=0.01, runs=least)
+        return Round(median_ms=run.ms, low_ms=run.ms, iqr_ms=0.01, runs=least)
 
 
 def space(requirement: str = "params <= 1M") -> Space:
