@@ -238,7 +238,7 @@ EVALUATORS: dict[str, EvaluatorKind] = {
     ),
     "two_stage": EvaluatorKind(
         "trains the decoder on features of a shared encoder, then the whole network (arXiv:1904.02365)",
-        TwoStage, make="archdsl.search.evaluators.two_stage:TwoStages", scores=PREDICTIONS, trains=True,
+        TwoStage, make="archdsl.search.evaluators.two_stage:TwoStages", scores=PREDICTIONS, of_maps=OF_MAPS, trains=True,
         predicts=True, memory="archdsl.search.evaluators.early_stop:memory",
     ),
     "command": EvaluatorKind(

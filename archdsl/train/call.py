@@ -19,7 +19,8 @@ from archdsl.refusals import refusing
 from archdsl.runs.limits import demand_within
 from archdsl.runs.processes import processes
 from archdsl.runs.reporter import Reporter
-from archdsl.train.distillation import DistillLoss, Teacher
+from archdsl.train.distillation import Teacher
+from archdsl.train.divergences import DistillLoss
 from archdsl.train.exporting import FORMS, Written, filled, filled_by, write
 from archdsl.train.networks import demand_fits, network_of
 from archdsl.train.options import TrainOptions

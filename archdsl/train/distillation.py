@@ -1,56 +1,35 @@
 """Knowledge distillation: what a trained network predicts, as a further loss of another one.
 
-Shapes: B images, K classes, H × W pixels.
+Shapes: B images, C channels of an output, K classes, H × W pixels.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
-import torch.nn.functional as F  # noqa: N812  (the usual name)
-from torch import nn
 
+from archdsl.backends.torch_module import CompiledNetwork
+from archdsl.configs.word import Task
 from archdsl.diagnostics import Diagnostic, Label, SpecError
 from archdsl.program import Network
-from archdsl.train.evaluation import at_size, fitting, inputs_of
+from archdsl.train.divergences import DistillLoss
+from archdsl.train.evaluation import Size, at_size, fitting, inputs_of
 from archdsl.train.initial import LoadReport, load_matching, weights_at
 from archdsl.train.networks import demand_maps, image_channels, output_maps
-from archdsl.train.weights import network_hash
+from archdsl.train.task import OutputLoss, Tensors
+from archdsl.train.tasks import tasks_of
+from archdsl.train.weights import network_hash, read_metadata
 
-DistillLoss = Literal["pixel", "released"]
-
-
-def pixel(student_BKHW: torch.Tensor, teacher_BKHW: torch.Tensor, temperature: float = 1.0) -> torch.Tensor:
-    """The mean over pixels of KL(teacher ‖ student) of softened predictions, times the temperature squared.
-
-    Hinton, Vinyals, Dean, arXiv:1503.02531, section 2: the factor keeps gradients at one scale.
-    """
-    return _divergence(student_BKHW, teacher_BKHW, temperature).sum(1).mean() * temperature**2
-
-
-def released(student_BKHW: torch.Tensor, teacher_BKHW: torch.Tensor) -> torch.Tensor:
-    """The mean over all elements, classes included, of the terms of KL(teacher ‖ student): train/train.py of
-    VITA-Group/FasterSeg, by KLDivLoss with its default reduction. It is smaller than `pixel` by the number of
-    classes.
-    """
-    return _divergence(student_BKHW, teacher_BKHW, 1.0).mean()
-
-
-def _divergence(student_BKHW: torch.Tensor, teacher_BKHW: torch.Tensor, temperature: float) -> torch.Tensor:
-    """The terms of the divergence, in float32 or higher."""
-    student_BKHW, teacher_BKHW = (
-        (logits if logits.dtype == torch.float64 else logits.float()) / temperature
-        for logits in (student_BKHW, teacher_BKHW)
-    )
-    found: torch.Tensor = F.kl_div(
-        student_BKHW.log_softmax(1), teacher_BKHW.log_softmax(1), reduction="none", log_target=True
-    )
-    return found
+_CALLED: dict[Task, str] = {
+    "classes": "classes",
+    "binary": "a yes-or-no map",
+    "regression": "a map of numbers",
+}
 
 
 @dataclass(frozen=True)
@@ -63,16 +42,16 @@ class Teacher:
 
     def module(
         self, student: Network, crop: tuple[int, int], maps: Mapping[str, int]
-    ) -> tuple[nn.Module, LoadReport]:
+    ) -> tuple[CompiledNetwork, LoadReport]:
         """The network with its weights, in eval mode and without gradients, and what was read of the file.
 
-        Raises SpecError: ARCH817 where it predicts other classes than `student`, has another input or does
-        not support images of `crop`, and where the file lacks tensors of it; ARCH914 for other files; ARCH939
+        Raises SpecError: ARCH817 where it has other images as input than `student` or does not support those
+        of `crop`, and where the file lacks tensors of it; ARCH914 for other files; ARCH939
         for a further input that is not one of the `maps` of the data.
         """
         demand_maps(self.network.graph, maps)
         _demand_alike(self.network, student)
-        module: nn.Module = self.network.module()
+        module = self.network.module()
         start = load_matching(module, weights_at(self.weights))
         if not start.is_whole:
             lacking = [*start.other_shape, *start.lacking]
@@ -84,6 +63,50 @@ class Teacher:
             raise _unfit(self.network, f"the teacher does not support images of {size}", help)
         return module.eval().requires_grad_(False), start
 
+    def lessons(self, student: Network, losses: Sequence[OutputLoss]) -> Lessons:
+        """What it teaches of the outputs that losses train: those that it has, too, and its main output the
+        main one, whatever their names.
+
+        Raises SpecError (ARCH817) where it teaches nothing, or predicts another number of classes.
+        """
+        ours, theirs = output_maps(student), output_maps(self.network)
+        known, main = self._tasks(), {next(iter(ours)): next(iter(theirs))}
+        outputs: dict[str, str] = {}
+        untaught: dict[str, str] = {}
+        for loss in losses:
+            for name in loss.outputs:
+                other = name if name in theirs else main.get(name, "")
+                if not other or (other != name and other in ours):
+                    untaught[name] = "it has no such output"
+                elif ours[name] != theirs[other]:
+                    if loss.kind.task == "classes" and name in main:
+                        headline = f"the teacher {self.network.name} predicts {theirs[other]} classes"
+                        help = "both need the classes of the dataset"
+                        raise _unfit(self.network, f"{headline}, {student.name} {ours[name]}", help, other)
+                    untaught[name] = f"it has {theirs[other]} channels there, and {student.name} {ours[name]}"
+                elif known.get(other, loss.kind.task) != loss.kind.task:
+                    untaught[name] = (
+                        f"it learned {_CALLED[known[other]]} there, not {_CALLED[loss.kind.task]}"
+                    )
+                else:
+                    outputs[name] = other
+        trained = [name for loss in losses for name in loss.outputs]
+        untaught |= {name: "no loss is of it" for name in ours if name in theirs and name not in trained}
+        found = Lessons(outputs, untaught)
+        if not outputs:
+            reasons = "; ".join(f"{name}: {why}" for name, why in untaught.items())
+            headline = f"the teacher {self.network.name} has nothing to teach {student.name}"
+            raise _unfit(self.network, headline, reasons)
+        return found
+
+    def _tasks(self) -> dict[str, Task]:
+        """The tasks of its outputs, as far as the file of weights says them."""
+        with suppress(SpecError):  # a state_dict of torch.save
+            return {
+                one.name: one.task for one in tasks_of(read_metadata(weights_at(self.weights))) if one.name
+            }
+        return {}
+
     def recorded(self, start: LoadReport) -> dict[str, Any]:
         """The entries in the manifest: what must be equal in a resumed run, and where it is."""
         return {
@@ -93,10 +116,6 @@ class Teacher:
 
 
 def _demand_alike(teacher: Network, student: Network) -> None:
-    (_, there), (theirs, other) = (next(iter(output_maps(n).items())) for n in (student, teacher))
-    if there != other:
-        headline = f"the teacher {teacher.name} predicts {other} classes, {student.name} {there}"
-        raise _unfit(teacher, headline, "both need the classes of the dataset", theirs)
     channels = image_channels(teacher), image_channels(student)
     if channels[0] != channels[1]:
         headline = f"the teacher {teacher.name} reads {channels[0]} channels, {student.name} {channels[1]}"
@@ -112,10 +131,26 @@ def _unfit(teacher: Network, headline: str, help: str, output: str | None = None
 
 
 @dataclass(frozen=True)
-class Distillation:
-    """The loss of a student's logits by its teacher's."""
+class Lessons:
+    """What a teacher teaches: by output of the student, that of the teacher; and why not others."""
 
-    teacher: nn.Module
+    outputs: Mapping[str, str]
+    untaught: Mapping[str, str]
+
+    def described(self, teacher: str) -> str:
+        """One line for the user."""
+        line = f"{teacher} teaches {', '.join(self.outputs)}"
+        return line + "".join(f"; not {name}: {why}" for name, why in self.untaught.items())
+
+
+@dataclass(frozen=True)
+class Distillation:
+    """The loss of a student's outputs by its teacher's, each weighted as the losses of the output are."""
+
+    teacher: CompiledNetwork
+    losses: Sequence[OutputLoss]
+    outputs: Mapping[str, str]
+    """By output of the student, that of the teacher."""
     loss: DistillLoss
     weight: float
     temperature: float = 1.0
@@ -123,13 +158,19 @@ class Distillation:
     """The maps that the teacher's images have as further channels."""
 
     def __call__(
-        self, images_B3HW: torch.Tensor, student_BKHW: torch.Tensor, precision: AbstractContextManager[Any]
-    ) -> torch.Tensor:
-        """The weighted loss, of logits at the size of the labels; of the images that the teacher reads."""
+        self, images_B3HW: torch.Tensor, student: Tensors, size: Size, weights: Tensors,
+        precision: AbstractContextManager[Any],
+    ) -> torch.Tensor:  # fmt: skip
+        """The weighted loss of the student's outputs, at the size of the labels; of the images that the
+        teacher reads. `weights` are those of losses by their text.
+        """
         with torch.no_grad(), precision:
-            teacher_BKHW = self.teacher(*inputs_of(self.teacher, images_B3HW))
-        size = (student_BKHW.shape[-2], student_BKHW.shape[-1])
-        teacher_BKHW = at_size(teacher_BKHW, size)
-        if self.loss == "released":
-            return self.weight * released(student_BKHW, teacher_BKHW)
-        return self.weight * pixel(student_BKHW, teacher_BKHW, self.temperature)
+            known = self.teacher.forward_all(*inputs_of(self.teacher, images_B3HW))
+        found = {name: at_size(student[name], size) for name in self.outputs}
+        taught = {name: at_size(known[other], size) for name, other in self.outputs.items()}
+        terms = [
+            weights[loss.key] * value
+            for loss in self.losses
+            if (value := loss.by_teacher(found, taught, self.loss, self.temperature)) is not None
+        ]
+        return self.weight * (terms[0] if len(terms) == 1 else torch.stack(terms).sum())

@@ -31,7 +31,7 @@ from archdsl.runs.resuming import restored
 from archdsl.train.average import Average
 from archdsl.train.descent import Descent, Part
 from archdsl.train.distillation import Distillation
-from archdsl.train.evaluation import at_size, graph_of, inputs_of, reading
+from archdsl.train.evaluation import graph_of, inputs_of, reading
 from archdsl.train.folder import RunFolder
 from archdsl.train.read_inputs import inputs_metadata
 from archdsl.train.recipe import Recipe, TrainProgress, optimiser
@@ -39,17 +39,21 @@ from archdsl.train.recording import leading, metadata_of, recorded
 from archdsl.train.schedules import schedule
 from archdsl.train.synchronised import synchronise
 from archdsl.train.tallies import tallied, value_of
-from archdsl.train.task import scored_outputs, task_of
+from archdsl.train.task import scored_outputs, task_of, value_of_losses
 from archdsl.train.tasks import tasks_metadata
 from archdsl.train.weights import save_weights
 
 
 class Training:
-    """A training run. `module` is trained in place; `metadata` is stored with the weights."""
+    """A training run. `module` is trained in place; `metadata` is stored with the weights.
+
+    `taught` are outputs with those of the teacher.
+    """
 
     def __init__(
         self, module: nn.Module, splits: Splits, recipe: Recipe, folder: RunFolder, processes: Processes,
-        metadata: Mapping[str, str], teacher: nn.Module | None = None,
+        metadata: Mapping[str, str], teacher: CompiledNetwork | None = None,
+        taught: Mapping[str, str] | None = None,
     ):  # fmt: skip
         layout = torch.channels_last if recipe.channels_last else torch.contiguous_format
         self.module = module.to(processes.device, memory_format=layout).train()  # type: ignore[call-overload]
@@ -57,7 +61,7 @@ class Training:
         self.task = task_of(recipe, module, splits.train)
         self.graph = cast(CompiledNetwork, module).archdsl_graph
         self.read = read_maps(splits.train, self.graph)
-        self.distillation = self._distillation(teacher, layout)
+        self.distillation = self._distillation(teacher, taught or {}, layout)
         self.layout = layout
         processes.same_weights(self.module)
         self.average = Average(self.module, recipe.ema) if recipe.ema > 0 else None
@@ -91,14 +95,17 @@ class Training:
         channels = channels_of_maps(self.splits.train)
         return {name: channels[name] for name in (*self.read, *of_teacher)}
 
-    def _distillation(self, teacher: nn.Module | None, layout: torch.memory_format) -> Distillation | None:
+    def _distillation(
+        self, teacher: CompiledNetwork | None, taught: Mapping[str, str], layout: torch.memory_format
+    ) -> Distillation | None:
         recipe = self.recipe
         if teacher is None or recipe.distill_loss is None:
             return None
         placed = teacher.to(self.processes.device, memory_format=layout)  # type: ignore[call-overload]
         read = read_maps(self.splits.train, graph_of(teacher))
         return Distillation(
-            placed, recipe.distill_loss, recipe.distill_weight, recipe.distill_temperature, read
+            placed, self.task.losses, taught, recipe.distill_loss, recipe.distill_weight,
+            recipe.distill_temperature, read,
         )  # fmt: skip
 
     def restore(self) -> int:
@@ -141,13 +148,14 @@ class Training:
         targets = batch.targets(device)
         of_all = self._all_read()
         found = self._outputs(reading(images_B3HW, of_all, self.read))
-        total = self.task(found, targets, self.processes)
+        values = self.task.values(found, targets, self.processes)
+        total = value_of_losses(self.task.formula, values)
         if self.distillation is None:
             return total
         height, width = targets[LABELS].shape[-2:]
-        logits_BKHW = at_size(next(iter(found.values())), (height, width))
-        seen_B3HW = reading(images_B3HW, of_all, self.distillation.read)
-        return total + self.distillation(seen_B3HW, logits_BKHW, self._precision())  # of all pixels
+        seen_B3HW, weights = reading(images_B3HW, of_all, self.distillation.read), self.task.weights(values)
+        by_teacher = self.distillation(seen_B3HW, found, (height, width), weights, self._precision())
+        return total + by_teacher  # of all pixels
 
     def _outputs(self, images_B3HW: torch.Tensor) -> dict[str, torch.Tensor]:
         """The outputs that are trained, and the main one, which is the first."""

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import torch
 from torch import nn
 
-from archdsl.train.distillation import DistillLoss
+from archdsl.train.divergences import DistillLoss
 
 Amp = Literal["bfloat16", "float16"]
 

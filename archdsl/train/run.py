@@ -7,7 +7,7 @@ import math
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -93,8 +93,7 @@ def prepared(
         recipe_of["crop"] = recipe_of.get("crop") or _usual_crop(network, splits, options)
         recipe = _recipe(recipe_of, module, splits.train.channels)
         demand_statistics(network.graph, recipe.crop, recipe.batch)
-        if options.teacher is not None and losses[0].kind.task != "classes":
-            raise OptionError("a teacher needs a main output of classes")
+        taught = _lessons(network, options.teacher, recipe, _with_aux(losses, aux), reporter)
         teacher, of_teacher = _taught(network, options.teacher, recipe, channels_of_maps(splits.train))
         with folder.held(here.is_first):
             chosen = {**options.recorded, "licence": options.licence, "init": init, **of_teacher}
@@ -108,7 +107,7 @@ def prepared(
                     atomic.write_text(folder.init, f"{init_text}\n")
             here.wait()
             facts = _facts(network, splits, options.licence, wanted.data["training sha256"])
-            training = Training(module, splits, recipe, folder, here, facts, teacher)
+            training = Training(module, splits, recipe, folder, here, facts, teacher, taught)
             if options.resume:
                 training.restore()
             yield training
@@ -155,7 +154,7 @@ def run(
 
 def _taught(
     network: Network, teacher: Teacher | None, recipe: Recipe, maps: Mapping[str, int]
-) -> tuple[nn.Module | None, dict[str, Any]]:
+) -> tuple[CompiledNetwork | None, dict[str, Any]]:
     """The teacher's module, and its entries in the manifest. Raises SpecError (ARCH817) and OptionError."""
     if (teacher is None) != (recipe.distill_loss is None):
         raise OptionError("a teacher and `distill_loss` need each other")
@@ -165,6 +164,31 @@ def _taught(
         raise OptionError("the distillation loss `released` has temperature 1: use `pixel` for another one")
     module, start = teacher.module(network, recipe.crop, maps)
     return module, teacher.recorded(start)
+
+
+def _with_aux(losses: Sequence[OutputLoss], aux: Mapping[str, float]) -> list[OutputLoss]:
+    """Losses with the auxiliary outputs of the only one, if there are some."""
+    return [replace(loss, outputs=(*loss.outputs, *aux), factors=aux) if aux else loss for loss in losses]
+
+
+def _lessons(
+    network: Network, teacher: Teacher | None, recipe: Recipe, losses: Sequence[OutputLoss],
+    reporter: Reporter,
+) -> Mapping[str, str]:  # fmt: skip
+    """The outputs that a teacher teaches, with those of the teacher.
+
+    Raises SpecError (ARCH817) where it teaches nothing, and OptionError for settings without an effect.
+    """
+    if teacher is None:
+        return {}
+    found = teacher.lessons(network, losses)
+    tasks = {loss.kind.task for loss in losses for name in loss.outputs if name in found.outputs}
+    if recipe.distill_loss == "released" and "classes" not in tasks:
+        raise OptionError("the distillation loss `released` is of classes, and the teacher teaches none")
+    if recipe.distill_temperature != 1 and tasks == {"regression"}:
+        raise OptionError("a distillation temperature is of probabilities, and the teacher teaches none")
+    reporter.info(found.described(teacher.network.name))
+    return found.outputs
 
 
 def _settings(recipe: Recipe) -> dict[str, Any]:

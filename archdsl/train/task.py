@@ -30,7 +30,8 @@ from archdsl.runs.processes import Processes
 from archdsl.spec.loss_text import read_loss
 from archdsl.spec.losses import class_rule, loss_kinds, loss_terms, unknown_output
 from archdsl.spec.search_values import SearchValue, Term, written
-from archdsl.train.evaluation import at_size
+from archdsl.train.divergences import DistillLoss, divergence
+from archdsl.train.evaluation import Size, at_size
 from archdsl.train.losses import known, labelled
 from archdsl.train.recipe import Recipe
 from archdsl.train.tallies import ScoredOutput
@@ -49,6 +50,8 @@ class OutputLoss:
     """Class weights."""
     factors: Mapping[str, float] = field(default_factory=dict)
     """What the losses of outputs are multiplied by, by output; 1 for others."""
+    at_output: bool = False
+    """Whether targets are resized to the outputs instead of outputs to targets."""
 
     @cached_property
     def key(self) -> str:
@@ -77,9 +80,8 @@ class OutputLoss:
     def of(self, output_BCHW: torch.Tensor, target_BHW: torch.Tensor, as_kind: Any = None) -> torch.Tensor:
         """The loss of one output; output and target may differ in size."""
         size = output_BCHW.shape[-2:]
-        if size != target_BHW.shape[-2:] and self.term.settings.get("compare_at") == "logits":
-            target_B1HW = F.interpolate(target_BHW[:, None].float(), size=size, mode="nearest")
-            target_BHW = target_B1HW[:, 0].to(target_BHW.dtype)
+        if self.at_output or self.term.settings.get("compare_at") == "logits":
+            target_BHW = nearest(target_BHW, (size[0], size[1]))
         output_BCHW = at_size(output_BCHW, (target_BHW.shape[-2], target_BHW.shape[-1]))
         loss = as_kind or self.kind.made_by()
         own: dict[str, Any] = {}
@@ -89,6 +91,19 @@ class OutputLoss:
             own["weights_K"] = None if self.weights_K is None else self.weights_K.to(target_BHW.device)
         value: torch.Tensor = loss(output_BCHW, target_BHW, **own)
         return value
+
+    def by_teacher(
+        self, found: Tensors, taught: Tensors, loss: DistillLoss = "pixel", temperature: float = 1.0
+    ) -> torch.Tensor | None:
+        """How far outputs are from those of a teacher that it has, too; None where it has none of them."""
+        losses = [
+            self._weighted(name, divergence(self.kind.task, found[name], taught[name], loss, temperature))
+            for name in self.outputs
+            if name in taught
+        ]
+        if len(losses) < 2:
+            return losses[0] if losses else None
+        return torch.stack(losses).sum()
 
     def counted(self, target_BHW: torch.Tensor) -> torch.Tensor:
         """The normalizer of the loss: the number of pixels with a target, or the sum of their weights."""
@@ -117,8 +132,34 @@ class Task:
 
     def __call__(self, found: Tensors, targets: Tensors, processes: Processes) -> torch.Tensor:
         """The loss of outputs by name, as `OutputLoss`."""
-        values = {loss.key: loss(found, targets, processes) for loss in self.losses}
-        return value_of_losses(self.formula, values)
+        return value_of_losses(self.formula, self.values(found, targets, processes))
+
+    def values(self, found: Tensors, targets: Tensors, processes: Processes) -> dict[str, torch.Tensor]:
+        """The loss of each term of the formula, by its text."""
+        return {loss.key: loss(found, targets, processes) for loss in self.losses}
+
+    def at_outputs(self) -> Task:
+        """The same losses, with targets at the sizes of the outputs."""
+        return Task(self.formula, [replace(loss, at_output=True) for loss in self.losses])
+
+    def by_teacher(self, found: Tensors, taught: Tensors) -> torch.Tensor:
+        """The formula with how far outputs are from those of a teacher in place of their losses."""
+        values = {loss.key: loss.by_teacher(found, taught) for loss in self.losses}
+        return value_of_losses(self.formula, {k: value for k, value in values.items() if value is not None})
+
+    def weights(self, values: Tensors) -> dict[str, torch.Tensor]:
+        """The weight of each loss in the formula: of another formula than a weighted sum, its derivative."""
+        leaves = {key: value.detach().requires_grad_() for key, value in values.items()}
+        total = value_of_losses(self.formula, leaves)
+        return dict(zip(leaves, torch.autograd.grad(total, list(leaves.values())), strict=True))
+
+
+def nearest(target_BHW: torch.Tensor, size: Size) -> torch.Tensor:
+    """A target at another size: labels, or numbers, of the nearest pixels."""
+    if tuple(target_BHW.shape[-2:]) == tuple(size):
+        return target_BHW
+    target_B1HW = F.interpolate(target_BHW[:, None].float(), size=size, mode="nearest")
+    return target_B1HW[:, 0].to(target_BHW.dtype)
 
 
 def value_of_losses(formula: SearchValue, losses: Tensors) -> torch.Tensor:

@@ -15,7 +15,10 @@ import archdsl
 from archdsl.cli import run
 from archdsl.diagnostics import SpecError
 from archdsl.runs.interrupted import Interrupted
-from archdsl.train.distillation import Distillation, Teacher, pixel, released
+from archdsl.spec.search_values import Term
+from archdsl.train.distillation import Distillation, Teacher
+from archdsl.train.divergences import pixel, released
+from archdsl.train.task import OutputLoss
 
 STUDENT = """arch 1
 
@@ -99,11 +102,14 @@ def test_the_manifest_identifies_the_teacher_and_has_nothing_of_it_without_one()
 
 def test_the_teacher_is_not_trained_and_runs_in_evaluation_mode() -> None:
     network = archdsl.load("large.arch").network()
-    module, start = Teacher(network, Path("large.safetensors")).module(network, (32, 64))
+    module, start = Teacher(network, Path("large.safetensors")).module(network, (32, 64), {})
     assert start.is_whole
     before = {name: tensor.clone() for name, tensor in module.state_dict().items()}
     student = torch.randn(2, 11, 32, 64, requires_grad=True)
-    Distillation(module, "pixel", 1.0)(torch.randn(2, 3, 32, 64), student, nullcontext()).backward()
+    loss = OutputLoss(Term("ohem"), ("logits",), "labels")
+    taught = Distillation(module, [loss], {"logits": "logits"}, "pixel", 1.0)
+    weights = {loss.key: torch.tensor(1.0)}
+    taught(torch.randn(2, 3, 32, 64), {"logits": student}, (32, 64), weights, nullcontext()).backward()
     assert student.grad is not None
     assert all(p.grad is None and not p.requires_grad for p in module.parameters())
     assert all(torch.equal(before[name], tensor) for name, tensor in module.state_dict().items())
@@ -180,4 +186,4 @@ def test_python_names_a_teacher_without_weights() -> None:
     teacher = Teacher(archdsl.load("x.arch", text=FIXED).network(), Path("large.safetensors"))
     student = archdsl.load("small.arch").network()
     with pytest.raises(SpecError, match="ARCH817"):
-        teacher.module(student, (32, 64))
+        teacher.lessons(student, [OutputLoss(Term("ohem"), ("logits",), "labels")])

@@ -210,7 +210,7 @@ def test_the_middle_of_images_is_validated_on() -> None:
 @pytest.mark.parametrize("seed", range(20))
 def test_encoder_and_decoder_compute_what_the_network_does(seed: int) -> None:
     space, rng = random_space(seed), random.Random(seed)
-    parts = Parts(space)
+    parts = Parts(space.searched)
     (image,) = space.graph.inputs
     images = torch.rand(2, *space.graph.inputs[image], generator=torch.Generator().manual_seed(seed))
     for _ in range(4):

@@ -163,19 +163,6 @@ def test_evaluators_train_the_outputs_that_their_loss_names(evaluator: str):
     assert [one["scores"] for one in plain] != [one["scores"] for one in both]
 
 
-def test_an_evaluator_of_stages_names_the_loss_that_it_cannot_train(capsys: pytest.CaptureFixture[str]):
-    loss = "two_stage(loss = ohem(logits) + 0.4 * ohem(aux))"
-    text = f"  strategy = random\n  trials = 1\n  maximize miou\n  evaluate = {loss}"
-    two = SPACE.replace("k = one of {1, 3}, ", "").replace(
-        "classes, k = 1) -> up", "classes, k = one of {1, 3}) -> up"
-    )
-    Path("space.arch").write_text(f"{two}\nsearch Q for Heads {{\n{text}\n}}\n")
-    assert run(["search", "space.arch", *DATA, "--out", "s"]) == 1
-    found = capsys.readouterr().err
-    assert "error[ARCH606]: `two_stage` trains the main output, on labels" in found
-    assert "space.arch:" in found
-
-
 TERMS = st.sampled_from(
     [
         "l1(a)",

@@ -11,22 +11,27 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from archdsl.data.targets import LABELS
+
 _ORDER = 3
 """What random numbers are for: a stream of their own beside those of batches of images."""
 
 
 @dataclass(frozen=True)
 class Features:
-    """The feature maps of the encoder for some crops, by tensor name, N × C × H × W, and the labels of the
-    crops, N × H × W.
+    """The feature maps of the encoder for some crops, by tensor name, N × C × H × W, and the targets of the
+    crops, N × H × W: labels as bytes, edges and maps.
     """
 
     tensors: Mapping[str, torch.Tensor]
-    labels_NHW: torch.Tensor
+    targets: Mapping[str, torch.Tensor]
 
     def picked(self, crops: torch.Tensor) -> Features:
         """The features of some crops, by index."""
-        return Features({name: t[crops] for name, t in self.tensors.items()}, self.labels_NHW[crops])
+        tensors, targets = (
+            {name: tensor[crops] for name, tensor in of.items()} for of in (self.tensors, self.targets)
+        )
+        return Features(tensors, targets)
 
 
 class FeatureBatches:
@@ -34,7 +39,7 @@ class FeatureBatches:
 
     def __init__(self, features: Features, batch: int, seed: int):
         self.features, self.seed = features, seed
-        self.count = len(features.labels_NHW)
+        self.count = len(features.targets[LABELS])
         self.size = min(batch, self.count)
         self.steps_per_epoch = self.count // self.size
 
@@ -43,4 +48,4 @@ class FeatureBatches:
         epoch, within = divmod(step, self.steps_per_epoch)
         order = np.random.default_rng((_ORDER, self.seed, epoch)).permutation(self.count)
         crops = order[within * self.size : (within + 1) * self.size]
-        return self.features.picked(torch.from_numpy(crops).to(self.features.labels_NHW.device))
+        return self.features.picked(torch.from_numpy(crops).to(self.features.targets[LABELS].device))

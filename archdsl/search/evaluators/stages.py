@@ -16,17 +16,16 @@ from archdsl.ir import Graph, Mux, Node
 from archdsl.passes.analyses.shapes import infer
 from archdsl.passes.analyses.trainable import has_parameters
 from archdsl.passes.analyses.undecided import boundary, undecided
-from archdsl.program import Space
 
 
 class Parts:
-    """The encoder of a space, and the decoders of its networks.
+    """The encoder of the graph of a space, and the decoders of its networks.
 
     `features` are the tensors of the encoder, and the inputs, that decoders read.
     """
 
-    def __init__(self, space: Space):
-        self.graph = graph = space.searched
+    def __init__(self, graph: Graph):
+        self.graph = graph
         self.inside = undecided(graph)
         self.features = boundary(graph, self.inside)
         nodes = {name: item for name, item in graph.nodes.items() if name in self.inside}

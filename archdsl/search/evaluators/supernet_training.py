@@ -7,17 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
-import torch.nn.functional as F  # noqa: N812  (the usual name)
 from torch import nn
 
 from archdsl.backends.elastic.network import ElasticNetwork
 from archdsl.configs.sharing import Progressive, Sandwich
 from archdsl.data.batches import Batch, Batches, prefetched
+from archdsl.data.targets import LABELS
 from archdsl.runs.checkpoints import Keeper
 from archdsl.runs.faults import Diverged, bad_parameter
 from archdsl.runs.restoring import Unfit, like
@@ -26,14 +25,15 @@ from archdsl.search.evaluators.training_setup import TrainingSetup
 from archdsl.search.strategies.base import Outcomes
 from archdsl.train.descent import Part
 from archdsl.train.evaluation import at_size
+from archdsl.train.task import Tensors
 
 
 class SupernetTraining:
     """Trains an elastic supernet in place; the same seed gives the same weights, also after resuming.
 
     At each step, gradients of the networks sampled by a rule are averaged. With in-place distillation, the
-    first of them, the largest, is trained on labels, and the others on its predictions (BigNAS,
-    arXiv:2003.11142, section 3.1). A loss of several outputs, or of another one than classes, trains all.
+    first of them, the largest, is trained on the data, and the others on its predictions (BigNAS,
+    arXiv:2003.11142, section 3.1): every output with a loss, by its task.
     """
 
     def __init__(
@@ -44,7 +44,7 @@ class SupernetTraining:
         self.networks_at = networks_by(rule, net.archdsl_graph, setup.seed, epochs * batches.steps_per_epoch)
         if isinstance(rule, Progressive):
             rule = networks_of(rule)
-        self.distills = isinstance(rule, Sandwich) and rule.distill and setup.is_of_classes
+        self.distills = isinstance(rule, Sandwich) and rule.distill
         self.epochs, self.keeper, self.step = epochs, keeper, 0
 
     @property
@@ -70,41 +70,39 @@ class SupernetTraining:
             group["lr"] = self.part.lr(step / self.steps)
         self.net.train().zero_grad(set_to_none=True)
         networks = self.networks_at(step)
-        first = self._descend(batch, networks) if self.distills else self._descend_alone(batch, networks)
+        first = self._descend(batch, networks)
         if self.part.clip > 0:
             nn.utils.clip_grad_norm_(self.part.parameters, self.part.clip)
         self.part.optimiser.step()
         return first
 
     def _descend(self, batch: Batch, networks: Sequence[Outcomes]) -> float:
-        """Adds up gradients, with in-place distillation; returns the loss of the first network."""
-        images_B3HW, masks_BHW = self.setup.images(batch)
-        teacher_BKHW: torch.Tensor | None = None
+        """Adds up gradients, with in-place distillation if enabled; returns the loss of the first network."""
+        setup, device = self.setup, self.setup.processes.device
+        images_B3HW, targets = batch.images_B3HW.to(device), batch.targets(device)
+        size = (targets[LABELS].shape[-2], targets[LABELS].shape[-1])
+        taught: Tensors | None = None
         first = 0.0
-        for outcomes in networks:
-            logits_BKHW = self._logits(images_B3HW, outcomes, (masks_BHW.shape[-2], masks_BHW.shape[-1]))
-            if teacher_BKHW is None:
-                loss = self.setup.loss_of(logits_BKHW, masks_BHW)
-                first, teacher_BKHW = float(loss.detach()), logits_BKHW.detach().softmax(1)
-            else:
-                loss = F.cross_entropy(logits_BKHW, teacher_BKHW)
-            torch.autograd.backward(loss / len(networks))  # sequentially, as their activations take memory
-            del logits_BKHW, loss
-        return first
-
-    def _descend_alone(self, batch: Batch, networks: Sequence[Outcomes]) -> float:
-        """Adds up gradients of networks that are all trained on the data."""
-        first = 0.0
-        run: Any = self.net.path if self.setup.is_plain else self.net.forward_all
         for n, outcomes in enumerate(networks):
-            loss = self.setup.loss_of_batch(partial(run, outcomes=self.named(outcomes)), batch)
+            found = self._outputs(images_B3HW, outcomes)
+            if taught is None:
+                loss = setup.task(found, targets, setup.processes)
+            else:
+                loss = setup.task.by_teacher(_sized(found, size), taught)
             first = first if n else float(loss.detach())
-            torch.autograd.backward(loss / len(networks))
-            del loss
+            if self.distills and taught is None:
+                taught = _sized({name: output.detach() for name, output in found.items()}, size)
+            torch.autograd.backward(loss / len(networks))  # sequentially, as their activations take memory
+            del found, loss
         return first
 
-    def _logits(self, images_B3HW: torch.Tensor, outcomes: Outcomes, size: tuple[int, int]) -> torch.Tensor:
-        return at_size(self.net.path(*self.setup.inputs(images_B3HW), outcomes=self.named(outcomes)), size)
+    def _outputs(self, images_B3HW: torch.Tensor, outcomes: Outcomes) -> dict[str, torch.Tensor]:
+        """The outputs of a network that are trained."""
+        inputs, named = self.setup.inputs(images_B3HW), self.named(outcomes)
+        if self.setup.is_plain:
+            return {self.setup.main: self.net.path(*inputs, outcomes=named)}
+        found = self.net.forward_all(*inputs, outcomes=named)
+        return {name: found[name] for name in self.setup.task.outputs}
 
     def named(self, outcomes: Outcomes) -> Mapping[str, int]:
         return dict(zip(self.net.archdsl_graph.decisions, outcomes, strict=True))
@@ -136,3 +134,7 @@ class SupernetTraining:
             return None
         self.step = step
         return self.keeper.path(step)
+
+
+def _sized(outputs: Tensors, size: tuple[int, int]) -> dict[str, torch.Tensor]:
+    return {name: at_size(output_BCHW, size) for name, output_BCHW in outputs.items()}

@@ -16,7 +16,7 @@ from archdsl.backends.supernet.fitting import demand_trainable
 from archdsl.data.augmentation import Augmentation
 from archdsl.data.batches import Batch, Batches
 from archdsl.data.dataset import Dataset
-from archdsl.data.targets import LABELS, read_maps
+from archdsl.data.targets import read_maps
 from archdsl.program import Network
 from archdsl.runs.processes import processes
 from archdsl.runs.reporter import Reporter
@@ -27,7 +27,6 @@ from archdsl.search.evaluators.base import EvaluatorContext, Stopped
 from archdsl.search.evaluators.predictions import Predictions
 from archdsl.search.reading import read_optimiser
 from archdsl.search.scores import weights_rule
-from archdsl.search.terms import cannot
 from archdsl.spec.losses import loss_terms
 from archdsl.spec.search_values import SearchValue, Term
 from archdsl.train.descent import Part
@@ -108,30 +107,15 @@ class TrainingSetup:
         """A network with all outputs that are trained."""
         return network if self.is_plain else network.with_train_outputs()
 
-    @property
-    def is_of_classes(self) -> bool:
-        """Whether the loss is of the main output alone, on labels."""
-        return self.is_plain and all(loss.kind.task == "classes" for loss in self.task.losses)
-
-    def demand_plain(self, evaluator: str) -> None:
-        """Raises SpecError (ARCH606) for losses of other outputs, or that are not of classes."""
-        for loss in self.task.losses:
-            if not self.is_of_classes:
-                place = loss.term.places.get("output", loss.term.at)
-                headline = f"`{evaluator}` trains the main output, on labels"
-                raise cannot(headline, "write cross_entropy or ohem, or evaluate = training(…)", place)
-
-    def loss_of(self, logits_BKHW: torch.Tensor, masks_BHW: torch.Tensor) -> torch.Tensor:
-        """The loss of the main output."""
-        return self.task({self.main: logits_BKHW}, {LABELS: masks_BHW}, self.processes)
-
     def loss_of_batch(self, run: Callable[..., Any], batch: Batch) -> torch.Tensor:
         """The loss of a forward pass: of a network, or of one of a supernet."""
         device = self.processes.device
         images_B3HW, targets = batch.images_B3HW.to(device), batch.targets(device)
-        found = run(*self.inputs(images_B3HW))
-        outputs = found if isinstance(found, dict) else {self.main: found}
-        return self.task(outputs, targets, self.processes)
+        return self.task(self.named(run(*self.inputs(images_B3HW))), targets, self.processes)
+
+    def named(self, found: Any) -> dict[str, torch.Tensor]:
+        """The outputs of a forward pass by name: all, or the main one alone."""
+        return found if isinstance(found, dict) else {self.main: found}
 
     def inputs(self, images_B3HW: torch.Tensor) -> tuple[torch.Tensor, ...]:
         """The inputs of the networks of the space, from the images of a batch."""
@@ -142,10 +126,9 @@ class TrainingSetup:
         if self.stop():
             raise Stopped
 
-    def images(self, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
-        """The images and labels of a batch, on the training device."""
-        device = self.processes.device
-        return batch.images_B3HW.to(device), batch.masks_BHW.to(device)
+    def images(self, batch: Batch) -> torch.Tensor:
+        """The images of a batch, on the training device."""
+        return batch.images_B3HW.to(self.processes.device)
 
 
 def part(written: Term | None, parameters: Any, clip: float) -> Part:

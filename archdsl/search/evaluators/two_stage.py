@@ -10,19 +10,22 @@ Shapes: B images or N crops, C channels, K classes, H × W pixels.
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
 import torch
-import torch.nn.functional as F  # noqa: N812  (the usual name)
 from torch import nn
 
 from archdsl.backends.supernet.fitting import demand_trainable
 from archdsl.backends.torch_module import CompiledNetwork, view
-from archdsl.configs.evaluators import DecoderOnly, EndToEnd, TwoStage
+from archdsl.configs.evaluators import OF_MAPS, PREDICTIONS, DecoderOnly, EndToEnd, TwoStage
 from archdsl.data.batches import Batch, Batches, Stepwise
 from archdsl.data.central import Central
+from archdsl.data.targets import LABELS
+from archdsl.passes.transforms.deployed import Deploy
 from archdsl.program import Network
+from archdsl.report.scores import LOWER
+from archdsl.search.architectures import graph_of_outputs
 from archdsl.search.config import SearchConfig
 from archdsl.search.evaluators.base import Candidate, EvaluatorContext, Scores
 from archdsl.search.evaluators.early_stop import PREFIX, Levels, memory
@@ -34,8 +37,8 @@ from archdsl.search.terms import cannot, configured
 from archdsl.spec.search_values import Term, terms_in, written
 from archdsl.train.average import Average
 from archdsl.train.descent import Descent, Part
-from archdsl.train.evaluation import at_size
 from archdsl.train.initial import load_matching
+from archdsl.train.task import nearest
 
 _CALIBRATED = 8
 """Batches over which running statistics of an encoder with random weights are computed."""
@@ -54,13 +57,15 @@ class TwoStages:
         self.config, self.seed, self.space = config, context.seed, context.space
         self.first: DecoderOnly = _settings(config.first, DecoderOnly)
         self.second: EndToEnd = _settings(config.second, EndToEnd)
-        self.watched = _watched(context.goals)
-        self.parts = Parts(context.space)
+        self.setup = TrainingSetup(config.loss, context)
+        self.watched = _watched(context.goals, self.setup)
+        if config.early_stop is not None and _scored_by(self.watched) in LOWER:
+            headline = f"`early_stop` needs a score of which more is better, and `{self.watched}` is an error"
+            raise cannot(headline, "maximize f1, miou or delta1", config.early_stop.at)
+        self.parts = Parts(graph_of_outputs(context.space, self.setup.task.outputs))
         if not self.parts.is_trained:
             headline = f"{context.space.name} has no encoder: all of its weights depend on decisions"
             raise cannot(headline, "evaluate = training(…) trains whole networks from scratch")
-        self.setup = TrainingSetup(config.loss, context)
-        self.setup.demand_plain("two_stage")
         if config.validate:
             self.setup.validate_on(Central(self.setup.splits.val, config.validate), context.goals)
         demand_trainable(self.parts.encoder, self._crop(), self.setup.batch)
@@ -84,7 +89,7 @@ class TwoStages:
             return encoder.to(self.setup.processes.device).eval()
         # Running statistics of random weights are not known, and features by those of the start fade away.
         encoder, batches = encoder.to(self.setup.processes.device), self._crops()
-        recalibrate(encoder, [self.setup.images(batches.batch(n))[0] for n in range(_CALIBRATED)])
+        recalibrate(encoder, [self.setup.images(batches.batch(n)) for n in range(_CALIBRATED)])
         return encoder.eval()
 
     def _crop(self) -> tuple[int, int]:
@@ -98,25 +103,28 @@ class TwoStages:
 
     @torch.no_grad()
     def _features(self) -> Features:
-        """The encoder's features of crops, and labels at the size of its largest feature."""
+        """The encoder's features of crops, and targets at the size of its largest feature."""
         batches, left = self._crops(), self.first.crops
         inputs = self.parts.encoder.inputs
         sizes_alone = set(inputs) - self.parts.inputs_read
         tensors: dict[str, list[torch.Tensor]] = {name: [] for name in self.parts.features}
-        labels = []
+        targets: dict[str, list[torch.Tensor]] = {name: [] for name in (LABELS, *self.setup.task.targets)}
         for step in range(-(-left // batches.size)):
-            images_B3HW, masks_BHW = (t[:left] for t in self.setup.images(batches.batch(step)))
+            batch = batches.batch(step)
+            images_B3HW = self.setup.images(batch)[:left]
             read = self.setup.inputs(images_B3HW)
             found = {**dict(zip(inputs, read, strict=True)), **self.encoder.forward_all(*read)}
             largest = max((found[name].shape[-2:] for name in self.parts.encoder.outputs), key=tuple)
             for name, kept in tensors.items():
                 kept.append(found[name][:, :1, :1, :1] if name in sizes_alone else found[name])
-            labels.append(_nearest(masks_BHW, (largest[0], largest[1])))
+            for name, target_BHW in batch.targets(images_B3HW.device).items():
+                exact = target_BHW.to(torch.uint8) if name == LABELS else target_BHW
+                targets[name].append(nearest(exact[:left], (largest[0], largest[1])))
             left -= len(images_B3HW)
         joined = {name: torch.cat(kept) for name, kept in tensors.items()}
         for name in sizes_alone & set(joined):  # one number stands for all of an image
             joined[name] = joined[name].expand(-1, *found[name].shape[1:])
-        return Features(joined, torch.cat(labels))
+        return Features(joined, {name: torch.cat(kept) for name, kept in targets.items()})
 
     # ------------------------------------------------------------ a network
 
@@ -144,7 +152,8 @@ class _Training:
         self.batches = by.setup.batches(candidate.network)
         module = by.setup.module(candidate.network)
         assert isinstance(module, CompiledNetwork)
-        self.module, self.graph = module, by.parts.decoder(candidate.network.graph)
+        trained = Deploy(kept=frozenset(by.parts.graph.outputs))(module.archdsl_graph)
+        self.module, self.graph = module, by.parts.decoder(trained)
         self.decoder = view(module, self.graph)
         self.of_encoder = share_weights(by.encoder, module)
         own = {id(parameter) for parameter in self.of_encoder}
@@ -195,18 +204,23 @@ class _Training:
         return True
 
     def _loss_of_features(self, batch: Features) -> torch.Tensor:
-        """The loss of the decoder, with logits resized to the labels."""
-        logits_NKHW = self.decoder(*(batch.tensors[name] for name in self.graph.inputs))
-        labels_NHW = batch.labels_NHW.long()
-        size = (labels_NHW.shape[-2], labels_NHW.shape[-1])
-        return self.setup.loss_of(at_size(logits_NKHW, size), labels_NHW)
+        """The loss of the decoder, with outputs resized to the targets."""
+        found = self._outputs(self.decoder, [batch.tensors[name] for name in self.graph.inputs])
+        targets = {**batch.targets, LABELS: batch.targets[LABELS].long()}
+        return self.setup.task(found, targets, self.setup.processes)
 
     def _loss_of_images(self, batch: Batch) -> torch.Tensor:
-        """The loss of the network, with labels resized to its logits."""
-        images_B3HW, masks_BHW = self.setup.images(batch)
-        logits_BKHW = self.module(*self.setup.inputs(images_B3HW))
-        size = (logits_BKHW.shape[-2], logits_BKHW.shape[-1])
-        return self.setup.loss_of(logits_BKHW, _nearest(masks_BHW, size).long())
+        """The loss of the network, with targets resized to its outputs."""
+        images_B3HW = self.setup.images(batch)
+        found = self._outputs(self.module, self.setup.inputs(images_B3HW))
+        targets = batch.targets(images_B3HW.device)
+        return self.setup.task.at_outputs()(found, targets, self.setup.processes)
+
+    def _outputs(self, module: CompiledNetwork, inputs: Sequence[torch.Tensor]) -> Mapping[str, torch.Tensor]:
+        """The outputs that are trained, by name."""
+        if self.setup.is_plain:
+            return {self.setup.main: module(*inputs)}
+        return module.forward_all(*inputs)
 
 
 def _settings(written_: Term | None, kind: type[C]) -> C:
@@ -225,15 +239,19 @@ def _levels(config: TwoStage, state: Mapping[str, Any] | None) -> Levels | None:
     return found
 
 
-def _watched(goals: SearchConfig) -> str:
-    """The score used for early stopping: the first maximized one, or else the reward."""
-    scores = ("miou", "macc", "fwiou", "reward", "accuracy")
+def _watched(goals: SearchConfig, setup: TrainingSetup) -> str:
+    """The score used for early stopping: the first maximized one, or else that of the first scored output."""
+    scores = (*PREDICTIONS, *OF_MAPS)
     maximized = [goal.value for goal in goals.objectives if goal.direction == "maximize"]
     found = [written(term) for value in maximized for term in terms_in(value) if term.name in scores]
-    return found[0] if found else "reward"
+    if found:
+        return found[0]
+    first = setup.scored[0]
+    if first.task == "classes":
+        return "reward" if first.name == setup.main else f"miou({first.name})"
+    return first.leading if first.name == setup.main else f"{first.leading}({first.name})"
 
 
-def _nearest(masks_BHW: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
-    """Labels at another size by nearest-neighbour interpolation; as bytes."""
-    sized = F.interpolate(masks_BHW[:, None].float(), size=size, mode="nearest")
-    return sized[:, 0].to(torch.uint8)
+def _scored_by(score: str) -> str:
+    """The name of a score without its output and settings."""
+    return score.partition("(")[0]

@@ -88,7 +88,7 @@ class WeightsEvaluator:
     def images(self) -> list[torch.Tensor]:
         """The images for recomputing running statistics."""
         batches = self.setup.batches(self._any())
-        return [self.setup.images(batches.batch(step))[0] for step in range(self.config.calibrate)]
+        return [self.setup.images(batches.batch(step)) for step in range(self.config.calibrate)]
 
     @cached_property
     def net(self) -> Supernet:
