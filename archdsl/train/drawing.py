@@ -36,8 +36,9 @@ def legend_of(outputs: Sequence[ScoredOutput], dataset: Dataset) -> Legend:
 def drawn_predictions(
     module: nn.Module, dataset: Dataset, outputs: Sequence[ScoredOutput], processes: Processes
 ) -> list[Prediction]:
-    """What outputs of a network in eval mode predict of the first images of a process."""
+    """What outputs of a network predict of the first images of a process; leaves it in eval mode."""
     names, targets = [one.name for one in outputs], [one.target for one in outputs]
+    module.eval()
     seen = islice(seen_outputs(module, dataset, processes, names, targets), _MOST)
     shown: list[Prediction] = []
     for n, (found, there) in enumerate(seen):

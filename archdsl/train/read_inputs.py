@@ -88,8 +88,9 @@ def inputs_metadata(graph: Graph, dataset: Dataset) -> dict[str, str]:
 
 
 def _of(kind: MapKind) -> _Map:
-    beyond = dict(zip(("channels", "mean", "std"), kind.beyond, strict=False))
-    return _Map(scale=kind.scale, unknown=kind.unknown, **beyond)
+    mean, std = kind.normalisation
+    own: dict[str, Any] = {"channels": kind.channels, "mean": mean, "std": std} if kind.beyond else {}
+    return _Map(scale=kind.scale, unknown=kind.unknown, **own)
 
 
 def read_inputs_of(metadata: Mapping[str, str]) -> ReadInputs:

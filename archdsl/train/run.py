@@ -32,6 +32,7 @@ from archdsl.runs.reporter import Reporter
 from archdsl.spec.loss_text import read_loss
 from archdsl.spec.losses import class_rule
 from archdsl.train.distillation import Teacher
+from archdsl.train.drawing import drawn_predictions, legend_of
 from archdsl.train.evaluation import fitting
 from archdsl.train.folder import FREE, RunFolder
 from archdsl.train.initial import load_matching, load_report_text, weights_at
@@ -315,5 +316,8 @@ def _facts(network: Network, splits: Splits, licence: str, fingerprint: str) -> 
 def _write_page(training: Training, network: Network) -> None:
     """Writes report.html into the run folder, in the first process."""
     if training.processes.is_first:
-        page = train_page(training.folder.path, layers_text(network.graph))
+        dataset, outputs = training.splits.val, training.scored_outputs
+        shown = drawn_predictions(training.evaluated, dataset, outputs, training.processes)
+        legend = legend_of(outputs, dataset)
+        page = train_page(training.folder.path, layers_text(network.graph), shown, legend)
         atomic.write_text(training.folder.report, page)

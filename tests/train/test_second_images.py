@@ -15,6 +15,7 @@ import archdsl
 from archdsl.cli import run
 from archdsl.data import Augmentation, Batches, open_data
 from archdsl.data.batches import whole
+from archdsl.data.channels import MEAN, STD
 from archdsl.data.source import parse_data
 from archdsl.diagnostics import SpecError
 from archdsl.runs.lines import read_records
@@ -80,7 +81,10 @@ def test_two_images_are_trained_scored_predicted_and_deployed(capsys: pytest.Cap
     assert run(TRAIN) == 0
     weights = Path("r/weights.safetensors")
     kept = json.loads(read_metadata(weights)["inputs"])["maps"]["right"]
-    assert kept == {"scale": None, "unknown": None, "channels": 3, "mean": None, "std": None}
+    assert kept == {"scale": None, "unknown": None, "channels": 3, "mean": list(MEAN), "std": list(STD)}
+    page = Path("r/report.html").read_text()
+    assert 'alt="0: ground truth"' in page
+    assert 'alt="0: prediction"' in page
     (scored,) = [r for r in read_records(Path("r") / "journal.jsonl") if r["kind"] == "evaluation"]
     capsys.readouterr()
     assert run(["eval", "net.arch", "--weights", str(weights), *DATA]) == 0
