@@ -33,7 +33,7 @@ class _Pattern(NamedTuple):
 
 
 def make(layer: Layer) -> nn.Module:
-    """A new module with its own weights, with the default device and dtype."""
+    """A new module with initialized weights, on the default device and of the default dtype."""
     pattern = _pattern(layer.cls, tuple(layer.kwargs.items()))
     if pattern is None:
         return _constructed(layer.cls, layer.kwargs)

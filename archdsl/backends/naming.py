@@ -52,7 +52,7 @@ def identifier(name: str) -> str:
 
 
 def unique(name: str, taken: set[str]) -> str:
-    """The name, with a number if it is taken; it is taken afterwards."""
+    """The name, or the name with a number if it is in `taken`; the result is added to `taken`."""
     free, number = name, 2
     while free in taken:
         free, number = f"{name}_{number}", number + 1

@@ -26,7 +26,7 @@ IR_VERSION = 9  # of 2023, so that runtimes from then on read it
 
 
 class Weights(Protocol):
-    """The value of a weight by node, name (`weight`, `bias`, …), and shape."""
+    """A function that returns the value of a weight, given its node, name (`weight`, `bias`, …) and shape."""
 
     def __call__(self, node: Node, name: str, shape: tuple[int, ...]) -> NDArray[np.float32]: ...
 

@@ -117,9 +117,9 @@ class Dim(Expr):
 class Apply(Expr):
     """A function of values, at least one of which depends on decisions.
 
-    `terms` and `depth` are the size of its fully expanded expression, `least` a lower bound of its value,
-    `bound` an upper bound of its absolute value, and `kind` its type: "int", "number" (possibly a fraction),
-    "bool", "str", "pair" (two integers) or "mixed".
+    `terms` and `depth` are the size and depth of its fully expanded expression, `least` a lower bound of its
+    value, `bound` an upper bound of its absolute value, and `kind` its type: "int", "number" (possibly a
+    fraction), "bool", "str", "pair" (two integers) or "mixed".
     """
 
     __slots__ = ("args", "bound", "depth", "fn", "kind", "least", "terms")

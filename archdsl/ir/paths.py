@@ -16,6 +16,6 @@ def is_named(path: str, name: str) -> bool:
 
 
 def is_called(path: str, name: str) -> bool:
-    """Whether a name is the last part of a path, with or without its index."""
+    """Whether a name is the last part of a path, with or without its index (`gate` of `hyper[2].gate`)."""
     last = path.rpartition(".")[2]
     return name in (last, last.partition("[")[0])

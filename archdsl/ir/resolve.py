@@ -9,7 +9,9 @@ from archdsl.ir.expr import FUNCTIONS, SHALLOW, Apply, Dim, Expr, Pick, Value, a
 
 
 def specialize(value: Value, allowed: Mapping[str, Sequence[int]]) -> Value:
-    """Specializes a value to the outcomes in `allowed`."""
+    """Simplifies a value given the possible outcomes of some decisions, by path: `allowed` are their
+    indices.
+    """
     if not allowed or not isinstance(value, Expr):
         return value
     if isinstance(value, Pick):
@@ -35,7 +37,7 @@ def _with_args(value: Apply, args: tuple[Value, ...]) -> Value:
 
 
 def rebuilt(value: Value, leaf: Callable[[Value], Value]) -> Value:
-    """Replaces each pick, dimension, measure and constant of a value."""
+    """The value with each pick, dimension, measure and constant replaced by `leaf`, simplified again."""
     if not isinstance(value, Apply):
         return leaf(value)
     done: dict[int, Value] = {}
@@ -58,7 +60,7 @@ def _inside_out(value: Apply) -> list[Apply]:
 
 
 def applications(values: Iterable[Value]) -> int:
-    """How many different function applications these values consist of."""
+    """The number of distinct function applications in these values."""
     found: set[int] = set()
     ahead = [value for value in values if isinstance(value, Apply)]
     while ahead:
@@ -102,9 +104,10 @@ def evaluate(
 
 
 def settled(value: Value, leaf: Callable[[Value], Any], known: dict[int, Any] | None = None) -> Any:
-    """The value with its leaves replaced; unneeded leaves are not evaluated.
+    """The value of an expression from the values of its leaves; leaves that it does not need are not
+    evaluated.
 
-    Results so far determine which argument is needed next. Without recursion; `known` grows.
+    Conditions are evaluated before their branches. Not recursive. `known` caches results by id; it grows.
     """
     known = {} if known is None else known
 
@@ -150,7 +153,7 @@ def settled(value: Value, leaf: Callable[[Value], Any], known: dict[int, Any] | 
 
 
 def lenient(fn: str) -> Callable[..., Any]:
-    """A function of values that may be undefined, as in networks that do not evaluate it."""
+    """A function of the name `fn` that returns None where an argument is None or the result is undefined."""
     function = FUNCTIONS[fn]
 
     def result(*args: Any) -> Any:

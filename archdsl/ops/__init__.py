@@ -96,7 +96,7 @@ def get(name: str) -> Primitive:
 
 
 def words() -> frozenset[str]:
-    """The words that settings of primitives take, such as `bilinear`."""
+    """The words that string settings of primitives accept as values, such as `bilinear`."""
     return frozenset(word for p in _BY_NAME.values() for s in p.settings for word in s.choices)
 
 

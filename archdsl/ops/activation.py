@@ -176,7 +176,9 @@ class Elu(Activation):
 
 
 class Gelu(Activation):
-    """x times the probability that a normal variable is less: arXiv:1606.08415."""
+    """Gaussian error linear unit, x · Φ(x) with the standard normal distribution function Φ
+    (arXiv:1606.08415).
+    """
 
     name = "gelu"
     summary = "x * (1 + erf(x / sqrt(2))) / 2"
@@ -196,7 +198,7 @@ class Gelu(Activation):
         return f'F.gelu({names[0]}, approximate="tanh")' if a["approximate"] else f"F.gelu({names[0]})"
 
     def onnx(self, to: OnnxWriter, names: Sequence[str], xs: Sequence[Sizes], y: Sizes, a: Attrs) -> str:
-        """ONNX has the operator from opset 20 on."""
+        """Writes Gelu from its definition by Erf or Tanh: the ONNX operator exists from opset 20 on only."""
         (x,), half, one = names, to.filled("half", 0.5, (1,)), to.filled("one", 1.0, (1,))
         if a["approximate"]:
             square = to.node("Mul", [x, x], "square")
@@ -215,7 +217,7 @@ class Gelu(Activation):
 
 
 class Prelu(Activation):
-    """x, times a learned slope where it is negative, initially 0.25: arXiv:1502.01852, equation 1."""
+    """max(x, 0) + a · min(x, 0) with a learned slope a, initially 0.25 (arXiv:1502.01852, equation 1)."""
 
     name = "prelu"
     summary = "max(x, 0) + slope * min(x, 0), with a learned slope per channel"

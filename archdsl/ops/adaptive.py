@@ -17,14 +17,19 @@ _REDUCTIONS = {"avg": "ReduceMean", "max": "ReduceMax"}
 
 
 def bin_of(at: int, x: int, y: int) -> tuple[int, int]:
-    """The first and last of x rows that are pooled to row `at` of y, as in PyTorch: bins overlap by at most
-    one row, and repeat rows if y is larger than x.
+    """The first and last of x input rows that are pooled to output row `at` of y, as in PyTorch.
+
+    Neighbouring bins overlap by at most one row; if y is larger than x, several bins read the same row.
     """
     return at * x // y, ((at + 1) * x - 1) // y
 
 
 def onnx_bins(to: OnnxWriter, x: str, size: Sizes, y: Sizes, mode: str) -> str:
-    """Pooling over bins, along one axis after the other; ONNX has no operator for it."""
+    """Writes adaptive pooling as slices and reductions, first along rows, then along columns; returns the
+    output.
+
+    ONNX has no operator for adaptive pooling to more than one bin. `mode` is "mean" or "max".
+    """
     reduction = _REDUCTIONS[mode]
     for axis in (2, 3):
         rows, bins = size[axis - 1], y[axis - 1]

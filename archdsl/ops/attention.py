@@ -56,7 +56,7 @@ class Attention(Primitive):
         return Cost(params + c * c * r * r + 3 * c, macs + m * c * c * r * r)
 
     def traffic(self, xs: Sequence[Sizes], y: Sizes, a: Attrs) -> tuple[int, int]:
-        """Of the linear layers and the reduction; the products of queries and keys are not stored."""
+        """The traffic of the linear layers and of the reduction; the attention matrix is not counted."""
         (c, h, w), r = xs[0], a["reduction"]
         whole, reduced = c * h * w, c * (h // r) * (w // r)
         both_ways = 2 * whole + 2 * reduced  # queries and their results, keys and values
@@ -65,7 +65,9 @@ class Attention(Primitive):
         return both_ways + 2 * whole + 2 * reduced, both_ways + whole + 2 * reduced
 
     def sees(self, at: int, x: int, y: int, a: Attrs) -> tuple[int, int]:
-        """All rows but those that the reduction leaves over, and its own."""
+        """All rows that the reduction reads (without a remainder of fewer than `reduction` rows), and row
+        `at` itself.
+        """
         return (0, max(at, x // a["reduction"] * a["reduction"] - 1))
 
     def layer(self, xs: Sequence[Sizes], y: Sizes, a: Attrs) -> Layer:
@@ -82,7 +84,9 @@ class Attention(Primitive):
         return leading(c)
 
     def parts(self, x: Places, y: Places, width: int, a: Attrs, most: Attrs) -> Parts:
-        """Of each head the first channels; of the reduced map the first ones of all."""
+        """The first channels of each head for queries, keys and values; the first channels for the reduced
+        map.
+        """
         for name in ("heads", "reduction"):
             if a[name] != most[name]:
                 raise NotShared(f"`{name}` is {a[name]} in one network and {most[name]} in another")
@@ -137,7 +141,9 @@ class Attention(Primitive):
         )
 
     def composed(self, last: Applied) -> Composed | None:
-        """Attention between three linear layers, or the parts of one, and the linear layer of the output."""
+        """Recognizes three linear layers (or slices of one), the attention between them, and the output's
+        linear layer.
+        """
         output, inner = _linear(last), last.inputs[0] if last.inputs else None
         if output is None or inner is None or inner.op != "dot_attention":
             return None
@@ -246,7 +252,7 @@ class DotAttention(Primitive):
         return (0, x - 1)
 
     def sees_in(self, port: int, at: int, x: int, y: int, a: Attrs) -> tuple[int, int]:
-        """A query has no influence on other positions."""
+        """For keys and values all rows; for the queries only row `at`."""
         return (at, at) if port == 0 else self.sees(at, x, y, a)
 
     def widest(self, widths: Sequence[int], most: Attrs) -> int:
@@ -255,7 +261,7 @@ class DotAttention(Primitive):
     def places(
         self, xs: Sequence[Places | None], widths: Sequence[int], c: int, width: int, a: Attrs
     ) -> Places:
-        """Those of the values; queries and keys are multiplied, and are of one origin."""
+        """The places of the values.  Raises NotShared unless queries and keys have the same places."""
         if xs[0] != xs[1]:
             raise NotShared("queries and keys have channels of different origins")
         return xs[2] or leading(c)
@@ -283,7 +289,7 @@ class DotAttention(Primitive):
         return to.node("Reshape", [last, to.ints("whole", [to.batch, *y])])
 
     def lifted(self, call: Call) -> Lifted | None:
-        """A fused call, or a product of softmax(q k^T / sqrt(channels of a head)) and v."""
+        """A fused attention call, or softmax(q k^T / sqrt(channels per head)) v written as products."""
         found = _fused(call) if call.operator == "scaled_dot_product_attention" else _unfused(call)
         if found is None:
             return None

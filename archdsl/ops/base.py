@@ -54,14 +54,16 @@ class Setting:
     implied: Any = None
 
     def entries(self, value: Any) -> tuple[Any, ...]:
-        """The numbers or words of a value, each of which has to be within the limits."""
+        """The numbers or words of a value; each must satisfy the limits."""
         if self.kind == "pair":
             rows, columns = by_axis(value) if value != () else (value, value)
             return (rows,) if rows is columns else (rows, columns)
         return value if isinstance(value, tuple) else (value,)
 
     def demands(self, owner: str, value: Any) -> Iterator[tuple[Any, str]]:
-        """The constraints on an entry of a value of the right type, with messages for {value}."""
+        """Pairs of a condition and a message for an entry of the right type; `{value}` in a message is the
+        value.
+        """
         what = f"`{self.name}` of `{owner}`"
         if self.kind == "pair":
             yield from self._pair_demands(what, value)
@@ -94,7 +96,7 @@ class Setting:
             yield apply("le", self.low, value), what + " is {value}, and must be " + limits
 
     def is_fine(self, value: Any) -> bool:
-        """Whether a constant is an integer in its range, or a boolean; a fast path."""
+        """Whether a value is a constant within the range, or a boolean: a fast path without `demands`."""
         if self.kind == "bool":
             return type(value) is bool
         low, high = self.low, self.high
@@ -113,7 +115,7 @@ class Setting:
 
 @dataclass(frozen=True)
 class Cost:
-    """Per image: trainable parameters, multiply-accumulates (FLOPs = 2 × MACs)."""
+    """Trainable parameters, and multiply-accumulates per image (FLOPs = 2 × MACs)."""
 
     params: int = 0
     macs: int = 0
@@ -139,24 +141,26 @@ class OnnxWriter(Protocol):
 
     @property
     def batch(self) -> int:
-        """The number of images that the model takes."""
+        """The batch size of the model."""
 
     def node(self, operator: str, inputs: Sequence[str], label: str = "", **attributes: Any) -> str:
-        """A node with one output; an omitted input is an empty name."""
+        """Adds a node with one output, and returns its name; an omitted optional input is an empty name."""
 
     def nodes(
         self, operator: str, inputs: Sequence[str], labels: Sequence[str], **attributes: Any
     ) -> list[str]:
-        """The outputs, by labels, of a node with several."""
+        """Adds a node with several outputs, one for each label, and returns their names."""
 
     def weight(self, name: str, shape: Sequence[int]) -> str:
-        """A parameter or buffer of the application's layer, by its name there; shared if it is tied."""
+        """The name of a parameter or buffer of the layer; `name` is its name in the layer. Tied layers share
+        it.
+        """
 
     def ints(self, label: str, values: Sequence[int]) -> str:
-        """A vector of int64: sizes, axes, pads."""
+        """The name of a constant vector of int64, such as sizes, axes or pads."""
 
     def filled(self, label: str, value: float, shape: Sequence[int]) -> str:
-        """A float32 tensor with equal values."""
+        """The name of a constant float32 tensor whose elements all equal `value`."""
 
 
 class Primitive:
@@ -198,7 +202,7 @@ class Primitive:
     lifts: ClassVar[tuple[str, ...]] = ()
 
     def tensors(self, inputs: int) -> int:
-        """How many of a node's inputs are positional tensors; the rest are tensor settings."""
+        """The number of a node's inputs that are positional tensors; the rest are tensor settings."""
         most = self.arity[1]
         return inputs if most is None or not self.tensor_settings else min(inputs, most)
 
@@ -209,20 +213,22 @@ class Primitive:
 
     @property
     def has_layer(self) -> bool:
-        """Whether its nodes have weights or state, so that two equal nodes compute different results."""
+        """Whether equal nodes may compute different results, since each has parameters, statistics or random
+        state.
+        """
         return type(self).layer is not Primitive.layer
 
     @property
     def is_shared(self) -> bool:
-        """Whether equal nodes are computed once: nodes without weights or state.
+        """Whether equal nodes are merged: nodes without weights or state.
 
-        Not zeros, which are created where they are read: all zeros of a size are equal, and sharing them
-        would create dependences between unrelated parts of a space.
+        Zeros are not merged although they are equal, since this would create dependences between unrelated
+        parts of a space.
         """
         return not (self.has_layer or self.makes_zero)
 
     def written(self, a: Attrs) -> Attrs:
-        """The settings of a node without those that have the value that they have where they are omitted."""
+        """The settings that source text must state: without optional ones that have their implied value."""
         implied = [s for s in self.settings if s.implied is not None and a.get(s.name) == s.implied]
         return {k: v for k, v in a.items() if k not in {s.name for s in implied}} if implied else a
 
@@ -232,16 +238,17 @@ class Primitive:
         return {**a, **{name: by_axis(a[name])[axis] for name in pairs}} if pairs else a
 
     def title(self, a: Attrs) -> str:
-        """What its box in a diagram is called; kernel, dilation and stride are added to it."""
+        """The name of its box in a diagram; kernel, dilation and stride are appended to it."""
         return self.name
 
     def keeps_zero(self, a: Attrs) -> bool:
         return False
 
     def contributing(self, zero: Sequence[bool], xs: Sequence[Sizes], y: Sizes) -> Sequence[int]:
-        """The inputs that are sufficient where some are zeros, at least one; for concrete shapes.
+        """The positions of the inputs that determine the output if those marked in `zero` are zeros; at least
+        one.
 
-        Asked only if `zero_is_neutral`.
+        For concrete shapes. Called only if `zero_is_neutral`.
         """
         return range(len(xs))
 
@@ -254,7 +261,7 @@ class Primitive:
         raise NotImplementedError
 
     def sizes(self, xs: Sequence[Sizes], a: Attrs, demand: Demand) -> Sizes:
-        """The output shape even if constraints fail: settings outside their ranges are reported, and
+        """The output shape even if constraints fail: invalid settings are reported through `demand`, and
         replaced.
 
         No dimension is below 1, so that the shape rules of readers can divide by it.
@@ -270,16 +277,17 @@ class Primitive:
         return at_least_one(self.shape(xs, a, demand))
 
     def size_follows(self, xs: Sequence[Sizes], y: Sizes, a: Attrs) -> tuple[int, Pair] | None:
-        """The input that determines its size, and s: height and width are ceil(n / s) of that input's.
+        """The position of the input that determines the output size, and the stride s: height and width are
+        ceil(n / s).
 
-        For concrete shapes and settings, at every image size. None if this does not hold.
+        For concrete shapes and settings; holds at every image size. None if there is no such input.
         """
         return (0, 1) if self.keeps_size else None
 
     def zeros_of(self, y: Sizes, s: Pair) -> Attrs | None:
-        """For zeros: the settings of zeros with the size of y, made from a tensor s times as high and wide.
+        """The settings of a `zero` that has shape y and is made from a tensor s times as high and wide.
 
-        None if it cannot be applied to every tensor of such a size.
+        None if it cannot be made from every tensor of such a size. Defined for `zero` only.
         """
         return None
 
@@ -288,9 +296,10 @@ class Primitive:
         return Cost()
 
     def traffic(self, xs: Sequence[Sizes], y: Sizes, a: Attrs) -> tuple[int, int]:
-        """How many activation values it reads and writes in evaluation; (0, 0) if its output is its input.
+        """The numbers of activation values that it reads and writes in evaluation; (0, 0) if it copies
+        nothing.
 
-        For concrete shapes; values in several sliding windows count once.
+        For concrete shapes. A value read by several sliding windows counts once.
         """
         read = 0
         for c, h, w in xs[: self.tensors(len(xs))]:
@@ -298,15 +307,15 @@ class Primitive:
         return read, y[0] * y[1] * y[2]
 
     def sees(self, at: int, x: int, y: int, a: Attrs) -> tuple[int, int] | None:
-        """The first and last of its x input rows (or columns) that row `at` of its y output rows depends on.
+        """The first and last of x input rows (or columns) that output row `at` of y depends on; None if it
+        reads none.
 
-        They may be outside of the input, in the padding. None: it reads no values. Settings that are pairs
-        have the value of that axis.
+        Rows outside of the input are padding. Settings that are pairs have the value of the axis.
         """
         return (0, 0) if x == 1 else (at, at)
 
     def sees_in(self, port: int, at: int, x: int, y: int, a: Attrs) -> tuple[int, int] | None:
-        """`sees` for one of several inputs, by its position; where they differ in more than their size."""
+        """`sees` for the input at position `port`, for primitives whose inputs are read differently."""
         return self.sees(at, x, y, a)
 
     def layer(self, xs: Sequence[Sizes], y: Sizes, a: Attrs) -> Layer | None:
@@ -314,9 +323,10 @@ class Primitive:
         return None
 
     def widest(self, widths: Sequence[int], most: Attrs) -> int | None:
-        """The maximum number of channels, from those of its inputs and the maximum values of its settings.
+        """The number of channels of its largest variant, given those of its inputs' and the maximum of each
+        setting.
 
-        None for the largest number of channels that it has in some network.
+        None: the maximum over the networks of the space.
         """
         return widths[0]
 
@@ -330,11 +340,12 @@ class Primitive:
     def places(
         self, xs: Sequence[Places | None], widths: Sequence[int], c: int, width: int, a: Attrs
     ) -> Places:
-        """Where its c channels lie in its widest form; for one network.
+        """The indices of its c output channels among the `width` channels of its largest variant, for one
+        network.
 
-        `xs` are the places of the channels of its inputs, None where a network lacks one; `widths` are how
-        many channels these have at most, and `width` how many it has itself.  Raises NotShared where
-        channels of several origins would be one.
+        `xs` are those indices for its inputs, None for an input that the network lacks; `widths` are the
+        channels of the inputs' largest variants.  Raises NotShared if different channels would have the same
+        index.
         """
         found = next(x for x in xs if x is not None)
         return found if len(found) == c else leading(c)
@@ -372,11 +383,12 @@ class Primitive:
     def fused_expression(
         self, names: Sequence[str], layers: Sequence[str], xs: Sequence[Sizes], y: Sizes, a: Attrs
     ) -> str | None:
-        """The expression of a sequence of outputs: of nodes with the same inputs and these settings.
+        """The expression of the sequence of outputs of several nodes with equal inputs and settings, computed
+        as one.
 
         It may use `layers` (archdsl.ops.layers); the argument `layers` holds the expressions of their
-        modules, and is empty for a primitive without a module, of which there is one node. Results are equal
-        up to rounding. None without an advantage over `expression`.
+        modules. For a primitive without a module it is empty, and there is one node. Results are equal up to
+        rounding. None if it has no advantage over `expression`.
         """
         return None
 
@@ -405,16 +417,18 @@ class Primitive:
         return call.pointwise(call.x)
 
     def composed(self, last: Applied) -> Composed | None:
-        """The inverse of `expression` where other primitives were recognized in parts of it.
+        """Recognizes a composition: an application of this primitive that several recognized nodes compute
+        together.
 
-        `last` is the last of these nodes. None if it is not one that this primitive computes.
+        `last` is the last of these nodes. None if they compute something else.
         """
         return None
 
     def rearranged(self, x: tuple[int, int, int], layout: Layout) -> Attrs | None:
-        """The settings with which its output, for an input of sizes x, is a map of that layout; else None.
+        """The settings with which its output, for an input of shape x, has this layout; None if there are
+        none.
 
-        For primitives that only rearrange values: a layout lists the factors of each dimension.
+        For primitives that only rearrange values. A layout lists the factors of each dimension.
         """
         return None
 

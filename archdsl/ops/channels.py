@@ -64,7 +64,7 @@ class Linear(Primitive):
         return to.node("Conv", inputs, kernel_shape=[1, 1])
 
     def lifted(self, call: Call) -> Lifted | None:
-        """In any layout with channels last."""
+        """A linear layer in any layout whose last dimension is the channels."""
         x, weight, bias = call.x, call["weight"], call["bias"]
         if not x.has_channels_at(-1):
             return None
@@ -73,7 +73,9 @@ class Linear(Primitive):
 
 
 class Reduction(Primitive):
-    """Base class of what makes one channel of all: `function` is the method of a tensor."""
+    """Base class of reductions of all channels to one; `function` is the method of torch.Tensor, such as
+    "mean".
+    """
 
     function: ClassVar[str]
     operator: ClassVar[str]
@@ -188,7 +190,7 @@ class ChannelConv(Primitive):
         return to.node("Reshape", [convolved, whole])
 
     def lifted(self, call: Call) -> Lifted | None:
-        """A convolution of a map whose channels are the rows, in one or two dimensions, by one kernel."""
+        """A 1-D or 2-D convolution with one kernel over a map whose rows are the channels."""
         x, weight, pad = call.x, call["weight"], call["padding"]
         if len(x.layout) < 3 or x.layout[1] or not x.has_channels_at(2) or call["bias"] is not None:
             return None
@@ -199,7 +201,7 @@ class ChannelConv(Primitive):
 
 
 class Slice(Primitive):
-    """A range of the channels; counted from 1, both ends included."""
+    """Channels `first` to `last`, counted from 1, both included."""
 
     name = "slice"
     summary = "channels from the first to the last one given, counted from 1"

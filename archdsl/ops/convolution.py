@@ -169,13 +169,13 @@ def demand_groups(c: Any, a: Attrs, demand: Demand) -> None:
 
 
 def taps(a: Attrs) -> Any:
-    """The number of positions of a kernel."""
+    """The number of positions of a kernel: height × width."""
     rows, columns = by_axis(a["k"])
     return rows * columns
 
 
 def kernel(a: Attrs, most: Attrs) -> Part:
-    """The part of the largest kernel that a smaller one has: its centre along each axis."""
+    """The part of the largest kernel that a smaller one uses: its centre along each axis."""
     rows, columns = (
         centre(size, largest) for size, largest in zip(by_axis(a["k"]), by_axis(most["k"]), strict=True)
     )
@@ -183,7 +183,7 @@ def kernel(a: Attrs, most: Attrs) -> Part:
 
 
 def own_channels(x: Places, width: int, a: Attrs, most: Attrs) -> Places:
-    """The input channels that the filters of each group have.  Raises NotShared."""
+    """The indices of the input channels that each filter of a group reads.  Raises NotShared."""
     if a["g"] != most["g"]:
         raise NotShared(f"it has {a['g']} groups in one network and {most['g']} in another")
     return x if a["g"] == 1 else within_group(x, width, a["g"])

@@ -12,9 +12,10 @@ if TYPE_CHECKING:
 
 
 class Dropping(Primitive):
-    """Base class of primitives that zero random parts of a tensor in training.
+    """Base class of primitives that zero random parts of a tensor in training, and scale the rest by 1 / (1 -
+    p).
 
-    They scale the others by 1 / (1 - p), and are the identity in evaluation. `cls` is the layer.
+    In evaluation they are the identity. `cls` is the layer's class.
     """
 
     cls: ClassVar[str]
@@ -44,7 +45,7 @@ class Dropping(Primitive):
 
 
 class Dropout(Dropping):
-    """Zeroes values one by one."""
+    """Zeroes each value independently with probability p."""
 
     name = "dropout"
     summary = "dropout of individual values"
@@ -54,7 +55,7 @@ class Dropout(Dropping):
 
 
 class Dropout2d(Dropping):
-    """Zeroes whole channels of an image: arXiv:1411.4280."""
+    """Zeroes each channel of each image with probability p (arXiv:1411.4280)."""
 
     name = "dropout2d"
     summary = "dropout of whole channels"
@@ -64,7 +65,7 @@ class Dropout2d(Dropping):
 
 
 class DropPath(Dropping):
-    """Zeroes the whole tensor of an image (before a sum): stochastic depth, arXiv:1603.09382."""
+    """Zeroes the entire tensor of each image with probability p; stochastic depth (arXiv:1603.09382)."""
 
     name = "drop_path"
     summary = "dropout of the whole tensor of an image (stochastic depth)"

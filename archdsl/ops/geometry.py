@@ -58,11 +58,13 @@ class Window:
 
     @property
     def missing(self) -> Any:
-        """The rows by which the padding falls short of keeping the size at stride 1."""
+        """The rows by which the padded map is too small for stride 1 to keep the size: d * (k - 1) minus the
+        padding.
+        """
         return self.span - 1 - 2 * self.pad
 
     def size(self, n: Any) -> Any:
-        """The size after the window, of a map of n rows."""
+        """The number of windows on a map of n rows: the output rows."""
         if self.same is True:
             return strided(n, self.s)
         missing = self.missing
@@ -75,7 +77,9 @@ class Window:
         return size if self.same is False else apply("if", self.same, strided(n, self.s), size)
 
     def fits(self, n: Any) -> Any:
-        """Whether the padded map has room for one window; with `ceil`, s - 1 rows of it may be beyond."""
+        """Whether at least one window fits on the padded map; with `ceil`, up to s - 1 of its rows may be
+        outside.
+        """
         least = self.missing + 1
         if self.ceil is not False:
             least = apply("if", self.ceil, least + 1 - self.s, least)
@@ -84,7 +88,7 @@ class Window:
 
     @property
     def keeps(self) -> bool:
-        """Whether the size is ceil(n / s) for every n; for concrete settings."""
+        """Whether there are ceil(n / s) windows for every n; for concrete settings."""
         return bool(self.same or (self.missing == 0 and not self.ceil))
 
     def pads(self, n: int, size: int) -> tuple[int, int]:
@@ -96,7 +100,9 @@ class Window:
 
     @property
     def fixed(self) -> tuple[int, int] | None:
-        """The padding before and after a map of any size, as `pads` without `ceil`; None if it varies."""
+        """The rows of padding before and after a map, without those that `ceil` adds; None if they depend on
+        its size.
+        """
         if not self.same:
             return self.pad, self.pad
         if self.s == 1 or self.span == 1:
@@ -148,12 +154,14 @@ def _window(settings: Sequence[Any], ceil: Any) -> Window:
 
 
 def half(k: Any, d: Any = 1) -> Any:
-    """The padding on each side if none is set."""
+    """The default padding on each side: d * (k - 1) // 2."""
     return d * (k - 1) // 2
 
 
 def windowed(x: Sizes, c: Any, a: Attrs, demand: Demand) -> Sizes:
-    """The shape with c channels after a sliding window."""
+    """The shape after a sliding window over a map of shape x, with c channels; adds its constraints to
+    `demand`.
+    """
     _, h, w = x
     rows, columns = windows(a)
     if a.get("padding") is None and a.get("ceil", False) is False:
@@ -178,7 +186,7 @@ def _described(rows: Window, columns: Window, a: Attrs) -> tuple[str, dict[str, 
 
 
 def window_stride(a: Attrs) -> tuple[int, Pair] | None:
-    """`Primitive.size_follows` of sliding windows: ceil(n / s), unless the padding is half a pixel less."""
+    """`Primitive.size_follows` of sliding windows; None if the size is not ceil(n / s) for every n."""
     return (0, a["s"]) if all(window.keeps for window in windows(a)) else None
 
 
@@ -188,7 +196,7 @@ def window_seen(at: int, x: int, y: int, a: Attrs) -> tuple[int, int] | None:
 
 
 def copied(row: int, n: int, mode: str) -> int:
-    """The row of a map of n rows of which a row of its padding is a copy; outside of the map for zeros."""
+    """The row of a map of n rows that a row of its padding copies; a row outside of the map for zeros."""
     if mode == "reflect":
         return abs(row) if row < n else 2 * (n - 1) - row
     if mode == "circular":
@@ -197,7 +205,9 @@ def copied(row: int, n: int, mode: str) -> int:
 
 
 def same_on_both_sides(a: Attrs) -> Pair | None:
-    """The padding of a layer that pads both sides alike; None if it varies, or the sides differ."""
+    """The padding of each axis if it is equal on both sides; None if it differs or depends on the size of the
+    map.
+    """
     found = [window.fixed for window in windows(a)]
     if any(sides is None or sides[0] != sides[1] for sides in found):
         return None
@@ -206,14 +216,18 @@ def same_on_both_sides(a: Attrs) -> Pair | None:
 
 
 def padded(x: str, a: Attrs, how: str = "") -> str:
-    """The Python expression of a tensor with the padding of these windows; `how` are further arguments."""
+    """The Python expression of tensor x with the padding of these windows; `how` are further arguments of
+    F.pad.
+    """
     rows, columns = windows(a)
     sides = *columns.pads_text(f"{x}.shape[3]"), *rows.pads_text(f"{x}.shape[2]")
     return f"F.pad({x}, ({', '.join(sides)}){how})"
 
 
 def lifted_window(k: Pair | None, s: Pair | None, d: Pair | None, pad: Pair | None) -> dict[str, Any] | None:
-    """The settings of a traced window, with its padding unless that is implied; None if one is unknown."""
+    """The settings of a traced window; `padding` is omitted if it is the default. None if an argument is
+    None.
+    """
     if k is None or s is None or d is None or pad is None:
         return None
     usual = apply("pair", *(half(*axis) for axis in zip(by_axis(k), by_axis(d), strict=True)))
@@ -221,7 +235,7 @@ def lifted_window(k: Pair | None, s: Pair | None, d: Pair | None, pad: Pair | No
 
 
 def both_axes(value: Pair) -> list[int]:
-    """A pair as a list of two."""
+    """A pair as a list [rows, columns]."""
     return list(by_axis(value))
 
 
@@ -252,5 +266,5 @@ def demand_divisible(x: Sizes, s: Any, demand: Demand) -> None:
 
 
 def argument(value: Pair) -> str:
-    """A pair as an argument of torch.nn.functional."""
+    """A pair as the text of an argument of torch.nn.functional."""
     return f"{value:d}" if isinstance(value, int) else str(tuple(value))

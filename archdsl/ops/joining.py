@@ -104,7 +104,9 @@ class Broadcast(Primitive):
         return _larger(p[0], q[0]), _larger(p[1], q[1]), _larger(p[2], q[2])
 
     def size_follows(self, xs: Sequence[Sizes], y: Sizes, a: Attrs) -> tuple[int, int] | None:
-        """The size of an operand that is not broadcast, if it is always larger than 1 × 1."""
+        """The position of an operand that is larger than 1 × 1 at every image size, and so not broadcast;
+        stride 1.
+        """
         if all(x[1:] == y[1:] for x in xs):
             return (0, 1)
         whole = [port for port, x in enumerate(xs) if x[1:] == y[1:] and x[1] * x[2] > 1]
@@ -153,7 +155,7 @@ class Add(Broadcast):
         return total
 
     def lifted(self, call: Call) -> Lifted | None:
-        """Sums of several tensors in one line of source are one sum."""
+        """A sum; several additions in one source line become one `add` of all operands."""
         first, before = call.x, call.x.call
         if before and before.operator == "add" and before.place == call.place and first.uses == 1:
             inner = self.lifted(before)

@@ -17,7 +17,7 @@ Sizes = Union[int, tuple[int, int]]
 
 
 class ChannelConv(nn.Module):
-    """Convolves along the channels at each position, by one kernel and without a bias."""
+    """A 1-D convolution along the channels at each position, with one kernel and without bias."""
 
     def __init__(self, kernel_size: int):
         super().__init__()
@@ -68,7 +68,9 @@ class ChannelLayerNorm(nn.Module):
 
 
 class DropPath(nn.Module):
-    """In training, zeroes the whole tensor of random images, and scales the others by 1 / (1 - p)."""
+    """In training, zeroes the entire tensor of random images with probability p, and scales the rest by 1 /
+    (1 - p).
+    """
 
     def __init__(self, p: float):
         super().__init__()
@@ -84,9 +86,10 @@ class DropPath(nn.Module):
 
 
 class SelfAttention(nn.Module):
-    """Multi-head self-attention over the positions of a map, of keys and values of a reduced map.
+    """Multi-head self-attention over the positions of a map (see `archdsl.ops.attention.Attention`).
 
-    The map is reduced by a convolution with kernel and stride `reduction`, and layer normalization.
+    Keys and values are of a map reduced by a convolution with kernel and stride `reduction`, and layer
+    normalization.
     """
 
     query_bias: nn.Parameter | None
@@ -138,9 +141,9 @@ class SelfAttention(nn.Module):
 
 
 def weighted_batch_norm(norm: nn.BatchNorm2d, x_bchw: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
-    """`norm(x) * weight` for a number, by scaling the layer's own scale and shift instead of the tensor.
+    """`norm(x) * weight` for a scalar weight, by scaling the layer's scale and shift instead of the tensor.
 
-    Works for subclasses with another normalization (over several processes).
+    Also for subclasses that normalize over several processes.
     """
     if type(norm) is not nn.BatchNorm2d:
         borrow = getattr(norm, "borrow", None)  # a part of a stored layer
@@ -166,10 +169,10 @@ FEW_TAPS = 3
 
 
 def convolved(x_bchw: torch.Tensor, convs: Sequence[nn.Conv2d]) -> Sequence[torch.Tensor]:
-    """The outputs of dense convolutions with equal settings and input, computed as one.
+    """The outputs of dense convolutions with equal settings and the same input, computed by one convolution.
 
     Their weights are concatenated along the output channels. A strided 1 × 1 convolution reads only some of
-    the pixels: these are gathered first, once for all.
+    the pixels, which are gathered once for all.
     """
     first = convs[0]
     stride = first.stride

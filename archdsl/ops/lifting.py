@@ -38,9 +38,9 @@ def map_layout(batch: int, sizes: FixedSizes) -> Layout:
 class Operand:
     """A tensor that a call reads; `shape` includes the batch.
 
-    `name` is the tensor of the network that it is, up to its layout, and `sizes` are that tensor's; None for
-    what is not part of the network. `weight` is the name of a parameter or buffer. `call` is the call that
-    returned it, `uses` how often it is read.
+    `name` is the tensor of the network that it equals up to its layout, and `sizes` the channels, height and
+    width of that tensor; None for values that are not part of the network. `weight` is the name of a
+    parameter or buffer. `call` is the call that returned it, `uses` the number of its readers.
     """
 
     shape: tuple[int, ...]
@@ -62,7 +62,11 @@ class Operand:
         return self.sizes is not None and self.layout == map_layout(self.batch, self.sizes)
 
     def zeros(self, c: int) -> Lifted | None:
-        """An input of `call.lifted` of c channels of zeros, as high and wide; None for no channels."""
+        """An application of `zero` with c channels and the height and width of this tensor, for
+        `call.lifted`.
+
+        None for no channels.
+        """
         return Lifted((self,), {"c": c}, op="zero") if c else None
 
     def has_channels_at(self, dimension: int) -> bool:
@@ -73,7 +77,9 @@ class Operand:
         return self.layout[dimension] == ((("c", 1, c),) if c > 1 else ()) and self.shape[dimension] == c
 
     def slowest_channels(self, dimension: int) -> Factor | None:
-        """The factor that a dimension is, if its indices count channels, or groups of neighbouring ones."""
+        """The channel factor that varies slowest in a dimension; None if that dimension does not begin with
+        channels.
+        """
         if self.sizes is None or not self.layout or len(self.layout[dimension]) != 1:
             return None
         (found,) = self.layout[dimension]
@@ -89,9 +95,10 @@ class Operand:
 
 @dataclass(frozen=True, eq=False)
 class Measured:
-    """Where the height and width that a call is given are from: a tensor, or multiples of the input's.
+    """The origin of a (height, width) argument: the size of a tensor, or multiples of the network input's
+    size.
 
-    `times` are the factors, `down` the divisor by which the input's are divided, rounded down.
+    `times` are the multiples, `down` is the divisor of the input's size, rounded down.
     """
 
     like: Operand | None = None
@@ -101,10 +108,10 @@ class Measured:
 
 @dataclass(frozen=True, eq=False)
 class Call:
-    """A call of an ATen operator; `operator` is its name without overload and underscore at the end.
+    """A call of an ATen operator; `operator` is its name without overload and final underscore.
 
-    `arguments` are by the names of its schema, defaults filled in; tensors are `Operand`s. `shape` is that of
-    the result, `index` its place in a list of results. `place` is the line of source that made it.
+    `arguments` are by name, with defaults filled in; tensors are `Operand`s. `shape` is the shape of the
+    result, `index` its place in a list of results, `place` the source line of the call.
     """
 
     operator: str
@@ -125,9 +132,10 @@ class Call:
         return first if isinstance(first, Operand) else Operand(())
 
     def one(self, name: str, default: int = 1) -> int | None:
-        """The value of a list whose items are equal, as of a kernel with as many rows as columns.
+        """The common value of a list argument, such as the kernel size of a square kernel; None if values
+        differ.
 
-        The default for an empty list, None for different items.
+        `default` for an empty list.
         """
         values = self[name]
         if isinstance(values, int):
@@ -137,9 +145,9 @@ class Call:
         return int(values[0]) if values else default
 
     def pair(self, name: str, default: Pair | None = 1) -> Pair | None:
-        """The value of a list for rows and columns: a number if they are equal.
+        """The value of a list argument for rows and columns; one number if both are equal.
 
-        The default for an empty list, None for anything else, as a padding that is a word.
+        `default` for an empty list; None for anything else, such as a padding given as a word.
         """
         values = self[name]
         if isinstance(values, int):
@@ -155,9 +163,9 @@ class Call:
         layout: Layout | None = None,
         **attrs: Any,
     ) -> Lifted | None:
-        """An application to maps, or one whose result has a layout.
+        """An application to maps; with `layout`, one whose result has that layout.
 
-        None if an input is not a tensor of the network, or a weight is computed instead of stored.
+        None if an input is not a tensor of the network, or a weight is computed rather than stored.
         """
         found = {name: w for name, w in (weights or {}).items() if w is not None}
         if not all(isinstance(w, Operand) and w.weight for w in found.values()):
@@ -170,7 +178,7 @@ class Call:
     def pointwise(
         self, *inputs: Any, weights: Mapping[str, Any] | None = None, **attrs: Any
     ) -> Lifted | None:
-        """An application to each value alone: to maps, or in any other layout that all inputs share."""
+        """An application to each value separately: to maps, or to inputs that share another layout."""
         operands = [x for x in inputs if isinstance(x, Operand)]
         alike = len({(x.layout, x.sizes) for x in operands}) == 1
         return self.lifted(*inputs, weights=weights, layout=operands[0].layout if alike else None, **attrs)
@@ -178,7 +186,7 @@ class Call:
 
 @dataclass(frozen=True)
 class Rows:
-    """A stored tensor, or the rows of one from `first` to before `last`."""
+    """A stored tensor, or its rows `first` to `end` - 1."""
 
     stored: str
     first: int = 0
@@ -190,7 +198,7 @@ class Rows:
 
 @dataclass(frozen=True, eq=False)
 class Applied:
-    """A node of a recognized network, as a primitive sees it that may be composed of such nodes.
+    """A node of a recognized network, as input of `Primitive.composed`.
 
     `inputs` are the nodes of its tensors, `weights` the stored tensors by their names in its layer.
     """
@@ -205,7 +213,9 @@ class Applied:
     def composed(
         self, *inputs: Applied, parts: Iterable[Applied], weights: Mapping[str, Rows | None], **attrs: Any
     ) -> Composed:
-        """A primitive of these inputs that this node and the other `parts` compute together."""
+        """The result of `Primitive.composed`: this node and `parts` together are the primitive, applied to
+        `inputs`.
+        """
         absorbed = frozenset(part.name for part in parts)
         return Composed(tuple(x.name for x in inputs), attrs, weights, absorbed)
 
@@ -224,10 +234,10 @@ class Composed:
 class Lifted:
     """The application of a primitive that a call stands for.
 
-    `inputs` are the positional tensors, followed by those of tensor settings. `attrs` are settings, where
-    defaults may be omitted. `weights` are parameters and buffers by their names in the primitive's layer.
-    `layout` is that of the result; None: the result is a map. An input can be another application, of the
-    primitive `op`, to maps.
+    `inputs` are the positional tensors, followed by those of tensor settings; an input can itself be an
+    application, of the primitive `op`. `attrs` are settings, of which defaults may be omitted. `weights` are
+    parameters and buffers by their names in the primitive's layer. `layout` is that of the result; None for a
+    map.
     """
 
     inputs: tuple[Operand | Lifted, ...]

@@ -1,4 +1,4 @@
-"""Normalization: over the batch, over channels, over groups of them, and over the positions of each."""
+"""Normalization over the batch, over channels, over groups of channels, and over positions."""
 
 from __future__ import annotations
 
@@ -79,7 +79,9 @@ class BatchNorm(Primitive):
 
 
 class Standardised(Primitive):
-    """Base class of normalization by values of one image: no running statistics, equal in training."""
+    """Base class of normalization by the statistics of one image: no running statistics, equal in training
+    and evaluation.
+    """
 
     keeps_size = True
     fresh = True
@@ -151,7 +153,9 @@ class GroupNorm(Standardised):
         return Layer("GroupNorm", kwargs, positional=2)
 
     def onnx(self, to: OnnxWriter, names: Sequence[str], xs: Sequence[Sizes], y: Sizes, a: Attrs) -> str:
-        """As an instance normalization: the operator for groups of opset 18 has one scale for each group."""
+        """Writes an instance normalization of groups: GroupNormalization of opset 18 has one scale per group,
+        not per channel.
+        """
         (c, h, w), g = y, a["g"]
         grouped = to.node("Reshape", [names[0], to.ints("apart", [to.batch, g, c // g * h * w])], "grouped")
         plain = [to.filled("ones", 1.0, (g,)), to.filled("zeros", 0.0, (g,))]

@@ -1,4 +1,4 @@
-"""What a padding is filled with."""
+"""Padding modes: zeros, reflection, replication, circular."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ SPARE = {"reflect": 1, "circular": 0}
 
 
 def filled(a: Attrs) -> str | None:
-    """What padding is filled with, for concrete settings; None for zeros."""
+    """The padding mode for concrete settings; None for zeros."""
     mode = a.get("padding_mode", "zeros")
     return None if mode == "zeros" else str(mode)
 
 
 def demand_room(x: Sizes, a: Attrs, demand: Demand) -> None:
-    """Adds the constraint that the map is large enough to fill its padding."""
+    """Adds the constraint that the map has enough rows and columns for its padding mode."""
     mode = a.get("padding_mode")
     if mode is None:
         return
@@ -52,7 +52,7 @@ def _largest(window: Window, n: Any) -> Any:
 
 
 def onnx_padded(to: OnnxWriter, x: str, size: Sizes, pads: Sequence[int], mode: str) -> str:
-    """A padded tensor; pads are top, left, bottom, right."""
+    """Writes padding, and returns the name of the padded tensor; `pads` are top, left, bottom, right."""
     if not any(pads):
         return x
     if mode != "circular":
@@ -72,6 +72,6 @@ def onnx_padded(to: OnnxWriter, x: str, size: Sizes, pads: Sequence[int], mode: 
 
 
 def onnx_rows(to: OnnxWriter, x: str, axis: int, label: str, first: int, end: int) -> str:
-    """The rows of a tensor from the first to the one before the end; 2 is the axis of rows, 3 of columns."""
+    """Writes a slice from `first` to `end` - 1, and returns its name; axis 2 is rows, 3 columns."""
     bounds = [to.ints(f"{label}.{name}", [n]) for name, n in (("from", first), ("to", end), ("axis", axis))]
     return to.node("Slice", [x, *bounds], label)

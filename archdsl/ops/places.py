@@ -40,13 +40,13 @@ def index(places: Places) -> Index:
 
 
 def centre(size: int, most: int) -> range:
-    """The centre of a kernel, one to the left where it cannot be exact."""
+    """The indices of the centre of a kernel of `most` entries; one to the left if it cannot be exact."""
     first = (most - size) // 2
     return range(first, first + size)
 
 
 def stacked(xs: Sequence[Places | None], widths: Sequence[int]) -> Places:
-    """The channels of tensors one behind the other, each in a range of its own, also where others miss."""
+    """The indices of concatenated channels; each tensor keeps its range where others are missing."""
     found: list[int] = []
     before = 0
     for places, width in zip(xs, widths, strict=True):
@@ -56,7 +56,9 @@ def stacked(xs: Sequence[Places | None], widths: Sequence[int]) -> Places:
 
 
 def by_group(count: int, width: int, groups: int) -> Places:
-    """The first channels of each group.  Raises NotShared where the groups do not divide the width."""
+    """The indices of the first channels of each group.  Raises NotShared if the groups do not divide the
+    width.
+    """
     if width % groups:
         raise NotShared(f"{groups} groups do not divide {width} channels, the most that there are")
     each, whole = count // groups, width // groups
@@ -64,9 +66,9 @@ def by_group(count: int, width: int, groups: int) -> Places:
 
 
 def within_group(places: Places, width: int, groups: int) -> Places:
-    """The places within a group of channels, which have to be the same in each.
+    """The indices relative to the group, which must be equal in each group.
 
-    Channels of one origin, from the first on, are taken as the first ones of each group.  Raises NotShared.
+    The first channels of a tensor of one group are taken as the first ones of each group.  Raises NotShared.
     """
     each = len(places) // groups
     if places == leading(len(places)) and width % groups == 0:
@@ -82,7 +84,7 @@ def within_group(places: Places, width: int, groups: int) -> Places:
 
 
 def one_origin(what: str, xs: Sequence[Places]) -> Places:
-    """The places of operands, which have to be the same.  Raises NotShared."""
+    """The common indices of the channels of all operands.  Raises NotShared if they differ."""
     if any(x != xs[0] for x in xs):
         raise NotShared(f"channels of different origins are combined by a {what}")
     return xs[0]

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 
 class Pool(Primitive):
-    """Base class of pooling over windows: padding (k - 1) // 2, and sizes as of a convolution."""
+    """Base class of pooling over windows: sizes as of a convolution, default padding (k - 1) // 2."""
 
     settings: ClassVar[tuple[Setting, ...]] = (K, S, PADDING, CEIL)
 
@@ -69,7 +69,7 @@ def _true(call: Call, **names: str) -> dict[str, Any]:
 
 
 def demand_half(owner: str, a: Attrs, demand: Demand) -> None:
-    """Adds the constraint that every window has a value of the map: padding is at most half of the window."""
+    """Adds the constraint that padding is at most half of the window, so that no window is only padding."""
     if a.get("padding") is None:
         return
     rows, columns = windows(a)
@@ -111,9 +111,9 @@ def _max_arguments(x: str, a: Attrs) -> str:
 
 
 class AvgPool(Pool):
-    """The mean of each window, excluding padding unless `count_padding`, which is the default of PyTorch.
+    """The mean of each window. Padding is excluded, unlike PyTorch's default, unless `count_padding` is set.
 
-    What `ceil` adds is beyond the padding, and never counts.
+    Rows beyond the padding, which `ceil` adds, are always excluded.
     """
 
     name = "avg_pool"
@@ -174,7 +174,7 @@ _DIMENSIONS = {"both": (2, 3), "rows": (2,), "columns": (3,)}
 
 
 class GlobalPool(Primitive):
-    """The mean over height and width, as a map of 1 × 1; or over the rows, or the columns alone."""
+    """The mean over height and width (1 × 1), or with `over` over rows or columns only."""
 
     name = "global_pool"
     summary = "global mean over height and width, to 1 × 1"
@@ -214,7 +214,7 @@ class GlobalPool(Primitive):
         return to.node("ReduceMean", [names[0], axes], keepdims=1)
 
     def lifted(self, call: Call) -> Lifted | None:
-        """A mean over all of height and width, or of one of them, in any layout."""
+        """A mean over height and width, or over one of them, in any layout."""
         x = call.x
         if x.sizes is None:
             return None

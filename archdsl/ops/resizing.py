@@ -31,10 +31,11 @@ LIFTED = {
 
 
 class Resize(Primitive):
-    """Interpolates to the size of a tensor, by a factor, to a given size, or to 1/n of it, rounded down.
+    """Interpolates to the size of another tensor, by a factor, to a given size, or to 1/n of the size,
+    rounded down.
 
-    Modes are those of PyTorch: "nearest" takes the value at floor(i h / n), "bicubic" has the coefficient
-    -0.75 (TensorFlow -0.5), "area" is the mean over bins (`adaptive_pool`), and there is no antialiasing.
+    Modes are those of PyTorch without antialiasing: "nearest" takes the value at floor(i h / n), "bicubic"
+    has the coefficient -0.75 (TensorFlow: -0.5), "area" is the mean over bins (`adaptive_pool`).
     """
 
     name = "resize"
@@ -157,7 +158,7 @@ class Resize(Primitive):
 
 
 class Upsample(Resize):
-    """The same rule as `resize`, under the usual name for larger sizes."""
+    """`resize` under the name that is usual for larger sizes."""
 
     name = "upsample"
     lifts = ()

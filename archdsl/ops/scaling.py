@@ -1,4 +1,4 @@
-"""Factors and offsets."""
+"""Multiplication and addition of learned or constant scalars."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Scale(Primitive):
         return to.node("Mul", [names[0], to.weight("weight", (y[0], 1, 1))])
 
     def lifted(self, call: Call) -> Lifted | None:
-        """A product of a tensor and a stored factor for each channel, in any layout."""
+        """A product of a tensor and a stored factor per channel, in any layout."""
         x, weight = call["self"], call["other"]
         if getattr(x, "sizes", None) is None:
             x, weight = weight, x
@@ -52,7 +52,7 @@ class Scale(Primitive):
 
 
 class Affine(Primitive):
-    """Multiplies all values by a number, and adds another."""
+    """a · x + b with constant scalars a and b."""
 
     # One primitive for every operator on a tensor and a number, so that identities, zeros and settings that
     # depend on decisions have one rule each.
@@ -68,7 +68,7 @@ class Affine(Primitive):
     )
 
     def title(self, a: Attrs) -> str:
-        """The arithmetic on x: `1 - x`, `0.5 x + 2`; constants that depend on decisions are …."""
+        """The arithmetic on x: `1 - x`, `0.5 x + 2`; a constant that depends on decisions is shown as "…"."""
         factor, offset = (_shown(a[name]) for name in ("factor", "offset"))
         if factor == "-1":
             return "-x" if offset == "0" else f"{offset} - x"
@@ -108,7 +108,7 @@ class Affine(Primitive):
         return f"{text}.add_({a['offset']!r})" if a["offset"] else text
 
     def lifted(self, call: Call) -> Lifted | None:
-        """An operator on a tensor and a number; `x * 2 + 1` in one line of source is one application."""
+        """Arithmetic of a tensor and a number; `x * 2 + 1` in one source line is one application."""
         found = _numbers(call)
         if found is None:
             return None

@@ -41,8 +41,8 @@ class Identity(Primitive):
 
 
 class Zero(Primitive):
-    """Zeros with the shape of the output of a convolution with stride s; the values of its input are not
-    read.
+    """Zeros with the shape of the output of a convolution with stride s; does not read the values of its
+    input.
     """
 
     name = "zero"
@@ -105,7 +105,7 @@ class Zero(Primitive):
 
 
 class Tile(Primitive):
-    """Repeats the channels until there are c."""
+    """Repeats the channels cyclically until there are c."""
 
     name = "tile"
     summary = "repetition along channels"
@@ -150,10 +150,11 @@ class Tile(Primitive):
 
 
 class Shift(Primitive):
-    """Drops the first row and column and appends a row and column of zeros; the size is unchanged.
+    """Moves the map up and left by one pixel: drops the first row and column, and appends a row and column of
+    zeros.
 
-    A strided convolution of the shifted map reads the positions that one of the original map skips, for even
-    and odd sizes.
+    A strided convolution of the shifted map reads the positions that one of the original map skips (the
+    second half of a factorized reduction), for even and odd sizes.
     """
 
     name = "shift"
@@ -185,7 +186,7 @@ class Shift(Primitive):
 
 
 class ChannelShuffle(Primitive):
-    """Interleaves g groups of channels: ShuffleNet, arXiv:1707.01083, figure 1."""
+    """Transposes the channels as g groups (ShuffleNet, arXiv:1707.01083, figure 1)."""
 
     name = "channel_shuffle"
     summary = "interleaves groups of channels"
@@ -237,7 +238,7 @@ class ChannelShuffle(Primitive):
 
 
 class PixelShuffle(Primitive):
-    """Turns r * r channels into a map r times as high and wide: arXiv:1609.05158, equation 4."""
+    """Rearranges r * r channels to a map r times as high and wide (arXiv:1609.05158, equation 4)."""
 
     name = "pixel_shuffle"
     summary = "rearranges channels to resolution"

@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Spread:
-    """A transposed window along one axis: each input row adds to k output rows, s rows behind those of the
-    row before; `pad` rows are cut off at each side, and `extra` rows are added at the end.
+    """A transposed window along one axis: input row i adds to output rows i · s to i · s + d * (k - 1).
 
-    `usual`: the padding that gives s times the size, as without a padding.
+    `pad` rows are cut off at each side, and `extra` rows are added at the end. `usual`: the padding is the
+    default, which gives s times the size.
     """
 
     k: Any
@@ -37,7 +37,7 @@ class Spread:
         return self.d * (self.k - 1) + 1
 
     def size(self, n: Any) -> Any:
-        """The output rows of n input rows."""
+        """The number of output rows for n input rows."""
         return n * self.s if self.usual else (n - 1) * self.s + self.span - 2 * self.pad + self.extra
 
     def reads(self, at: int, n: int) -> tuple[int, int] | None:

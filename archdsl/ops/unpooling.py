@@ -29,12 +29,12 @@ _SIZES = "max_unpool: {c} × {h} × {w} is not {c2} × {h2} × {w2} pooled by {k
 
 
 class MaxUnpool(Primitive):
-    """Puts each value at the position of the maximum of a window of the second tensor; zeros elsewhere.
+    """Puts each value at the position of the maximum of its window in the second tensor; zeros elsewhere.
 
-    The second tensor is what was pooled by `max_pool` with the same settings. Positions are those of its
-    maxima: of equal maxima in a window the first one by rows; of windows that share a position the last one
-    by rows, which is certain on one CPU thread only. As in PyTorch and ONNX; TensorFlow has no such operator.
-    Badrinarayanan et al., "SegNet", arXiv:1511.00561, section 3.
+    The second tensor is the input of a `max_pool` with the same settings. Of equal maxima in a window, the
+    first one in row-major order counts; if windows share a position, the last window in row-major order is
+    written, which is guaranteed on one CPU thread only. As in PyTorch and ONNX; TensorFlow has no such
+    operator. Badrinarayanan et al., "SegNet", arXiv:1511.00561, section 3.
     """
 
     name = "max_unpool"
@@ -65,7 +65,9 @@ class MaxUnpool(Primitive):
         return one_origin("max_unpool", [x for x in xs if x is not None])
 
     def sees_in(self, port: int, at: int, x: int, y: int, a: Attrs) -> tuple[int, int] | None:
-        """Of the first tensor the windows that contain the row, of the second the rows that these read."""
+        """For the values: the windows that contain the row; for the second tensor: the rows that these
+        windows read.
+        """
         window = windows(a)[0]
         count, behind = window.size(y), at + window.pad
         first, last = max(0, -(-(behind - window.k + 1) // window.s)), min(behind // window.s, count - 1)
@@ -94,7 +96,7 @@ class MaxUnpool(Primitive):
         )
 
     def lifted(self, call: Call) -> Lifted | None:
-        """Of indices that `max_pool` returned: the tensor that it pooled is the second one."""
+        """An unpooling by indices of a `max_pool`; the second tensor is the input of that pooling."""
         pool = call["indices"].call
         if pool is None or pool.operator != "max_pool2d_with_indices" or pool.one("dilation") != 1:
             return None

@@ -38,9 +38,9 @@ applying it twice has no further effect.
 
 @dataclass(frozen=True)
 class Contract:
-    """The needs, changes and guarantees of a pass.
+    """What a pass needs, changes and guarantees.
 
-    `uses` are the names of required analyses.  Parts not in `changes` are preserved.
+    `uses` are the names of required analyses. Parts of the graph that are not in `changes` are preserved.
     """
 
     needs: Need = "graph"
@@ -53,8 +53,8 @@ class Contract:
 class Option:
     """An option of a pass: a field of its class.
 
-    `takes` describes its type, and `read` parses its value, if it is not a number, a boolean, or a string.
-    The option with `by_decision` receives all other names, as decisions by path.
+    `takes` describes its type; `read` parses its value, and is needed unless it is a number, a boolean or a
+    string. An option with `by_decision` receives all names that are not other options, as paths of decisions.
     """
 
     name: str
@@ -110,7 +110,7 @@ class Pass(ABC, Generic[T]):
         """The result of the pass on a supported graph."""
 
     def declared(self) -> Contract:
-        """The contract of this pass with its options."""
+        """The contract, which may depend on the options."""
         return self.contract
 
     def demand(self, graph: Graph) -> None:
@@ -180,5 +180,5 @@ class Analysis(Pass[T]):
         return found
 
     def text(self, found: T) -> str:
-        """The result as text."""
+        """The result as text, for the command line."""
         return str(found)

@@ -119,7 +119,9 @@ class _Origins:
         }
 
     def of(self, source: str, reader: str) -> tuple[str, ...]:
-        """The tensor that an atom reads here, or the tensors read by the shared first node of an op."""
+        """The tensor that an atom reads, or the inputs of an op's first node if several ops share that
+        node.
+        """
         node = self.graph.nodes.get(source)
         home = self.atom_of[source]
         if home == reader or source not in self.inner or not isinstance(node, Node) or not _is_free(node):

@@ -53,7 +53,7 @@ def _settings(nodes: Sequence[Node]) -> list[str]:
 
 
 def settings_taken(graph: Graph, atom: Atom, frame: str) -> tuple[str, ...]:
-    """The settings that depend on decisions, with these decisions: `c by width`."""
+    """The settings that depend on decisions, with these decisions, such as `c by width`."""
     by: dict[str, dict[str, None]] = {}
     for node in map(graph.nodes.get, atom.nodes):
         for key, value in node.attrs.items() if isinstance(node, Node) else ():
@@ -92,8 +92,10 @@ def dotted(names: Iterable[str]) -> str:
 
 
 def taken(decisions: Sequence[str], frame: str) -> str:
-    """A short list of decisions: those inside the box `frame` by name, or as `prefix (count)` if more than
-    two share a prefix; others by path without indices, with their number.
+    """A short list of decisions: by name for those inside the box `frame`, else by path without indices, with
+    a count.
+
+    More than two decisions with a common prefix are written as `prefix (count)`.
     """
     own: dict[str, list[str]] = {}
     others: dict[str, int] = {}

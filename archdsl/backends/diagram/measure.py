@@ -16,7 +16,7 @@ _NARROW, _WIDE = frozenset("iIjl.,:;'|!()[]{} ·"), frozenset("mwMW@%×…—")
 
 
 def text_width(text: str, size: float, *, bold: bool = False) -> float:
-    """The width of one line."""
+    """The width in pixels of one line of text; `size` is the font size in pixels."""
     ems = sum(0.37 if c in _NARROW else 0.9 if c in _WIDE else 0.6 if c.isascii() else 1.0 for c in text)
     return ems * size * (1.08 if bold else 1.0)
 

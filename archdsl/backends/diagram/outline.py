@@ -29,7 +29,7 @@ class Group:
 
 
 def outline(graph: Graph, atoms: Atoms) -> Group:
-    """The groups of a graph, without those that add no information."""
+    """The hierarchy of groups of a graph; groups that add no information are omitted."""
     prefixes = {p for path in atoms.all for p in paths.ancestors(path) if paths.is_indexed(p)}
     prefixes |= {i.path for i in graph.instances.values() if i.kind == "cell" or i.path not in atoms.all}
     prefixes -= {"", *graph.inputs}

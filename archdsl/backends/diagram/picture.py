@@ -46,7 +46,9 @@ def whole(scene: Scene, view: View) -> Part:
 
 
 def inside(scene: Scene, group: Group, view: View, title: str) -> Part:
-    """The contents of a group, drawn separately; its inputs and readers outside are drawn as ghosts."""
+    """The contents of a group as a separate part; inputs and readers outside of it are boxes with dashed
+    outlines.
+    """
     painter = _Painter(scene, view)
     boxes, edges = painter.boxes(), painter.edges()
     sources: dict[str, Box] = {}
@@ -117,7 +119,7 @@ class _Painter:
         return Edge(tail, head, label, "size" if read.size else "tensor")
 
     def arriving(self) -> list[Read]:
-        """The tensors from elsewhere that are read here."""
+        """The edges from outside that end here."""
         box_of = self.view.box_of
         return [r for r in self.scene.atoms.reads if r.reader in box_of and self._tail(r.source) is None]
 

@@ -119,7 +119,7 @@ def _title(group: Group, groups: list[Group]) -> str:
 
 
 def stacked(parts: list[Part]) -> tuple[Edge, ...]:
-    """Stacks insets in columns about as high as the first part."""
+    """Invisible edges that stack insets in columns about as high as the first part."""
     highest = height(parts[0])
     edges: list[Edge] = []
     filled = 0

@@ -26,7 +26,9 @@ class Compiler:
         return in_steps(code, lambda statement: self.statement(statement.lines))
 
     def segments(self, code: Code) -> Forward:
-        """The function that recomputes each segment in the backward pass (gradient checkpointing)."""
+        """The function that runs the statements in segments, each recomputed in the backward pass (gradient
+        checkpointing).
+        """
         text = in_segments(code)
         found = self._functions.get(text)
         if found is None:
@@ -35,7 +37,7 @@ class Compiler:
         return found
 
     def statement(self, lines: tuple[str, ...]) -> CodeType:
-        """The lines of a statement, compiled."""
+        """The compiled code of a statement's lines, cached."""
         found = self._statements.get(lines)
         if found is None:
             if len(self._statements) >= MOST_STATEMENTS:
@@ -45,7 +47,7 @@ class Compiler:
         return found
 
     def expression(self, arguments: str, text: str) -> Callable[..., Any]:
-        """The function of these arguments that returns an expression."""
+        """A function that evaluates the expression `text`; `arguments` are the names of its parameters."""
         text = f"lambda {arguments}: {text}"
         found = self._expressions.get(text)
         if found is None:

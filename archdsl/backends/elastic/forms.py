@@ -1,6 +1,7 @@
-"""Nodes of single networks regardless of their names: many have the same op, settings, and inputs alike.
+"""Caches of what equal nodes of different networks have in common.
 
-What follows from these is found once for all of them: shapes, the places of channels, zeros, layers and code.
+Nodes of the same op, with equal settings and inputs of equal sizes and places, have equal output shapes and
+places, layers and code, whatever their names. These are computed once for each such class of nodes, a form.
 """
 
 from __future__ import annotations
@@ -23,9 +24,10 @@ MOST_FORMS = 1 << 16
 
 
 class Look:
-    """The size of a tensor, the places of its channels, and whether it is zeros.
+    """The properties of a tensor on which the code of its readers depends: size, channel places, and whether
+    it is zeros.
 
-    There is one object for each combination of these, so that they can be compared by identity.
+    There is one object for each combination, so that looks are compared by identity.
     """
 
     __slots__ = ("is_zero", "places", "shape", "sized")
@@ -44,11 +46,11 @@ class IllTyped(Exception):
 
 
 class Form:
-    """What a node is regardless of its name and those of its inputs.
+    """The common properties of equal nodes, independent of names.
 
-    `look` is that of its output.  It reads the inputs `kept`, or the input of the network `source`; the first
-    `count` of them are tensors, the others sizes.  `function` and `in_place` are functions of its layer (or
-    None) and of these; `function` is None if the output is the first of them.
+    `look` is that of the output. The node reads the inputs `kept` (indices), or the network input `source`;
+    the first `count` of them are tensors, the others sizes. `function` and `in_place` are functions of its
+    layer (or None) and of these inputs; `function` is None if the output is the first input.
     """
 
     __slots__ = ("count", "function", "in_place", "kept", "layer", "look", "source")
@@ -62,7 +64,9 @@ class Form:
 
 
 class Forms:
-    """Finds the forms of nodes of one space; `compiled` returns the function of some arguments of a text."""
+    """Finds the forms of nodes of one space; `compiled` compiles an expression to a function of given
+    arguments.
+    """
 
     def __init__(self, binder: Binder, compiled: Callable[[str, str], Function]):
         self._binder, self._compiled = binder, compiled
@@ -70,7 +74,7 @@ class Forms:
         self._forms: dict[Hashable, Form] = {}
 
     def look(self, shape: FixedShape, places: Places, is_zero: bool, sized: SizedBy | None) -> Look:
-        """The look of a tensor."""
+        """The look of a tensor; equal tensors have the same object."""
         key = shape, places, is_zero, sized
         found = self._looks.get(key)
         if found is None:
@@ -78,10 +82,10 @@ class Forms:
         return found
 
     def of(self, node: Node, read: tuple[Look | None, ...], widths: tuple[int, ...], width: int) -> Form:
-        """The form of a node with constant settings that reads tensors of these looks, None for absent ones.
+        """The form of a node with constant settings, given the looks of its inputs (None for absent ones).
 
         `widths` are the largest numbers of channels of its inputs, `width` that of its output.  Raises
-        IllTyped, and NotShared where its channels have no places.
+        IllTyped, and NotShared if its channels have no places.
         """
         attrs = node.attrs
         key = node.op, tuple(attrs.items()), tuple(map(type, attrs.values())), read, widths, width

@@ -37,7 +37,7 @@ Read = tuple[str, Factors]
 
 
 class Lay:
-    """The size of a tensor and the places of its channels; equal ones are one object (`is` compares them)."""
+    """The size of a tensor and the places of its channels; equal ones are the same object."""
 
     __slots__ = ("places", "shape")
 
@@ -48,9 +48,9 @@ class Lay:
 class Entry:
     """A remaining node, for inputs of given sizes and places.
 
-    `look` is an equal number for nodes with equal code, `alike` for nodes whose equal layers compute small
-    maps of one size image by image. A layer has the `attribute`, and `x`, the places of the channels of its
-    first input.
+    `look` is a number that nodes with equal code share; `alike` one that nodes share whose equal layers
+    compute small maps of one size image by image. `attribute` is the name of its layer, `x` the places of the
+    channels of its first input.
     """
 
     __slots__ = ("alike", "attribute", "lay", "layer", "look", "node", "x")
@@ -65,7 +65,9 @@ class Entry:
 
 @dataclass(frozen=True)
 class Remaining:
-    """The remaining layers, mixtures and structure of a space; `key` is equal for equal code."""
+    """The remaining layers and mixtures of a space; `parts` computes its structure. Equal `key`s have equal
+    code.
+    """
 
     layers: list[Entry]
     mixtures: tuple[Mixture | Scaled, ...]
@@ -74,7 +76,7 @@ class Remaining:
 
 
 class Partial:
-    """Fixes the sampled decisions of a simplified space."""
+    """Partially evaluates a simplified space: removes what the sampled outcomes exclude."""
 
     def __init__(
         self, graph: Graph, widths: Widths, binder: Binder, results: Collection[str], batch: bool = False
@@ -104,7 +106,9 @@ class Partial:
         return _Fixing(self, outcomes, weighed).run(outputs)
 
     def variable(self, name: str) -> str:
-        """The variable of an item; equal in all forward passes, so that they share code."""
+        """The variable of an item in generated code; the same in all forward passes, so that code is
+        shared.
+        """
         found = self.variables.get(name)
         if found is None:
             # Short, since compiling code is a good part of what a forward costs when it is new.
@@ -125,7 +129,7 @@ class Partial:
         return found
 
     def mixture(self, on: Value, place: Mapping[Hashable, int]) -> Mixture:
-        """The mixture of candidates that a value selects, as a cached table. Raises TooManyOutcomes."""
+        """The mixture of the candidates that the value `on` selects, cached. Raises TooManyOutcomes."""
         key = on, tuple(place.items())
         found = self._mixtures.get(key)
         if found is None:
@@ -139,7 +143,7 @@ class Partial:
         return found
 
     def moved(self, source: str, mux: Mux, lay: Lay) -> Lay:
-        """A tensor as the output of a mux that selects it."""
+        """The size and places of a mux's output if it selects `source`, whose size and places are `lay`."""
         key = mux.name, source, lay
         found = self._moved.get(key)
         if found is None:

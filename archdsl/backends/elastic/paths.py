@@ -37,9 +37,9 @@ FEW = 1 << 12
 
 
 class Tensor:
-    """A tensor of a network: its variable and its look.
+    """A tensor of a network: its variable and its look (size, places of channels, whether it is zeros).
 
-    There is one object for each combination of these, so that they can be compared by identity.
+    There is one object for each combination, so that tensors are compared by identity.
     """
 
     __slots__ = ("look", "shape", "variable")
@@ -49,11 +49,11 @@ class Tensor:
 
 
 class Made:
-    """A node in the networks that have it in this form: its output, its inputs, those of which it uses the
-    size, and its layer.
+    """A node of a planned network: its output, its inputs, the inputs of which it reads only the size, and
+    its layer.
 
-    `function` is that of its form: None if the output is the first input; `in_place` overwrites the first
-    input. `equal` is equal for nodes that compute the same.
+    `function` is that of its form, None if the output is the first input; `in_place` overwrites the first
+    input. Nodes with equal `equal` compute the same value.
     """
 
     __slots__ = ("equal", "fresh", "function", "in_place", "layer", "measures", "names", "output", "reads")
@@ -98,13 +98,13 @@ class Path:
 class Paths:
     """Plans the forward passes of networks.
 
-    They are planned on the space before its equal nodes were merged: what several nodes have in common is
-    computed where the first of those is that a network has, so that gradients are added in the same order as
-    in the network compiled by itself.  `binder` is of that graph, `instead` are its replaced nodes; `widths`
-    are of the simplified graph.
+    Passes are planned on the space before its equal nodes were merged: a computation that several nodes share
+    is done at the first of them that the network contains, so that gradients are summed in the same order as
+    in the network compiled separately.  `binder` is of that graph, `instead` maps its nodes to those that
+    replace them; `widths` are of the simplified graph.
 
-    `variable` returns the name of an item in code, `compiled` the function of some arguments of a text, and
-    `sliced` the layer over a slice of stored weights.
+    `variable` returns the name of an item in code, `compiled` compiles an expression to a function of given
+    arguments, `sliced` makes the layer over a slice of stored weights.
     """
 
     def __init__(
@@ -232,7 +232,7 @@ class Paths:
         return found
 
     def moved(self, mux: Mux, source: str, tensor: Tensor) -> Tensor:
-        """A tensor as the output of a mux that selects it."""
+        """The output tensor of a mux that selects `source`, whose tensor is `tensor`."""
         name, source = self.kept[mux.name], self.kept[source]
         if name == source:  # it picks nothing else
             return tensor
@@ -249,7 +249,9 @@ class Paths:
         return found
 
     def made(self, node: Node, read: tuple[Tensor | None, ...], values: tuple[Any, ...]) -> Made:
-        """A node that reads these tensors (None for absent ones), with these values of searched settings."""
+        """The planned node for these input tensors (None for absent ones) and values of searched settings,
+        cached.
+        """
         key = self.kept[node.name], read, values, tuple(map(type, values))
         found = self._made.get(key)
         if found is None:

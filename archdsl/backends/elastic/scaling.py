@@ -29,7 +29,7 @@ UNSCALED: Factors = ()
 
 
 class Weighed:
-    """The weights of mixtures in a forward pass: each vector is split, and each product computed, once."""
+    """The weights of mixtures in a forward pass; splits of vectors and products are computed once."""
 
     def __init__(self, vectors: Mapping[Mixture, torch.Tensor]):
         self.vectors = vectors
@@ -44,7 +44,7 @@ class Weighed:
         return found
 
     def product(self, factors: Factors) -> torch.Tensor:
-        """The product of at least one weight."""
+        """The product of the weights selected by `factors`, at least one."""
         found = self._products.get(factors)
         if found is None:
             scalars = [self.candidates(other)[place] for other, place in factors]
@@ -54,8 +54,10 @@ class Weighed:
 
 @dataclass(frozen=True)
 class Scaled:
-    """The weights of the candidates of a decision, each multiplied by straight-through weights of decisions
-    on sizes; the product alone where one candidate is computed.
+    """The weights of a mixture's candidates, each multiplied by straight-through weights of decisions on
+    sizes.
+
+    Without a mixture (one candidate is computed), the product of these weights alone.
     """
 
     of: Mixture | None
@@ -79,7 +81,9 @@ class Scaled:
 
 
 class SampledOutcomes(Protocol):
-    """The sampled outcomes of a forward pass, and the sampled decisions that have weights."""
+    """The outcomes of a forward pass; `sampled` are the sampled decisions, `weighed` those with
+    straight-through weights.
+    """
 
     outcomes: Mapping[str, int]
     sampled: frozenset[str]
@@ -88,8 +92,8 @@ class SampledOutcomes(Protocol):
 
 
 class Calls:
-    """The op calls of a space: the tensors that are their results, and the decisions that determine their
-    channels.
+    """The op calls of a space: the tensors they return, and the decisions that determine the channels of
+    these.
     """
 
     def __init__(self, graph: Graph, widths: Widths, results: Collection[str]):

@@ -29,7 +29,7 @@ _NONE: Transforms = {}
 
 
 class Sliced:
-    """A layer whose weights and statistics are slices of those of a stored layer.
+    """A layer of one network whose weights and statistics are slices of those of a stored layer.
 
     `module` is a layer of the size of the slice without own tensors. Before each call, the slices are
     assigned to it, so that all slices with equal settings can use one. Where kernels have `transforms`, a
@@ -56,8 +56,8 @@ class Sliced:
         return self.borrow(_run, x)
 
     def borrow(self, run: Callable[..., torch.Tensor], *arguments: torch.Tensor) -> torch.Tensor:
-        """The result of a function of the module, to which the slices are assigned during the call, and
-        arguments.
+        """Calls `run` with `arguments` while the slices are assigned to the module, and returns its
+        result.
         """
         module, stored = self.module, self.stored
         lent, parameters, buffers = module.__dict__, stored._parameters, stored._buffers
@@ -159,9 +159,9 @@ class _Lent:
         return self._large and value.is_leaf and value.requires_grad and torch.is_grad_enabled()
 
     def written(self, value: torch.Tensor) -> torch.Tensor:
-        """The slice as a leaf: no gradient of the size of the stored tensor is allocated for each slice.
+        """The slice as a leaf tensor, whose gradient is added to that of the stored tensor in place.
 
-        What it collects is added to the gradient of the stored tensor in place; so hooks of that tensor and
+        This avoids a gradient of the size of the stored tensor for each slice; hooks of the stored tensor and
         `torch.autograd.grad` do not see it.
         """
 
@@ -177,7 +177,9 @@ class _Lent:
         return leaf
 
     def give_back(self, whole: torch.Tensor | None, part: torch.Tensor) -> None:
-        """Writes statistics back that were copied because their channels are not contiguous."""
+        """Copies statistics back to the stored tensor if the slice was a copy (its channels are not
+        contiguous).
+        """
         assert whole is not None
         # Through `data`, as torch's kernels do: the backward pass of an earlier forward in training mode has
         # saved the statistics, and does not read them.

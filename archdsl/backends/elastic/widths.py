@@ -29,7 +29,7 @@ MOST_CHANNELS, MOST_TOGETHER = 1 << 17, 1 << 22
 
 @dataclass(frozen=True)
 class Slot:
-    """Stored weights: the layer at its largest size, and the largest values of its settings."""
+    """A stored layer at its largest size, with the largest value of each setting."""
 
     weights: str
     op: str
@@ -48,7 +48,8 @@ class Slot:
 
 
 class Widths:
-    """The largest channels of tensors, values of settings, and layers of a space.
+    """The largest number of channels of each tensor, largest value of each setting, and stored layers of a
+    space.
 
     With `bn` "per_width", a batch normalization has a set of weights and statistics for each combination of
     widths of the origins of its input, otherwise slices of one set. With `kernels` "transformed", smaller
@@ -249,7 +250,7 @@ class Widths:
 
 
 def merged(every: Sequence[Widths]) -> dict[str, Slot]:
-    """The weights of several spaces; those of equal name are stored once.
+    """The stored layers of several spaces; layers of equal name are stored once.
 
     Raises SpecError (ARCH810) for layers of different kinds, or with inputs that concatenate tensors of
     different widths.

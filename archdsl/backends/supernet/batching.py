@@ -16,7 +16,9 @@ Batches = Sequence[Sequence[Node]]
 
 @dataclass(frozen=True)
 class Batched:
-    """Batches of nodes, and the order of all items; of a batch, it has only the first node."""
+    """Batches of nodes that are computed together, and the order of all items; a batch stands at its first
+    node.
+    """
 
     batches: Batches
     order: Sequence[str]
@@ -25,9 +27,9 @@ class Batched:
 def batched(
     items: Mapping[str, Node | Mixed], reads: Callable[[str], Sequence[str]], alike: Batches
 ) -> Batched:
-    """Sets of `alike` that can be computed together, and an order of all items that allows it.
+    """Selects sets among `alike` that can be computed together, and an order of all items that allows it.
 
-    `items` are in an order of computation, to which the result keeps where it can. Nodes that depend on each
+    `items` are in an order of computation, which the result keeps where possible. Nodes that depend on each
     other cannot be computed together; of several sets that exclude each other, some are left out.
     """
     batches = [batch for batch in alike if len(batch) > 1]

@@ -1,4 +1,4 @@
-"""Dataflow of a supernet's forward pass: the needed items, the names of their tensors, and their readers.
+"""Dataflow of a supernet's forward pass: the needed items, the variables of their tensors, and their readers.
 
 Given the outcomes of a network, only the items of that network.
 """

@@ -25,7 +25,7 @@ NETWORKS = 14
 def demand_trainable(graph: Graph, size: Size, batch: int, elastic: bool = False) -> None:
     """Raises SpecError if the supernet of a space cannot be trained on images of a size (height, width).
 
-    `batch` is the number of images over all processes. Errors: The errors of the space at its declared size;
+    `batch` is the number of images over all processes. Raises the errors of the space at its declared size;
     ARCH918, with the next supported size, at another size; ARCH829 if a normalization would have one value
     per channel; ARCH935 without parameters.
     """
@@ -47,8 +47,10 @@ def demand_trainable(graph: Graph, size: Size, batch: int, elastic: bool = False
 
 
 def fitting(graph: Graph, size: Size, elastic: bool = False) -> Size | None:
-    """The smallest supported input size of a supernet that is at least `size`, among multiples of 8, 16 and
-    so on.
+    """The smallest input size that a supernet supports and that is at least `size`, in steps of 8, 16 and so
+    on.
+
+    None if there is none.
     """
     tried = [size, *((_up(size[0], step), _up(size[1], step)) for step in _STEPS)]
     return next((one for one in tried if not _problems(graph, one, elastic)), None)

@@ -1,15 +1,15 @@
-"""The forward of a supernet as statements: every candidate, weighed, or one network's alone.
+"""Generates the forward pass of a supernet: of all candidates, weighted, or of one network.
 
-Both are straight-line code over the same modules.  What is saved against a sum of candidates written down
-as it is meant, with results that stay the same:
+Both are straight-line code over the same modules. Compared with a sum of candidates as written in the spec,
+with equal results:
 
 * an activation or a pooling that several candidates apply to one tensor runs once (simplification merged
   their nodes, also across muxes);
-* a candidate of zeros is not computed, and not added;
-* where a candidate can apply its weight itself (batch normalisation: to its scale and shift), no product
-  over the whole tensor is taken;
+* a candidate of zeros is neither computed nor added;
+* if a candidate can apply its weight itself (batch normalization: to its scale and shift), the product over
+  the whole tensor is omitted;
 * sums are accumulated in place;
-* equal layers that are applied to several small maps of one size are called once, on a batch of all images
+* equal layers applied to several small maps of one size are called once, on a batch of all images
   (`batching`).
 """
 
@@ -32,10 +32,10 @@ Terms = tuple[Sequence[str], Sequence[Node]]
 
 
 class ForwardGenerator:
-    """Writes the forward passes of one supernet.
+    """Generates the forward passes of one supernet as statements.
 
-    A single-path search needs a new forward at each step, most statements of which occurred in earlier ones;
-    each statement is written once and cached.
+    A single-path search needs a new forward pass at each step, most statements of which occurred in earlier
+    ones; each statement is written once and cached.
     """
 
     def __init__(self, parts: Structure, style: Style):
@@ -62,7 +62,7 @@ class ForwardGenerator:
         return found
 
     def is_fusible(self, group: Sequence[Node]) -> bool:
-        """Whether one expression can compute these nodes, which have the same inputs and settings."""
+        """Whether these nodes, which have equal inputs and settings, can be computed by one expression."""
         key = tuple(node.name for node in group)
         if key not in self._fusible:
             self._fusible[key] = self.fused(group, "x") is not None

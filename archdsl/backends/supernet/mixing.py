@@ -52,11 +52,11 @@ class Mixture:
 
     @property
     def is_plain(self) -> bool:
-        """Whether the weights are exactly those of one decision."""
+        """Whether the weights of candidates are the weights of one decision's outcomes, in order."""
         return len(self.decisions) == 1 and self.picks == tuple(range(self.sizes[0]))
 
     def pick(self, outcomes: Mapping[str, int]) -> int:
-        """The candidate that these outcomes select."""
+        """The index of the candidate that these outcomes select."""
         joint = 0
         for path, size in zip(self.decisions, self.sizes, strict=True):
             joint = joint * size + outcomes[path]
@@ -98,9 +98,9 @@ def outcome_of(decision: Decision) -> Value:
 def tabled(
     values: Sequence[Value], decisions: Mapping[str, Decision]
 ) -> tuple[tuple[str, ...], list[tuple[Hashable, ...]]]:
-    """The decisions that some values depend on, and the values for each of their joint outcomes, in order.
+    """The decisions on which some values depend, and the values under each of their joint outcomes.
 
-    Raises TooManyOutcomes.
+    Joint outcomes are ordered with the last decision varying fastest. Raises TooManyOutcomes.
     """
     paths = tuple(sorted({path for value in values for path in decisions_in(value)}))
     sizes = [decisions[path].size for path in paths]

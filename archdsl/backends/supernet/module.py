@@ -53,7 +53,7 @@ class SuperNetwork(nn.Module):
     """All networks of a space over shared layers; `archdsl_graph` is the graph of the space.
 
     The layers are ordinary children, named by their path in the spec. The weights of outcomes are arguments
-    of `forward`; the search owns them.
+    of `forward`, computed by the search.
     """
 
     def __init__(self, found: Structure, fuse: bool = False, checkpoint: bool = False):
@@ -105,7 +105,8 @@ class SuperNetwork(nn.Module):
     def network(self, outcomes: Mapping[str, int], name: str = "Found") -> CompiledNetwork:
         """One network as a separate module, with copies of the weights and batch-norm statistics.
 
-        It has no train-only outputs.  In the mode (training or evaluation) that this module is in.
+        Train-only outputs are removed. The module is in the current mode (training or evaluation) of this
+        one.
         """
         decisions = self.archdsl_graph.decisions
         named = {path: decisions[path].outcomes[outcome] for path, outcome in outcomes.items()}

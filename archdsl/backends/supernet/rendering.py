@@ -19,7 +19,7 @@ def whole(code: Code) -> str:
 def in_segments(code: Code) -> str:
     """The same with a function for each segment, called through `checkpointed`.
 
-    Only tensors passed between segments stay alive.
+    Only tensors that are passed between segments are stored for the backward pass.
     """
     segments = _segments(code.steps)
     needed = set(code.results)

@@ -42,11 +42,11 @@ class Step(NamedTuple):
 
 @dataclass(frozen=True)
 class Style:
-    """How code is written.
+    """Options of code generation.
 
-    With `fuse`, nodes with equal inputs and settings are computed together, where their primitive benefits;
-    with `in_place`, activations overwrite tensors that nothing else reads.  Either way, nodes of one number
-    in `Structure.alike` are computed in one call where their order allows it.
+    With `fuse`, nodes with equal inputs and settings are computed together, if their primitive supports it;
+    with `in_place`, activations overwrite tensors that nothing else reads. Nodes with equal numbers in
+    `Structure.alike` are computed in one call where their order allows it.
     """
 
     fuse: bool = False

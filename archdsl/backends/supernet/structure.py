@@ -47,10 +47,10 @@ class Mixed:
 class Structure:
     """The input of code generation for a supernet.
 
-    `items` are in order of computation. Settings of nodes do not depend on decisions: such a node was
-    replaced by a node for each value of its settings, and a mux of these. `attributes` are the names of the
-    modules of nodes that have one, `variables` those of inputs and items in code. Nodes of one number in
-    `alike` apply equal layers to inputs of one size, image by image.
+    `items` are in order of computation. Settings of nodes do not depend on decisions: a node with a searched
+    setting is replaced by a node for each of its values, and a mux of these. `attributes` are the names of
+    the modules of nodes that have one, `variables` those of inputs and items in code. Nodes with equal
+    numbers in `alike` apply equal layers to inputs of one size, image by image.
     """
 
     graph: Graph
@@ -69,12 +69,12 @@ class Structure:
 
     @cached_property
     def passing(self) -> frozenset[str]:
-        """The nodes that return their input unchanged."""
+        """The nodes that return their input unchanged (identities)."""
         return frozenset(node.name for node in self._nodes() if self._passes(node))
 
     @cached_property
     def weighing(self) -> frozenset[str]:
-        """The nodes that can apply the weight of a candidate themselves."""
+        """The nodes whose primitive can apply the weight of a candidate itself."""
         return frozenset(
             node.name
             for node in self._nodes()

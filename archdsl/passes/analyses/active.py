@@ -46,7 +46,7 @@ _LAST = _Effort(10_000, 20_000, 32)
 
 
 class Fork(NamedTuple):
-    """A place where further decisions matter only under some values of `on`.
+    """A mux whose cases depend on different decisions: these matter only for some values of `on`.
 
     `cases` are pairs of a value and a bit set, with bit n for the n-th decision or fork. `newest` is the
     index of the last decision that conditions here can depend on.
@@ -61,9 +61,9 @@ class Fork(NamedTuple):
 class ActiveDecisions:
     """The networks in which each decision is active, as decision diagrams.
 
-    `when` are roots in `diagrams`. Their variables are at levels; `outcomes` holds the number of outcomes of
-    each. `paths` are the variables that are decisions; the others are functions, whose `definitions` give the
-    index of the outcome. If not `exact`, the conditions over-approximate.
+    `when` maps decisions to roots in `diagrams`. `outcomes` holds the number of outcomes of the variable at
+    each level. `paths` maps levels of decisions to their paths; the other variables are functions, whose
+    `definitions` give the index of the outcome. If not `exact`, the conditions may hold in more networks.
     """
 
     diagrams: Diagrams

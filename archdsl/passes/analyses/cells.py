@@ -11,7 +11,7 @@ from archdsl.passes.base import Analysis, Contract
 
 @dataclass(frozen=True)
 class Cell:
-    """Two or more decisions with equally many outcomes, whose paths agree up to the last dot."""
+    """Decisions of one block (equal paths up to the last dot), at least two, with equally many outcomes."""
 
     path: str
     decisions: tuple[str, ...]
@@ -25,7 +25,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class CellGraph:
-    """The cells in order; `before` is the previous cell of the same form, if any."""
+    """The cells in order; `before` is the previous cell of the same form, if there is one."""
 
     cells: tuple[Cell, ...]
     before: Mapping[int, int]

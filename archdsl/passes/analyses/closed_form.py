@@ -145,7 +145,9 @@ class Cutter:
         self._made: dict[int, int] = {}
 
     def cut(self, root: int, name: str, above: int) -> int:
-        """The function as a variable that is tested before the level `above`."""
+        """Replaces a function by an auxiliary variable, which is tested before the level `above`; returns its
+        root.
+        """
         found = self._made.get(root)
         if found is not None:
             return found

@@ -176,10 +176,9 @@ class Diagrams:
         return sorted(r for r in self.reachable(root) if self.level[r] == LEAF)
 
     def classes(self, root: int) -> dict[int, tuple[int, ...]]:
-        """By level, the variables that functions depend on, and the equivalence class of each of their
-        outcomes.
+        """The equivalence class of each outcome, for each variable that the function depends on, by level.
 
-        Outcomes of one class are equivalent for all values of the other variables.
+        Outcomes are equivalent if the function is the same for all values of the other variables.
         """
         found = self._classes.get(root)
         if found is None:

@@ -17,7 +17,8 @@ class Picked:
 
 
 def picked_by(graph: Graph, node: str) -> Picked | None:
-    """The first decision downstream of a node that may exclude it, and an outcome that includes it.
+    """The first decision downstream of a node for which some outcome excludes the node, and an outcome that
+    does not.
 
     None if every network contains the node.  Decisions on sizes are ignored.
     """

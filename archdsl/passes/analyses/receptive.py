@@ -32,8 +32,7 @@ _BORDER, _MIDDLE = 8, 64
 
 @dataclass(frozen=True)
 class ReceptiveField:
-    """The maximum rows and columns of the image that one value depends on, and whether that is the whole
-    image.
+    """The maximum rows and columns of the image that one value depends on; `whole`: the entire image.
 
     If not `exact`, only a sample of values was examined.
     """

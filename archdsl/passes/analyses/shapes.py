@@ -37,7 +37,7 @@ def infer(graph: Graph) -> dict[str, FixedShape]:
 
 
 def resized(graph: Graph, size: tuple[int, int]) -> Graph:
-    """A copy of a space or network with input size (height, width); well-typedness at that size is not
+    """A copy of a space or network with input size (height, width). Whether it is well-typed is not
     checked.
     """
     return replace(graph, inputs={name: (shape[0], *size) for name, shape in graph.inputs.items()})

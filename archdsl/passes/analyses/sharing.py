@@ -54,7 +54,7 @@ def _combined(closed: ClosedForm, a: int, b: int, name: str) -> int:
 
 
 def without(closed: ClosedForm, live: int, again: int, name: str) -> int:
-    """The condition that the first holds and the second does not."""
+    """The condition `live and not again`; `name` names auxiliary variables."""
     return closed.diagrams.map(lambda p, q: p and not q, *_fitting(closed, (live, again), name))
 
 

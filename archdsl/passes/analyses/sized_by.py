@@ -18,7 +18,7 @@ from archdsl.passes.analyses.shapes import FixedShape
 
 
 class SizedBy(NamedTuple):
-    """Height and width are ceil(n / stride) of those of an input of the network."""
+    """A size that is ceil(n / stride) of the height and width n of a network input."""
 
     input: str
     stride: Pair

@@ -45,9 +45,7 @@ def demand_statistics(graph: Graph, size: tuple[int, int], batch: int) -> None:
 def demand_values(
     graph: Graph, items: Iterable[Node | Mux], shapes: Mapping[str, FixedShape], batch: int
 ) -> None:
-    """The same for nodes with known sizes; nodes of a space are reported with the candidate that they belong
-    to.
-    """
+    """`demand_statistics` for nodes with known shapes; nodes of a space are reported with their candidate."""
     for node in items:
         if not isinstance(node, Node) or not ops.get(node.op).over_batch:
             continue

@@ -22,7 +22,9 @@ Least = Callable[[Any], int]
 def least_cost(
     graph: Graph, shapes: Mapping[str, Shape], least: Least, what: str
 ) -> tuple[int, dict[str, int]]:
-    """A lower bound of `params` or `macs` over the space, and the cheapest outcome of each decision."""
+    """A lower bound of the cost named `what` ("params" or "macs") over the space, and each decision's
+    cheapest outcome.
+    """
     names = list(graph.nodes)
     bit = {name: 1 << n for n, name in enumerate(names)}
     must = _needed_by_all(graph, bit)

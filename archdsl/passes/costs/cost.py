@@ -36,8 +36,10 @@ class NodeCost:
 
 @dataclass(frozen=True)
 class NetworkCost:
-    """The cost of a network, per image.  Traffic and memory are those of activations in `dtype`, without
-    weights. `receptive_field` is that of the main (first) output.
+    """The cost of a network, per image.
+
+    Traffic and memory are of activations in `dtype`, without weights. `receptive_field` is that of the main
+    (first) output.
     """
 
     nodes: Mapping[str, NodeCost]
@@ -87,8 +89,9 @@ class Total(Analysis[Cost]):
 
 
 def costs(graph: Graph, shapes: Mapping[str, FixedShape] | None = None) -> dict[str, Cost]:
-    """The cost of each node.  Shared weights are counted at their first node. `shapes` are those of
-    `infer(graph)`, if already known.
+    """The cost of each node.  Shared weights are counted at their first node.
+
+    `shapes` are those of `infer(graph)`, if already known.
     """
     shapes = shapes or infer(graph)
     counted: set[str] = set()

@@ -77,7 +77,7 @@ class Sweep:
         )
 
     def down(self, chances: Vector) -> Vector:
-        """The probability of reaching each node, with independent variables."""
+        """The probability of reaching each node, from independent outcome probabilities."""
         reach, chance = self.start.copy(), self._of_edges(chances)
         for e in self.into:
             moved = reach[e.above] * chance[e.chance]
@@ -85,9 +85,7 @@ class Sweep:
         return reach
 
     def up(self, chances: Vector, reach: Vector, of_leaves: Vector) -> Vector:
-        """The derivatives by probabilities, from the derivatives by the probabilities of reaching each
-        leaf.
-        """
+        """The derivatives by outcome probabilities, given those by the probability of reaching each leaf."""
         chance = self._of_edges(chances)
         value, gradient = np.zeros(len(reach)), np.zeros(len(chance))
         value[self.leaves] = of_leaves

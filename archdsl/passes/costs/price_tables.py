@@ -35,7 +35,9 @@ class Table:
         return dict(zip(self.variables, self.classes, strict=True))
 
     def over(self, scope: Mapping[int, Classes]) -> Array:
-        """The cells broadcast to a larger or finer scope, with size 1 for other variables."""
+        """The cells as an array for a larger or finer scope; axes of variables that it does not depend on
+        have size 1.
+        """
         cells = self.cells
         for axis, (variable, own) in enumerate(zip(self.variables, self.classes, strict=True)):
             finer = scope[variable]
@@ -115,7 +117,7 @@ def rows_of(coarse: Classes, fine: Classes) -> list[int]:
 
 
 def common(scopes: Iterable[Mapping[int, Classes]]) -> dict[int, Classes]:
-    """The scope of a table for the sum of these: their variables, with all distinctions made by any."""
+    """The smallest scope for a sum of tables with these scopes."""
     found: dict[int, Classes] = {}
     for scope in scopes:
         for variable, classes in scope.items():
@@ -147,7 +149,7 @@ def added(tables: Sequence[Table]) -> Table:
 
 
 def gathered(tables: Iterable[Table], most_cells: int = 1) -> list[Table]:
-    """The same sum; tables of the same variables are added if the result is not too large."""
+    """Tables with the same sum: those with equal variables are added, unless the result is too large."""
     equal: dict[Any, list[Table]] = {}
     for table in tables:
         equal.setdefault((table.variables, table.classes), []).append(table)

@@ -61,7 +61,7 @@ class Pricer:
 
     @cached_property
     def one_function(self) -> Any:
-        """`one`, compiled: local variables, and nested tuples for tables."""
+        """`one` as a compiled function, with constants inlined."""
         return _compiled(self.tables, merged(self.tables.terms, MOST_CELLS_OF_ONE))
 
 

@@ -26,7 +26,7 @@ def numbers(
 def tensors(
     decisions: Sequence[str], sizes: Sequence[int], given: Mapping[str, torch.Tensor]
 ) -> list[torch.Tensor]:
-    """The same as float64 tensors, on the device of the argument."""
+    """The same as float64 tensors, on their own devices."""
     import torch
 
     _check(decisions, sizes, given)

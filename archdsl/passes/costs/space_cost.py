@@ -70,12 +70,12 @@ class SpaceCost:
             return error
 
     def samples(self, prices: Iterable[Price]) -> int:
-        """How many networks can be priced in a few seconds."""
+        """The number of networks that can be priced in a few seconds."""
         quick = all(isinstance(self.pricer(price), Pricer) for price in prices)
         return MANY if quick else self._bound
 
     def why_no_tables(self, price: Price) -> str | None:
-        """Why the price has no tables; None if it has."""
+        """The reason why the price has no tables; None if it has them."""
         try:
             self.tables(price)
         except Entangled as error:
@@ -84,7 +84,7 @@ class SpaceCost:
 
     @property
     def entangled(self) -> str | None:
-        """Why the space has no closed form; None if it has one."""
+        """The reason why the space has no closed form; None if it has one."""
         return str(self._closed) if isinstance(self._closed, Entangled) else None
 
     def _known(self) -> ClosedForm:
