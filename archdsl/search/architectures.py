@@ -21,7 +21,9 @@ from archdsl.spec.search_values import Term
 
 @dataclass(frozen=True)
 class Architecture:
-    """What an architecture is searched in, and for; `fixed` are decisions that always have an outcome."""
+    """An architecture of a search: its settings and its space; `fixed` are outcome indices of decisions not
+    searched.
+    """
 
     name: str
     config: SearchConfig
@@ -34,10 +36,10 @@ class Architecture:
 def architectures(
     config: SearchConfig, space_of: Callable[[Mapping[str, Any]], Space]
 ) -> tuple[Architecture, ...]:
-    """The architectures of a search; `space_of` makes the space under settings of one of them.
+    """The architectures of a search: one, or one for each group; `space_of` makes a space from settings.
 
-    Raises SpecError (ARCH606) for decisions and outcomes that its space does not have, and settings that
-    only a search of one architecture has.
+    Raises SpecError (ARCH606) for unknown decisions and outcomes of its space, and for settings that searches
+    of several architectures do not support.
     """
     if not config.members:
         return (Architecture("", config, space_of({})),)
@@ -58,24 +60,26 @@ def architectures(
 
 
 def named_outputs(of: Architecture) -> list[str]:
-    """The outputs that losses name, each its own: `ohem(aux)`."""
+    """The outputs that the losses of an architecture name, each once: `aux` for `ohem(aux)`."""
     return [loss.output for loss in losses_of(of.config) if loss.output]
 
 
 def outputs_of(loss: Term) -> tuple[str, ...]:
-    """The outputs that a loss names; none for the main output: `ohem(aux)`, `ohem(outputs = [aux])`."""
+    """The outputs that a loss names, as in `ohem(aux)` or `ohem(outputs = [aux])`; empty for the main
+    output.
+    """
     several: Any = loss.settings.get("outputs", ())
     return (*((loss.output,) if loss.output else ()), *several)
 
 
 def trained_graph(of: Architecture) -> Graph:
-    """The graph whose supernet is trained.
+    """The graph whose supernet is trained: with the deployed outputs and those that losses name.
 
-    It has the deployed outputs and those that the loss names, and the decisions of `blend_outputs` are
-    distributed over their blocks.
+    The decisions of `blend_outputs` are distributed over their blocks
+    (`archdsl.passes.transforms.distribute`).
 
-    Raises SpecError (ARCH606) for a decision that no block has, and for one that nothing but a train-only
-    output of the loss depends on.
+    Raises SpecError (ARCH606) for a decision of no block, and for one on which only a train-only output of
+    the loss depends.
     """
     named = [name for loss in losses_of(of.config) for name in outputs_of(loss)]
     graph = graph_of_outputs(of.space, named)
@@ -101,7 +105,7 @@ def graph_of_outputs(space: Space, named: Collection[str]) -> Graph:
 
 
 def fixed_outcomes(member: MemberConfig, graph: Graph) -> dict[str, int]:
-    """The outcomes of decisions that a member fixes, by path."""
+    """The outcome indices, by path, of the decisions that a co-search member fixes."""
     found: dict[str, int] = {}
     for name, label in member.fixed.items():
         paths = [path for path in graph.decisions if is_named(path, name)]

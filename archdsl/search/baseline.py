@@ -15,7 +15,7 @@ from archdsl.train.networks import demand_fits, demand_parameters, network_of
 
 
 def read_baseline(path: Path, config: SearchConfig, space: Space, splits: Splits) -> Network:
-    """The network of a file, at the image size of a space and with the classes of the data.
+    """The network of a file, at the image size of the space and with the number of classes of the data.
 
     Raises SpecError if the search could not train or score it: ARCH226 for a space, ARCH918, ARCH829 and
     ARCH935 as `demand_runs`, ARCH942 for other image channels, ARCH836 without an output that the losses

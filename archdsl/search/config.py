@@ -46,11 +46,11 @@ class Communication:
 
 @dataclass(frozen=True)
 class MemberConfig:
-    """One of several architectures that share weights: a group of the search.
+    """A group of a co-search: one of several architectures that share weights.
 
-    `fixed` are decisions, by path prefix, that always have an outcome, by its label; `of_space` settings of
-    the space.  `passes` are the sizes of its networks in the forward passes of a step, `pretrain_passes` in
-    those that train weights only (`archdsl.configs.clauses.SIZES`).
+    `fixed` are decisions, by path prefix, that always have an outcome, by its label; `of_space` are settings
+    of the space. `passes` are the sizes of its networks in the forward passes of a step, `pretrain_passes` in
+    steps that train only weights (`archdsl.configs.clauses.SIZES`).
     """
 
     name: str
@@ -69,15 +69,15 @@ class MemberConfig:
 
 @dataclass(frozen=True)
 class SearchConfig:
-    """A differentiable search.
+    """The settings of a differentiable search.
 
-    `samplers` are those of named decisions; `sampler` applies to all others, where depth decisions are
+    `samplers` are those of named decisions; `sampler` applies to all others, of which depth decisions are
     trained from epoch `gates_from` on (`archdsl.search.differentiable.samplers`). `order` 0 trains weights
-    and architecture in one backward pass on the same batch; 1 is first-order bilevel optimization: each on
-    its own half of the data (DARTS, arXiv:1806.09055, section 2.3). `share` says which supernet shares the
-    weights (`archdsl.search.differentiable.sharing`). `calibrate` is the number of batches for recomputing
-    batch-norm statistics of the derived network.  At the end, up to `refine` networks, the most
-    probable one and neighbours, are trained from scratch for `refine_epochs` each, and the best is the result
+    and architecture in one backward pass on the same batch; 1 is first-order bilevel optimization, with each
+    on its own half of the data (DARTS, arXiv:1806.09055, section 2.3). `share` is the kind of supernet
+    (`archdsl.search.differentiable.sharing`). `calibrate` is the number of batches for recomputing batch-norm
+    statistics of the derived network.  At the end, up to `refine` networks, the most probable one and
+    neighbours, are trained from scratch for `refine_epochs` each, and the best is the result
     (`archdsl.search.evaluators.short_training`).
     """
 
@@ -121,7 +121,7 @@ class SearchConfig:
     """The seed set in the spec, if any."""
 
     def of(self, member: MemberConfig) -> SearchConfig:
-        """The settings of one architecture as those of a search."""
+        """The settings for one architecture of a co-search, as those of a search of its own."""
         return replace(
             self,
             objectives=member.objectives,

@@ -16,7 +16,9 @@ from archdsl.search.terms import is_by_trials
 
 
 def by_trials(program: Program, options: SearchOptions) -> bool:
-    """Whether the strategy proposes individual networks.  Raises SpecError."""
+    """Whether a search evaluates individual networks (by trials), rather than by gradients.  Raises
+    SpecError.
+    """
     return is_by_trials(options.split(program).spec)
 
 

@@ -1,4 +1,4 @@
-"""A text that is joined from excerpts of other texts, and locations in it as locations in these."""
+"""A text joined from excerpts of other texts; maps locations in it to locations in these."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from archdsl.diagnostics import Diagnostic, Fix, Label, Location, Source
 
 @dataclass(frozen=True)
 class Excerpt:
-    """Characters of a source from `start`; without a source, text of its own."""
+    """Text from position `start` of a source; without a source, new text."""
 
     text: str
     source: Source | None = None
@@ -24,7 +24,7 @@ class Excerpt:
 
 @dataclass(frozen=True)
 class Joined:
-    """Excerpts in order."""
+    """The concatenation of excerpts."""
 
     excerpts: Sequence[Excerpt]
 
@@ -33,7 +33,7 @@ class Joined:
         return "".join(one.text for one in self.excerpts)
 
     def relocated(self, found: Diagnostic) -> Diagnostic:
-        """A diagnostic about the joined text, with locations in the sources of its excerpts."""
+        """A diagnostic about the joined text, with its locations mapped to the sources of the excerpts."""
         return replace(
             found,
             primary=None if found.primary is None else self._label(found.primary),

@@ -27,7 +27,7 @@ class SearchFolder(Folder):
 
     @property
     def decoded(self) -> Path:
-        """The network of several branches, where the search has a `decode` clause."""
+        """The spec of the decoded network of branches, for a search with a `decode` clause."""
         return self.path / "decoded.arch"
 
     @property
@@ -81,7 +81,7 @@ class SearchFolder(Folder):
         self.start(manifest)
 
     def copy_specs(self, unit: Unit) -> None:
-        """Copies a spec and its imports, so that the network found can be loaded from the folder.
+        """Copies a spec and its imports into the folder, so that the network found can be loaded from it.
 
         Raises SpecError (ARCH931), writing nothing, if a copy would overwrite another file.
         """

@@ -37,12 +37,13 @@ def with_classes(
     space: Space, data: Dataset, program: Program, given: Mapping[str, Any],
     losses: Sequence[SearchValue] | None = None,
 ) -> Space:  # fmt: skip
-    """The space, with `classes` set from the data unless overridden.
+    """The space, with its setting `classes` set from the data unless it is overridden.
 
-    Its main output is one of classes, unless the formulas `losses` do not compare it with labels.
+    Its main output has to have a channel for each class, unless the formulas `losses` do not compare it with
+    labels.
 
-    Raises SpecError: ARCH918 for a different number of classes, ARCH942 for different image channels,
-    ARCH939 for a further input that is not a map of the data.
+    Raises SpecError: ARCH918 for a different number of classes, ARCH942 for a different number of image
+    channels, ARCH939 for a further input that is not a map of the data.
     """
     demand_maps(space.graph, channels_of_maps(data))
     classes, channels = len(data.classes), next(iter(space.graph.inputs.values()))[0]
@@ -59,8 +60,5 @@ def with_classes(
 
 
 def demand_outputs(config: SearchConfig, space: Space, splits: Splits) -> None:
-    """Raises SpecError if the data cannot train the outputs that the losses of an objective name.
-
-    ARCH836 to ARCH839 as `demanded_losses`.
-    """
+    """Raises SpecError (ARCH836 to ARCH839) if the data has no targets for the outputs that losses name."""
     demanded_losses(values_of(config), space.graph, splits.train)

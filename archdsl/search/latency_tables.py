@@ -23,7 +23,9 @@ AUTO = "auto"
 
 @dataclass(frozen=True)
 class TableSource:
-    """A table file and the device it substitutes; without `path`, a table built for this machine."""
+    """A latency table file, and the device of the spec it stands for; without `path`, a table built for this
+    machine.
+    """
 
     path: Path | None
     device: str | None = None
@@ -43,9 +45,9 @@ def read_source(text: str) -> TableSource:
 
 @dataclass(frozen=True)
 class Tables:
-    """Tables by their own devices, and substitutes by device name.
+    """Latency tables: `own` by their devices, and `stands` for other devices of the spec, by name.
 
-    `sha256` is compared on resume; `text` is the table that was built, for the run folder.
+    `sha256` is compared on resume; `text` is a table that was built, for the run folder.
     """
 
     own: tuple[Table, ...] = ()
@@ -99,9 +101,9 @@ def _sha256(data: bytes, device: str | None) -> str:
 
 
 def with_rows_of(network: Network, table: Table, reporter: Reporter) -> Table:
-    """A table built for this machine, with the rows of a network of another space, such as a decoded one.
+    """The table of this machine with rows for a network of another space, such as a decoded one.
 
-    Missing rows are timed, into the shared cache.
+    Missing rows are timed, and added to the shared cache.
     """
     from archdsl.devices.cache import complete, missing_of
 

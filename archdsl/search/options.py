@@ -1,4 +1,4 @@
-"""Options of a search beside its spec, new or resumed."""
+"""Options of a search that its spec does not contain, for new and resumed runs."""
 
 from __future__ import annotations
 
@@ -25,9 +25,7 @@ if TYPE_CHECKING:
 
 
 class SplitSettings(NamedTuple):
-    """Overridden settings of a search, grouped: its own, those of its space, and those of strategy and
-    data.
-    """
+    """Overridden settings by target: the search, its space, and its strategy and data."""
 
     spec: SearchSpec
     of_space: dict[str, Any]
@@ -98,9 +96,9 @@ class SearchOptions:
 
 @contextmanager
 def with_clauses(program: Program, options: SearchOptions) -> Iterator[tuple[Program, SearchOptions]]:
-    """The program with the options' clauses in its search.
+    """Context with the program, in which the clauses of the options replace those of the search.
 
-    Errors in the block have locations in the clauses (`<minimize>:1:1`) and in the file as it is. Raises
+    Errors raised inside have locations in the clauses (`<minimize>:1:1`) or in the original file. Raises
     SpecError.
     """
     if not options.clauses:
@@ -172,7 +170,7 @@ def absolute(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def without_program(words: Sequence[str]) -> tuple[str, ...]:
-    """A command line without the program of an evaluator, which a manifest must not contain."""
+    """A command line without the value of `--command`, which a manifest must not contain."""
     found: list[str] = []
     ahead = iter(words)
     for word in ahead:

@@ -24,7 +24,7 @@ _DEEP = 3
 
 @dataclass(frozen=True)
 class Overview:
-    """A run: `done` of `planned` trials or epochs (`unit`), and figures of the best network by name.
+    """A run: `done` of `planned` trials or epochs (`unit`), and scores and costs of its best network by name.
 
     `strategy` is "" for trainings. `planned` and `seconds` are None if they were not recorded.
     """
@@ -47,7 +47,7 @@ class Overview:
 
 
 def runs_in(folder: Path) -> tuple[list[Overview], list[SpecError]]:
-    """The runs in a folder and up to three levels below, by path; and why others are unreadable."""
+    """The runs in a folder and up to three levels below, by path, and errors for unreadable ones."""
     found, unread = [], []
     for path in sorted(_folders(folder, _DEEP)):
         try:

@@ -36,9 +36,9 @@ def named(
     requirements: Sequence[str],
     scores: Sequence[str],
 ) -> Iterator[Rewritten]:
-    """Context in which objects of the caller are words of the language; yields clauses that name them.
+    """Context that registers objects of the caller as words of the language; yields clauses that name them.
 
-    `scores` are those of an evaluator that is an object. Raises TypeError for objects of other types.
+    `scores` are the names of the scores of an evaluator object. Raises TypeError for objects of other types.
     """
     own = [(direction, one) for direction, one in objectives if callable(one)]
     names = [OBJECTIVE if len(own) == 1 else f"{OBJECTIVE}_{n}" for n in range(1, len(own) + 1)]

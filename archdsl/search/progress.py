@@ -10,9 +10,11 @@ from archdsl.search.result import Result
 
 @dataclass(frozen=True)
 class SearchProgress:
-    """Progress after a step; with `found`, after an epoch; with `tried`, after a trial or a network of the
-    final training, whose objective is `loss`; with `scratch`, after an epoch of training that network from
-    scratch."""
+    """A progress event, after a step.
+
+    With `found`, after an epoch; with `tried`, after a trial or a network of the final training, whose
+    objective is `loss`; with `scratch`, after an epoch of training that network from scratch.
+    """
 
     step: int
     steps: int

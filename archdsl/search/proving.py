@@ -13,10 +13,10 @@ from archdsl.spec.check import demand_proved
 
 
 def proved(space: Space, options: SearchOptions, settings: Mapping[str, Any]) -> bool:
-    """Whether all networks of a space are proved to be well-typed; `settings` are those that the search sets.
+    """Whether all networks of a space are proved well-typed; `settings` are those that the search overrides.
 
-    Raises SpecError if some are ill-typed, except where `options` restrict the space by passes, which may
-    remove these, and where they resume a run.
+    Raises SpecError if some are ill-typed, except if `options` restrict the space by passes, which may remove
+    these, or resume a run.
     """
     try:
         return demand_proved(space.elaborated)

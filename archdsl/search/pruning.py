@@ -9,7 +9,7 @@ from archdsl.program import Space
 def pruned(space: Space, passes: str | None) -> Space:
     """Applies a pipeline such as `prune(hyper[1].gate = 2)` to a space; None: unchanged.
 
-    The result's networks are networks of `space`. Raises SpecError as the passes do, and ARCH606 where no
+    Networks of the result are networks of `space`. Raises SpecError as the passes do, and ARCH606 if no
     decision remains.
     """
     left = space if passes is None else space.through(passes)

@@ -69,7 +69,7 @@ class RepeatedFolder:
 
     @contextmanager
     def released(self) -> Iterator[None]:
-        """Removes what `begin` wrote if an error occurs before the first run of a seed begins."""
+        """Context that removes what `begin` wrote if an error occurs before the first run has started."""
         try:
             yield
         except SpecError:
@@ -101,7 +101,7 @@ Figures = dict[str, float]
 
 
 def figures(folders: Mapping[int, Path]) -> dict[int, Figures]:
-    """The results of each seed, by name: for searches by trials, the best of each objective, the front, the
+    """The final scores and costs by seed; for searches by trials, best objectives, front size and
     failures.
     """
     histories = {seed: history for seed, path in folders.items() if (history := _history(path))}

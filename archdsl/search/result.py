@@ -29,14 +29,14 @@ PORTION = 16
 
 @dataclass(frozen=True)
 class Result:
-    """A derived network with its outcomes, and how it was chosen.
+    """A network found by a search, its outcome indices, and a sentence on how it was chosen (`how`).
 
     `unmet` are violated requirements; `how` also names unchecked ones, such as latency without a table of the
     device.
 
-    Of a search by trials, `trials` are all of its trials, and `front` the networks that no other one
-    dominates, the best in the first objective first; of one objective that is the best network alone.
-    Of a co-search, `members` are the results of all architectures by name, of which this is the last.
+    Of a search by trials, `trials` are all of its trials, and `front` the non-dominated networks, the best in
+    the first objective first; with one objective the best network alone. Of a co-search, `members` are the
+    results of all architectures by name, of which this is the last.
     """
 
     network: Network
@@ -61,11 +61,11 @@ class Result:
 def discretize(
     space: Space, probabilities: Mapping[str, Any], seed: int = 0, by: Costs | None = None
 ) -> Result:
-    """Derives the network of the most probable outcome of each decision, if it satisfies the requirements of
-    the space; otherwise the most probable of sampled networks that does; otherwise the first one, with its
-    violated requirements.
+    """Derives a network from outcome probabilities: the most probable outcome of each decision.
 
-    Latency and rate are checked by the tables of `by`.
+    If that violates requirements of the space, the most probable of sampled networks that satisfies them; if
+    none does, the first network, with its violated requirements. Latency and rate are checked by the tables
+    of `by`.
     """
     by = Costs(space) if by is None else by
     chances = {path: np.asarray(p, dtype=float) for path, p in probabilities.items()}
@@ -110,7 +110,7 @@ def _sampled(chances: Mapping[str, Any], seed: int) -> NDArray[Any]:
 
 
 def bound(space: Space, outcomes: Mapping[str, int], how: str, by: Costs) -> Result:
-    """The network of these outcomes, and the requirements of the space that it violates."""
+    """The result for these outcome indices, with the requirements of the space that it violates."""
     network = space.bind(named(space, outcomes))
     rows = [[outcomes.get(path, 0) for path in space.decisions]]
     missed = []
@@ -124,7 +124,7 @@ def bound(space: Space, outcomes: Mapping[str, int], how: str, by: Costs) -> Res
 
 
 def named(space: Space, outcomes: Mapping[str, int]) -> dict[str, str]:
-    """Outcome labels by decision; the first candidate for decisions that are not searched."""
+    """Outcome labels by decision path; the first candidate for decisions that are not searched."""
     return {path: d.outcomes[outcomes.get(path, 0)] for path, d in space.decisions.items()}
 
 

@@ -23,9 +23,9 @@ from archdsl.search.trials.config import clauses_read
 
 @dataclass(frozen=True)
 class Rewritten:
-    """Clauses as texts: a strategy, an evaluator, objectives with their directions, requirements.
+    """Clauses as text that replace those of a search: strategy, evaluator, objectives, requirements.
 
-    Objectives replace all of the search's, requirements are added to them.
+    Objectives, as (direction, text), replace all of the search's; requirements are added to them.
     """
 
     strategy: str | None = None

@@ -60,7 +60,7 @@ def latency_of(config: SearchConfig) -> Term | None:
 
 
 def class_weights_rule(config: SearchConfig) -> str | None:
-    """How the losses of the objective weight classes; None also without a loss.
+    """The rule for class weights that the losses of the objective name; None without one.
 
     Raises SpecError (ARCH606) for several rules.
     """
@@ -68,7 +68,9 @@ def class_weights_rule(config: SearchConfig) -> str | None:
 
 
 def weights_rule(losses: Sequence[Term]) -> str | None:
-    """How losses weight classes; those without a rule do not.  Raises SpecError (ARCH606) for several."""
+    """The rule for class weights that these losses name; None without one. Raises SpecError (ARCH606) for
+    several.
+    """
     rules = {rule: term for term in losses if (rule := class_rule(term)) is not None}
     if len(rules) > 1:
         last = list(rules.values())[-1]

@@ -22,10 +22,11 @@ if TYPE_CHECKING:
 
 
 def may_meet(space: Space, rows: NDArray[Any], by: Costs) -> NDArray[np.bool_]:
-    """The networks, of N × decisions outcome indices, that may satisfy the requirements.
+    """Whether each network, a row of outcome indices (N × decisions), may satisfy the requirements; N
+    booleans.
 
-    The others violate one. A requirement that also depends on decisions or sizes is decided only if its
-    measures determine it; one without a price, for lack of a table or of rows, rejects nothing.
+    False is certain. A requirement that also depends on decisions or sizes is evaluated only if its measures
+    determine it; one without a price, for lack of a table or of rows, rejects nothing.
     """
     possible = np.ones(len(rows), dtype=bool)
     for requirement in space.graph.requirements:
@@ -35,7 +36,7 @@ def may_meet(space: Space, rows: NDArray[Any], by: Costs) -> NDArray[np.bool_]:
 
 
 def affordable(space: Space, by: Costs) -> int:
-    """How many networks can be checked in a few seconds.
+    """The number of networks that can be checked in a few seconds.
 
     Costs without a table of their device are not checked.
     """

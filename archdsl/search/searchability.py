@@ -1,6 +1,6 @@
-"""How a space can be searched: which decisions a supernet samples and mixes, and how large its weights are.
+"""How a space can be searched: sampled and mixed decisions of a supernet, and the size of its weights.
 
-Without torch, since `check` and `explain` ask.
+Without torch, since `check` and `explain` use it.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ class Searchability:
     """How a space can be searched.
 
     `candidates` and `elastic` are the trainable parameters of a supernet with a layer for each candidate, and
-    of one whose weights are stored once at their largest size; or why there is none.  `sampled` are the
-    decisions of the latter of which a forward takes one outcome, with what they change and the tensor;
-    `mixed` are all others.
+    of one whose weights are stored once at their largest size, or the reason why there is none. `sampled` are
+    the decisions of which a forward pass of the latter takes one outcome, each with the property that it
+    changes and the tensor; `mixed` are all others.
     """
 
     decisions: int
@@ -42,13 +42,15 @@ class Searchability:
 
     @property
     def share(self) -> str | None:
-        """How a differentiable search shares weights: `candidates`, `elastic`, or None where it cannot."""
+        """The kind of supernet of a differentiable search: "candidates" or "elastic"; None if there is
+        none.
+        """
         if isinstance(self.candidates, int):
             return "candidates"
         return "elastic" if isinstance(self.elastic, int) else None
 
     def strategies(self) -> Iterator[tuple[str, str]]:
-        """What each strategy would do: its name, and a sentence."""
+        """Pairs of a strategy and a sentence on how it would search the space."""
         for name, word in STRATEGIES.items():
             if isinstance(word, StrategyKind):
                 yield name, self._by_trials
@@ -77,13 +79,13 @@ def _count(decisions: int) -> str:
 
 
 def searchability(graph: Graph) -> Searchability:
-    """How the space of a graph, without its train-only outputs, can be searched."""
+    """How the space of a graph can be searched; without its train-only outputs."""
     space = Deploy(keep_decisions=False)(graph)
     return Searchability(len(space.decisions), _of_candidates(space), *_elastic(space))
 
 
 def why_not_shared(graph: Graph) -> Diagnostic | None:
-    """Why the networks of a graph, as deployed, can share no weights of a supernet; None if they can."""
+    """A diagnostic that says why the deployed networks cannot share weights; None if they can."""
     space = Deploy(keep_decisions=False)(graph)
     elastic, *_ = _elastic(space)
     if isinstance(elastic, int) or isinstance(_of_candidates(space), int):

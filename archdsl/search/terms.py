@@ -68,7 +68,7 @@ def broken(kind: str, of: Term, why: str) -> SpecError:
 
 
 def refused(spec: SearchSpec) -> SpecError:
-    """An error for each feature of a search that is not run yet, with its location."""
+    """An error for all features of a search that are declared but not implemented, with their locations."""
     return SpecError([replace(note, code="ARCH606", severity="error") for note in spec.not_run])
 
 

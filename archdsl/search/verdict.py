@@ -1,4 +1,4 @@
-"""Quality checks of a search result: how decided it is, and whether it collapsed."""
+"""Quality measures of a differentiable search's result: entropy of its decisions, and signs of collapse."""
 
 from __future__ import annotations
 
@@ -26,7 +26,9 @@ RANDOM = 8
 
 
 def entropy(chances: Sequence[float]) -> float:
-    """The normalized entropy of a distribution: 0 is decided, 1 uniform."""
+    """The entropy of a distribution divided by its maximum: 0 for one outcome, 1 for the uniform
+    distribution.
+    """
     if len(chances) < 2:
         return 0.0
     return max(0.0, -sum(p * math.log(p) for p in chances if p > 0) / math.log(len(chances)))
@@ -35,11 +37,11 @@ def entropy(chances: Sequence[float]) -> float:
 def verdict(
     space: Space, chances: Mapping[str, Sequence[float]], chosen: Mapping[str, str], seed: int = 0
 ) -> dict[str, Any]:
-    """Quality measures and warnings of a search result, as plain values.
+    """Quality measures and warnings of a search result, as JSON values.
 
     `entropy` is per decision, `mean_entropy` over all; `idle` is the fraction of choices between ops whose
-    selected op has no multiplications; `shallow`: every depth is minimal;
-    `random` are the costs of uniformly sampled networks.
+    selected op has no multiplications; `shallow`: all depths are minimal; `random` are the costs of uniformly
+    sampled networks.
     """
     by = {path: round(entropy(p), 6) for path, p in chances.items()}
     mean = fmean(by.values()) if by else 0.0

@@ -24,8 +24,10 @@ Vectors = dict[str, torch.Tensor]
 
 @dataclass(frozen=True)
 class ArchitectureSample:
-    """A sample for one step: weights by decision, which sum to 1, and the outcomes if a single network was
+    """The weights of outcomes in one step, by decision, with a sum of 1, and the outcomes if one network was
     sampled.
+
+    With `trained`, the weights have gradients although one network was sampled (`one_path`).
     """
 
     weights: Vectors
@@ -38,11 +40,11 @@ FREE: Mapping[str, int] = {}
 
 
 class Architecture(nn.Module):
-    """Logits of all decisions; those with equally many outcomes are rows of one matrix.
+    """The logits of all decisions; decisions with equally many outcomes are rows of one matrix.
 
     `communication` configures messages between `cells`. `init` is the standard deviation of initial logits.
-    Logits of decisions in `still` are frozen; decisions in `fixed` always have that outcome. In the notation
-    of SNAS (arXiv:1812.09926), logits are log α up to a constant, to which softmax is invariant.
+    Logits of decisions in `still` are not trained; decisions in `fixed` always have the given outcome. In the
+    notation of SNAS (arXiv:1812.09926), logits are log α up to a constant, to which softmax is invariant.
     """
 
     def __init__(
@@ -76,7 +78,7 @@ class Architecture(nn.Module):
         return {**found, **{path: _certain(raw[path], outcome) for path, outcome in self.fixed.items()}}
 
     def messages(self) -> Iterator[nn.Parameter]:
-        """The parameters of message functions."""
+        """The parameters of message passing."""
         return iter(()) if self.linked is None else self.linked.parameters()
 
     def probabilities(self) -> Vectors:

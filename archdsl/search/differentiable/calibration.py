@@ -1,8 +1,8 @@
 """Estimates the memory of a search on a CPU from steps at small crops, before a step at the full size.
 
-A process takes more than its tensors: buffers inside of kernels, and freed blocks of the allocator that fit
-no later tensor. Measured, this excess grows in proportion to the pixels (docs/supernet.md), so that two
-small crops determine it.
+A process needs more than its tensors: buffers inside kernels, and freed blocks of the allocator that fit no
+later tensor. Measured, this excess grows linearly with the pixels (docs/supernet.md), so that two small crops
+determine it.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ LEAST = 1 << 28
 
 
 def estimated(search: Search, need: Footprint, *, optimizers: bool = True) -> int | None:
-    """The peak of this process in bytes, of steps of each phase at the full crop; None where it is not known.
+    """The peak memory of this process in bytes over steps of each phase at the full crop; None if unknown.
 
-    `need` is the footprint of the search; `optimizers` is whether these have no state yet. Trains the search
-    for some steps; the caller restores its state. Not known on other devices, for small steps, and for a
-    space that does not support the small crops.
+    `need` is the footprint of the search; `optimizers`: they have no state yet. Trains the search for some
+    steps; the caller restores its state. Unknown on other devices, for small steps, and for a space that does
+    not support the small crops.
     """
     if search.processes.device.type != "cpu" or need.step < LEAST:
         return None
@@ -56,13 +56,13 @@ def estimated(search: Search, need: Footprint, *, optimizers: bool = True) -> in
 
 
 def extrapolated(known: Sequence[tuple[int, int]], pixels: int) -> int:
-    """The excess at a number of pixels, on the line through two smaller numbers; it does not fall."""
+    """The excess at a number of pixels by linear extrapolation from two smaller numbers; not decreasing."""
     (few, less), (more, last) = known
     return last + max(0, last - less) * (pixels - more) // (more - few)
 
 
 def resident() -> int:
-    """Bytes of memory that this process has; 0 if that is not known."""
+    """The resident memory of this process in bytes; 0 if unknown."""
     try:
         pages = Path("/proc/self/statm").read_text("ascii").split()[1]
     except (OSError, UnicodeDecodeError):

@@ -1,4 +1,4 @@
-"""Message passing between the decisions of cells, used only while searching.
+"""Message passing between the decisions of cells, used during the search only.
 
 Cells and their order are those of `archdsl.passes.analyses.cells`: the five edges of `cells[3].x` are a cell,
 which receives messages from the previous cell of the same form.  p is the number of decisions of a cell, q
@@ -84,7 +84,7 @@ def _linear(inputs: int, outputs: int) -> nn.Linear:
 
 
 def linked(cells: CellGraph, how: Communication, seed: int) -> Linked | None:
-    """The message passing of a search; None where cells are independent."""
+    """The message passing of a search; None if no cell has a predecessor of the same form."""
     if how.link == "independent":
         return None
     with torch.random.fork_rng(devices=[]):

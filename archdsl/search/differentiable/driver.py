@@ -53,8 +53,10 @@ CHECKPOINT_STEPS = 100
 
 
 class Search:
-    """A differentiable search; trains `net` and the architecture parameters of its members (the co-searched
-    networks; usually one) in place.
+    """A differentiable search: trains the supernet `net` and the architecture parameters of its members in
+    place.
+
+    Members are the co-searched architectures; usually one.
     """
 
     def __init__(
@@ -117,7 +119,7 @@ class Search:
         return self.step // self.batches.steps_per_epoch
 
     def phases(self) -> list[int]:
-        """An epoch of each phase that is left: of pretraining, and of the search."""
+        """The first epoch of each remaining phase: of pretraining, and of the search."""
         pretrain = self.config.pretrain
         return [0, pretrain] if self.epochs_done < pretrain else [pretrain]
 
@@ -269,7 +271,7 @@ class Search:
         return SearchFolder(self.folder.path / member.name) if member.name else self.folder
 
     def chances(self, member: CoSearchMember | None = None) -> dict[str, torch.Tensor]:
-        """The current probability of each outcome, of the main architecture or another member."""
+        """The current probabilities of outcomes by decision, of the main architecture or another member."""
         found = (member or self.main).learner.architecture.probabilities()
         return {path: p.detach().cpu() for path, p in found.items()}
 
@@ -279,7 +281,7 @@ class Search:
         return discretize(member.space, self.chances(member), self.seed, member.objective.costs)
 
     def shared(self, member: CoSearchMember | None = None) -> SharedWeights:
-        """Scores networks of a member by the weights that they inherit."""
+        """The evaluator of a member's networks by inherited weights."""
         member = member or self.main
         return SharedWeights(
             member.network, self.whole_batches, self.config.calibrate, self.splits.val, self.processes,
@@ -352,7 +354,7 @@ class Search:
         return [one for one in scored if one.name in outputs]
 
     def finish(self, found: Result) -> Result:
-        """Writes the network found, its weights, and the final record, for every member."""
+        """Writes the network found, its weights, and the final journal record, for every member."""
         results = {one.name: self._finish(one, self.most_probable(one)) for one in self.members[:-1]}
         found = self._finish(self.main, found)
         return replace(found, members={**results, self.main.name: found}) if results else found

@@ -26,7 +26,7 @@ def refined(
     start: Result, chances: Mapping[str, torch.Tensor], config: SearchConfig, space: Space, costs: Costs,
     score: Callable[[Result], float],
 ) -> Result:  # fmt: skip
-    """The best of a network and its neighbours by `score`, at most `refine` of them.
+    """The best of at most `refine` networks by `score`: a network and its neighbours, trained from scratch.
 
     Neighbours differ in one decision from the best network so far, most probable outcomes (`chances`) first.
     """

@@ -1,6 +1,6 @@
-"""Predicts the memory of a search: its steps are run with the sizes of tensors alone, without their numbers.
+"""Predicts the memory of a search by running its steps on meta tensors, which have sizes but no data.
 
-Nothing is allocated, so that a search which needs more memory than there is can be found before it starts.
+Nothing is allocated, so that a search which needs more memory than available is rejected before it starts.
 Shapes: B images, K classes, H × W pixels.
 """
 
@@ -39,9 +39,9 @@ MOST_SECONDS = 2.0
 
 @dataclass(frozen=True)
 class Footprint:
-    """Bytes of tensors: of weights and statistics, of optimizers, and of the rest at the peak of a step.
+    """Bytes of tensors: weights and statistics, optimizer state, and everything else at the peak of a step.
 
-    `step` contains gradients.
+    `step` includes gradients.
     """
 
     weights: int
@@ -50,11 +50,10 @@ class Footprint:
 
 
 def footprint(search: Search, crop: tuple[int, int] | None = None) -> Footprint:
-    """The memory of the largest of some steps of each phase of a search, by what these sample at its start;
-    of steps on crops of another size, if given.
+    """The memory of the largest of some steps of each phase of a search, with the samples of its first steps.
 
-    `ohem`, whose choice of pixels needs their losses, counts as cross-entropy, which keeps as much but for a
-    byte for each pixel.
+    `crop` replaces the crop size. `ohem`, whose choice of pixels needs their losses, is replaced by
+    cross-entropy, which stores as much except for one byte per pixel.
     """
     memo: dict[int, Any] = {}
     net = _without_numbers(search.net, memo)
@@ -79,14 +78,16 @@ def footprint(search: Search, crop: tuple[int, int] | None = None) -> Footprint:
 
 
 def available(device: torch.device) -> int | None:
-    """Bytes that can still be allocated on a device; None if that is not known."""
+    """The bytes that can still be allocated on a device; None if unknown."""
     if device.type == "cuda":
         return torch.cuda.mem_get_info(device)[0]
     return of_host() if device.type == "cpu" else None
 
 
 def of_host(meminfo: Path = Path("/proc/meminfo"), cgroup: Path = Path("/sys/fs/cgroup")) -> int | None:
-    """Free memory and swap of a Linux host, at most what is left of the limit of its container."""
+    """The available memory and swap of a Linux host in bytes, at most the remainder of its container's
+    limit.
+    """
     try:
         lines = meminfo.read_text("ascii").splitlines()
     except (OSError, UnicodeDecodeError):
@@ -101,10 +102,10 @@ def of_host(meminfo: Path = Path("/proc/meminfo"), cgroup: Path = Path("/sys/fs/
 
 
 class Tally(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Counts the bytes of tensors that are made, other than those of a module; `most` is their maximum.
+    """Counts the bytes of allocated tensors except those of a module; `most` is their maximum.
 
-    Operations without numbers that were run with tensors of equal sizes before are not run again: torch finds
-    their sizes in Python, which takes longer than many operations themselves.
+    Operations on meta tensors are not repeated for equal sizes: torch infers their sizes in Python, which
+    takes longer than many operations themselves.
     """
 
     def __init__(self, module: nn.Module, known: Known):

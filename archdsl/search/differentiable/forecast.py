@@ -34,9 +34,9 @@ MOST_SECONDS = 4.0
 
 @dataclass(frozen=True)
 class Forecast:
-    """Seconds per step, seconds per end of an epoch, and memory of the process in bytes.
+    """Seconds per step and per end of an epoch, and memory of the process in bytes.
 
-    `pretrain_step_s` are those of a step of pretraining, `scratch_s` the seconds of all later trainings from
+    `pretrain_step_s` are the seconds of a step of pretraining, `scratch_s` those of all later trainings from
     scratch: final training and comparison with a baseline.
     """
 
@@ -47,20 +47,20 @@ class Forecast:
     pretrain_step_s: float = 0.0
 
     def left_s(self, steps: int, epochs: int, pretraining: int = 0) -> float:
-        """The remaining seconds: of the given numbers of steps, ends of epochs and steps of pretraining, and
-        of the trainings after them.
+        """The remaining seconds: for `steps`, ends of `epochs`, steps of `pretraining`, and trainings from
+        scratch.
         """
         trained = self.step_s * steps + self.pretrain_step_s * pretraining
         return trained + self.epoch_s * epochs + self.scratch_s
 
 
 def forecast(search: Search, first: Callable[[], None] = lambda: None) -> Forecast:
-    """Estimates time and memory of a search by running some of its steps; the state is restored after.
+    """Estimates time and memory of a search by running some of its steps; its state is restored afterwards.
 
-    `first` is called before; it may train the search, too.
+    `first` is called before the steps; it may train the search, too.
 
     The first step, batch and scored image are excluded, since they include one-time work such as generated
-    code, memory allocation and generated scenes; of the others, the median is used. Batches are prefetched
+    code, memory allocation and generated scenes; the median of the others is used. Batches are prefetched
     during the steps, and counted only if they take longer.
     """
     state = copy.deepcopy(search.trainer.state())

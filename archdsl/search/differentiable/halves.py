@@ -10,7 +10,7 @@ from archdsl.data.dataset import Dataset, Sample
 
 @dataclass(frozen=True, eq=False)
 class Half:
-    """The samples of a dataset with even, or with odd, indices."""
+    """Every second sample of a dataset: those with even or with odd indices."""
 
     of: Dataset
     odd: int

@@ -18,9 +18,9 @@ from archdsl.search.differentiable.samplers import Sampler, by_decision
 
 
 class Learner:
-    """Architecture parameters over the decisions of a space; `samplers` by the path of a decision.
+    """The architecture parameters of a space with their optimizer; `samplers` are by decision path.
 
-    Decisions in `fixed` always have that outcome.
+    Decisions in `fixed` always have the given outcome.
     """
 
     def __init__(

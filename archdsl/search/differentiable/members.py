@@ -1,4 +1,4 @@
-"""The networks of a search, its members: one, or several that share the weights of a supernet (co-search)."""
+"""The architectures of a search, its members: one, or several that share a supernet's weights (co-search)."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from archdsl.spec.search_values import Term
 
 
 class Sizes:
-    """Outcomes of the decisions that change the sizes of a network: its largest and smallest ones, or random.
+    """Outcomes of the decisions on sizes: those of the largest or smallest network, or random ones.
 
     The largest outcome of a decision between numbers is the largest number; of another decision, it is the
     outcome in the network with the most MACs (for the smallest: the fewest).
@@ -62,12 +62,12 @@ def _number(label: str) -> float | None:
 
 @dataclass(frozen=True, eq=False)
 class CoSearchMember:
-    """One of the co-searched networks, such as a student; most searches have one.
+    """One architecture of a co-search, such as the student; most searches have one.
 
     `network` computes its outputs with the supernet, `learner` has its architecture parameters and optimizer.
-    `forward_passes` are the sizes ("sampled", "largest", "smallest", "random") in each forward pass of a
-    step, `pretrain_forward_passes` those of steps that train weights only. If all are sampled, `sizes` is
-    None.
+    `forward_passes` are the sizes ("sampled", "largest", "smallest", "random") of the network in each forward
+    pass of a step, `pretrain_forward_passes` those in steps that train only weights. `sizes` is None if all
+    are sampled.
     """
 
     name: str
@@ -86,8 +86,8 @@ class CoSearchMember:
     def decoded(self, found: Result, miou: Callable[[Mapping[str, int]], float]) -> Result:
         """`found` with the network of branches decoded from the current logits, if there is a decoder.
 
-        If ends are compared by their scores, `miou` scores the network found with each outcome of the
-        decision on the ends, as the released code scores the supernet by the head of each.
+        If the ends of branches are compared by scores, `miou` scores the network found with each outcome of
+        the decision on the ends, as the released code of FasterSeg scores the supernet by each of its heads.
         """
         if self.decoder is None:
             return found
@@ -103,7 +103,7 @@ class CoSearchMember:
         return replace(found, decoded=networks[self.decoder.preferred(scores)], ends=scores)
 
     def derived_costs(self, found: Result) -> Callable[[Term], list[float]]:
-        """A cost of the networks that are currently derived: those of all combinations of branches, or
+        """A function that returns a cost of the derived networks: of all combinations of branches, or of
         `found`.
         """
         costs = self.objective.costs

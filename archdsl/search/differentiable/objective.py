@@ -70,21 +70,23 @@ class ObjectiveFunction:
 
     @property
     def scored(self) -> list[ScoredOutput]:
-        """The deployed outputs with a loss; the first is that by which networks are compared."""
+        """The deployed outputs with a loss; networks are compared by the score of the first."""
         return scored_outputs(self.losses, self.graph)
 
     @property
     def targets(self) -> tuple[str, ...]:
-        """What the losses compare with."""
+        """The targets of the losses, such as labels or maps of the data."""
         return tuple(dict.fromkeys(loss.target for loss in self.losses))
 
     @property
     def names_outputs(self) -> bool:
-        """Whether its losses name outputs: `ohem(aux)`."""
+        """Whether some loss names its output, as `ohem(aux)`."""
         return any(loss.term.output for loss in self.losses)
 
     def named_outputs(self, found: torch.Tensor | Sequence[torch.Tensor] | Tensors) -> Tensors:
-        """By name, the outputs of a forward pass: `outputs` in order, named ones, or the main one."""
+        """The outputs of a forward pass by name: a sequence in the order of `outputs`, or the main output
+        alone.
+        """
         if isinstance(found, Mapping):
             return found
         if isinstance(found, torch.Tensor):
@@ -92,20 +94,20 @@ class ObjectiveFunction:
         return dict(zip(self.outputs, found, strict=True))
 
     def task_losses(self, found: Tensors, targets: Tensors, processes: Processes) -> dict[str, torch.Tensor]:
-        """The losses of outputs by name, each by its text in the objective."""
+        """The value of each loss, by its text in the objective; `found` are outputs by name."""
         return {loss.key: loss(found, targets, processes) for loss in self.applied(found)}
 
     def applied(self, outputs: Collection[str]) -> list[OutputLoss]:
-        """Its losses, for a network that may lack some of their outputs.
+        """The losses that apply to a network which has only `outputs`.
 
-        The loss of a setting `outputs` is of the main output if that is all there is.
+        A loss with the setting `outputs` applies to the main output if the network has no other.
         """
         if self.outputs and not self.names_outputs and set(outputs) == {self.main}:
             return [replace(loss, outputs=(self.main,)) for loss in self.losses]
         return [replace(o, outputs=tuple(n for n in o.outputs if n in outputs)) for o in self.losses]
 
     def task(self, losses: Tensors) -> torch.Tensor:
-        """What trains weights: the one loss, or the summands of the objective with losses, without costs."""
+        """The loss that trains weights: the summands of the objective with losses, without costs."""
         if len(losses) == 1:
             return next(iter(losses.values()))
         parts = []
@@ -124,7 +126,7 @@ class ObjectiveFunction:
         return {key: torch.as_tensor(self.costs.soft(t, weights)) for key, t in self.measured.items()}
 
     def costs_of(self, outcomes: Mapping[str, int]) -> dict[str, torch.Tensor]:
-        """Each cost in the objective, of one network."""
+        """The value of each cost in the objective for one network."""
         exact = {p: one_hot(torch.tensor(o), self.decisions[p].size).double() for p, o in outcomes.items()}
         return self.cost_values(exact)
 
@@ -134,7 +136,7 @@ class ObjectiveFunction:
         return {names[key]: float(value.detach()) for key, value in costs.items()}
 
     def value(self, losses: Tensors, costs: Tensors) -> torch.Tensor:
-        """The objective, to be minimized; of `task_losses` and `cost_values`."""
+        """The objective, to be minimized, from the results of `task_losses` and `cost_values`."""
         known = {**{key: loss.double() for key, loss in losses.items()}, **self.windows.weights}
 
         def of(value: SearchValue) -> Any:

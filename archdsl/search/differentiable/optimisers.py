@@ -16,7 +16,7 @@ from archdsl.train.schedules import schedule
 def optimiser(
     settings: Optimiser, params: Iterable[nn.Parameter], others: Iterable[nn.Parameter] = (), lr: float = 0.0
 ) -> torch.optim.Optimizer:
-    """Adam, or SGD with momentum, both with weight decay in the gradient.
+    """Adam, or SGD with momentum; weight decay is added to the gradient (not decoupled).
 
     The learning rate of `others` starts at `lr`, and follows the same schedule.
     """
@@ -31,7 +31,9 @@ def optimiser(
 
 
 def change(by: torch.optim.Optimizer, processes: Processes, clip: float) -> None:
-    """An optimizer step with gradients averaged over processes, clipped to norm `clip` unless that is 0."""
+    """An optimizer step; gradients are averaged over processes, and clipped to the norm `clip` unless it is
+    0.
+    """
     params = [p for group in by.param_groups for p in group["params"]]
     processes.mean_gradients(params)
     if clip > 0:

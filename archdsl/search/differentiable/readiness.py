@@ -47,8 +47,8 @@ def demand_runs(config: SearchConfig, graph: Graph, splits: Splits) -> None:
 
 
 def demand_scorable(graph: Graph, dataset: Dataset, elastic: bool = False) -> None:
-    """Raises SpecError (ARCH918) if a space or network does not support the size of the first image, even
-    padded.
+    """Raises SpecError (ARCH918) if a space or network does not support the (padded) size of the first
+    image.
     """
     height, width = dataset[0].mask.shape
     if fitting(graph, (height, width), elastic) is None:

@@ -22,7 +22,9 @@ Shape = Literal["linear", "exponential", "cosine", "poly"]
 
 @dataclass(frozen=True)
 class Sampling:
-    """How a decision is sampled in one epoch: uniformly and untrained before its start."""
+    """How a decision is sampled in one epoch; before its first epoch, uniformly and without training its
+    logits.
+    """
 
     name: SamplerName
     tau: float
@@ -87,7 +89,7 @@ def read_sampler(written: Term) -> Sampler:
 
 
 def changed(sampler: Sampler, given: Mapping[str, Any]) -> Sampler:
-    """A sampler with overridden settings: `sampler` (its name), `tau`, `end`, `schedule`, `start`."""
+    """A sampler with replaced settings: `sampler` (its name), `tau`, `end`, `schedule`, `start`."""
     found = {key: given[key] for key in ("tau", "end", "start") if key in given}
     if "sampler" in given:
         found["name"] = _name(given["sampler"])

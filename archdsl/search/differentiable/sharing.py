@@ -20,9 +20,9 @@ SOFT = ("gumbel", "softmax")
 
 
 def is_elastic(share: str | None, graph: Graph) -> bool:
-    """Whether a search of a space stores weights once, at their largest size.
+    """Whether a search of a space has elastic weights (stored once, at their largest size).
 
-    Without a setting `share`, it does if networks differ in the size or presence of a tensor.
+    Without a setting `share`, it has if networks differ in the size or presence of a tensor.
     """
     if share is not None:
         return share == "elastic"
@@ -48,10 +48,10 @@ def demand_kernels(kernels: Kernels, *graphs: Graph) -> None:
 def demand_shared(
     config: SearchConfig, graph: Graph, fixed: Collection[str] = ()
 ) -> dict[str, tuple[str, str]]:
-    """The decisions that must be sampled (one outcome per forward pass), with the property that they change
-    and its location; none without elastic weights.
+    """The decisions that must be sampled (one outcome per forward pass), and the property and tensor that
+    they change.
 
-    `fixed` are decisions with a constant outcome.
+    Empty without elastic weights. `fixed` are decisions with a constant outcome.
 
     Raises SpecError: ARCH802 if the space has no supernet of the kind `share`, ARCH810 for weights that
     cannot be shared, ARCH812 for a decision that must be sampled and whose sampler mixes its outcomes,

@@ -32,7 +32,7 @@ Network = Callable[[torch.Tensor], "torch.Tensor | Sequence[torch.Tensor] | Mapp
 
 
 class SearchTrainer:
-    """Trains a supernet and the architecture parameters of its members in place, batch by batch."""
+    """Trains a supernet and the architecture parameters of its members in place, step by step."""
 
     def __init__(
         self, config: SearchConfig, members: Sequence[CoSearchMember], net: nn.Module, keeper: Keeper,
@@ -46,7 +46,7 @@ class SearchTrainer:
 
     @property
     def main(self) -> CoSearchMember:
-        """The member whose objective is used for training networks from scratch: the last one."""
+        """The member whose objective trains networks from scratch: the last one."""
         return self.members[-1]
 
     def state(self) -> dict[str, Any]:
@@ -75,10 +75,10 @@ class SearchTrainer:
     def step(
         self, step: int, steps: int, epoch: int, batch: Batch, held: Callable[[int], Batch]
     ) -> tuple[float, float, dict[str, float]]:
-        """Trains on a batch; under first-order bilevel optimization, first the architecture on a batch of
-        `held`.
+        """Trains on a batch, and returns the objective, the task loss and the expected costs by name.
 
-        Returns the objective, the task loss and the expected costs.
+        Under first-order bilevel optimization, first trains the architecture on the batch that `held` returns
+        for the step.
         """
         # Randomness in layers depends on the step alone, so that a resumed search is identical.
         torch.manual_seed((self.seed * 1_000_003 + step) * self.processes.world + self.processes.rank)
@@ -211,9 +211,9 @@ class SearchTrainer:
 
 @dataclass(frozen=True)
 class ForwardPass:
-    """A forward pass: the outcomes that are taken, and the weights of outcomes, None if there are none.
+    """A forward pass of a supernet: outcomes by path, and weights of outcomes (None: no weights).
 
-    It is of a single network, or of all candidates of the decisions without an outcome.
+    `single`: of one network; otherwise of all candidates of the decisions without an outcome.
     """
 
     outcomes: dict[str, int]
@@ -234,7 +234,7 @@ class ForwardPass:
 
 
 def forward_pass_of(network: Any, sample: ArchitectureSample) -> ForwardPass:
-    """The forward pass that a sample asks a supernet for."""
+    """The forward pass for a sample: of one network, or of mixtures with sampled decisions on sizes."""
     if sample.outcomes is not None:
         return ForwardPass(dict(sample.outcomes), sample.weights if sample.trained else None, True)
     # One outcome of the decisions that change sizes; the others are mixed.

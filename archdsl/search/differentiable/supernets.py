@@ -24,10 +24,10 @@ def build(
     graph: Graph, share: str | None, bn: BN = "shared", kernels: Kernels = "cropped", *, fuse: bool = False,
     checkpoint: bool = False,
 ) -> Supernet:  # fmt: skip
-    """The supernet of a space, in training mode: elastic weights, or a layer for each candidate.
+    """The supernet of a space, in training mode: with elastic weights, or with a layer for each candidate.
 
     `share`, `bn` and `kernels` are settings of the search; `fuse` has no effect on elastic weights. Raises
-    SpecError as both kinds do.
+    SpecError as the functions `build` of both kinds.
     """
     if is_elastic(share, graph):
         return build_elastic(graph, bn=bn, kernels=kernels, checkpoint=checkpoint)
@@ -37,7 +37,7 @@ def build(
 def build_all(
     graphs: Mapping[str, Graph], config: SearchConfig, *, fuse: bool = True, checkpoint: bool = False
 ) -> tuple[nn.Module, dict[str, Supernet]]:
-    """The supernet of the members of a search, and the module that computes each member, by name.
+    """The supernet of all members of a search, and the module for each member, by name.
 
     Raises SpecError as `build`.
     """

@@ -1,4 +1,5 @@
-"""Adaptive weights of terms: `window(0.01, rate, 155 fps .. 175 fps)` starts at 0.01 and adapts to a cost.
+"""Adaptive weights of cost terms: `window(0.01, rate, 155 fps .. 175 fps)` starts at 0.01 and adapts to the
+rate.
 
 After each epoch, the weight is halved if the cost of any derived network reaches the end of the range, else
 doubled if that of any is at most its start, as in search/train_search.py of VITA-Group/FasterSeg.
@@ -16,7 +17,7 @@ from archdsl.spec.units import Quantity
 
 
 def adapted(weight: float, values: Sequence[float], low: float, high: float) -> float:
-    """The weight after an epoch with these costs of derived networks."""
+    """The weight after an epoch, given the costs (`values`) of the derived networks."""
     if any(value >= high for value in values):
         return weight / 2
     if any(value <= low for value in values):
@@ -32,7 +33,7 @@ class AdaptiveWeights:
         self.weights: dict[str, float] = {key: _number(term.args[0]) for key, term in self._terms.items()}
 
     def after_epoch(self, values: Callable[[Term], Sequence[float]]) -> None:
-        """Adapts the weights to the costs of derived networks; `values` returns the values of a cost."""
+        """Adapts all weights; `values` returns a cost of each derived network."""
         for key, term in self._terms.items():
             _, cost, ends = term.args
             assert isinstance(cost, Term)
