@@ -30,10 +30,10 @@ Into = Callable[..., Space]
 
 @dataclass(frozen=True)
 class Decoder:
-    """Decodes networks of several branches; `into` returns the space of these networks.
+    """Decodes networks of several branches; `into` makes the space of these networks.
 
     In that space, each branch has a stage of cells, numbered from 1, and a setting `STAGE_ends`: for each row
-    of the lattice, the number of the last cell at that row. The stage of the second branch begins after the
+    of the lattice, the number of the last cell in that row. The stage of the second branch begins after the
     cells that it shares with the first; the setting `shared` is their number. Decisions of cells have the
     same names as in the lattice.
     """
@@ -61,9 +61,7 @@ class Decoder:
         return dict(zip(rows, found, strict=True))
 
     def candidates(self, by: Mapping[str, Any]) -> dict[Ends, tuple[Branch, ...]]:
-        """The branches of each combination of ends; `by` are logits, or logarithms of probabilities, by
-        decision path.
-        """
+        """The branches of each combination of ends, from logits or log-probabilities by decision path."""
         found = self.branches(logits_of(self.cells, by))
         return {ends: tuple(found[end] for end in ends) for ends in self.ends}
 
@@ -81,8 +79,10 @@ class Decoder:
 
     @staticmethod
     def preferred(scores: Mapping[Ends, Score]) -> Ends:
-        """The combination of ends with the largest `objective` of its mIoU and latency in ms, the criterion
-        of the released code; of equal ones the last, as there. Without latency, the largest mIoU.
+        """The combination of ends with the largest `objective` of mIoU and latency in ms, as in the released
+        code.
+
+        Of equal ones the last, as there. Without latency, the largest mIoU.
         """
         return max(reversed(list(scores)), key=lambda ends: objective(*scores[ends]))
 
@@ -108,7 +108,7 @@ class Decoder:
 
 
 def without(logits: Logits, skip: int) -> Logits:
-    """Logits that exclude a candidate from all cells."""
+    """Logits with that of candidate `skip` set to -inf in all cells."""
     copied = logits.copy()
     for scores in copied.kinds:
         scores[:, skip] = -np.inf

@@ -26,8 +26,10 @@ def ends_of(config: Branches, cells: Lattice) -> tuple[Ends, ...]:
 
 
 def fitting(config: Branches, graph: Graph, unit: Unit, at: Location | None = None) -> Lattice:
-    """The lattice of a space. Raises SpecError (ARCH815) if its decisions do not form a lattice, or if the
-    settings of the decoder do not fit it.
+    """The lattice of a space.
+
+    Raises SpecError (ARCH815) if its decisions do not form a lattice, or the settings of the decoder do not
+    fit it.
     """
     if config.into is None or not isinstance(unit.find(config.into)[1], ast.Space):
         named = f"`{config.into}` is not a space of the file" if config.into else "`branches` needs `into`"

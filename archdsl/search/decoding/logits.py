@@ -51,8 +51,9 @@ class Logits:
 
 @dataclass(frozen=True)
 class Branch:
-    """A chain of cells: the input row and the candidate of each, and the output width of each but the last,
-    which has the width of the head.
+    """A chain of cells: the input row and candidate of each, and the output width of each but the last.
+
+    The last cell has the width of the head.
     """
 
     rows: tuple[int, ...]
@@ -82,8 +83,9 @@ def logits_of(found: Lattice, by: Mapping[str, Any]) -> Logits:
 
 
 def shared_cells(first: Branch, other: Branch) -> int:
-    """The number of first cells that two branches share: those of equal candidate, equal width and equal next
-    row. The last cell of a branch is never shared.
+    """The number of cells from the first on that two branches share: equal candidate, width and next row.
+
+    The last cell of a branch is never shared.
     """
     count = min(len(first.rows), len(other.rows)) - 1
     for n in range(count):
@@ -96,9 +98,10 @@ def shared_cells(first: Branch, other: Branch) -> int:
 def objective(
     miou: float, latency_ms: float | None, target_ms: float = 8.3, exponent: float = -0.07
 ) -> float:
-    """mIoU · (latency / target)^exponent, the criterion by which the released code selects a pair of branches
-    (objective_acc_lat in tools/utils/darts_utils.py of VITA-Group/FasterSeg, after MnasNet,
-    arXiv:1807.11626). Without latency, the mIoU.
+    """mIoU · (latency / target)^exponent, by which the released code selects a pair of branches.
+
+    objective_acc_lat in tools/utils/darts_utils.py of VITA-Group/FasterSeg, after MnasNet (arXiv:1807.11626).
+    Without latency, the mIoU.
     """
     if latency_ms is None:
         return miou
@@ -106,7 +109,7 @@ def objective(
 
 
 def shortest_default(layers: int, row: int) -> int:
-    """The minimum number of cells of a branch that ends in a row, as released: a third of the layers, plus
-    two for each halving.
+    """The minimum number of cells of a branch that ends in a row, as released: layers / 3, plus two per
+    halving.
     """
     return round(layers / 3) + 2 * row

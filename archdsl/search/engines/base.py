@@ -45,7 +45,9 @@ class Task(NamedTuple):
 
 @dataclass(frozen=True)
 class Failure:
-    """Why a network has no scores: a line, and details (the end of a command's output)."""
+    """The reason why a network has no scores, as one line, and details such as the end of a command's
+    output.
+    """
 
     kind: Kind
     reason: str
@@ -96,7 +98,7 @@ class Engine(Protocol):
     """Evaluates networks; used from one thread."""
 
     def submit(self, task: Task) -> None:
-        """Accepts a task; returns immediately or when it is done."""
+        """Accepts a task; an engine may evaluate it before returning."""
 
     def collect(self) -> list[Done]:
         """Results since the last call, in any order; waits for a while if there are none.

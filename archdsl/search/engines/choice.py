@@ -23,9 +23,9 @@ _UNITS = {"s": 1, "min": 60, "h": 3600}
 class EngineChoice(NamedTuple):
     """An engine and its settings.
 
-    `workers` is the number of local processes or Ray actors, `gpus` and `threads` are per trial, `address` is
-    that of a Ray cluster; a worker of a shared folder is considered lost after `lease_s` without a sign of
-    life.
+    `workers` is the number of local processes or Ray actors; `gpus` and `threads` are per trial; `address` is
+    that of a Ray cluster; a worker of a shared folder is considered lost if it does not update its heartbeat
+    file for `lease_s` seconds.
     """
 
     name: str = "process"

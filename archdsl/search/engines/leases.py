@@ -14,7 +14,7 @@ from pathlib import Path
 
 
 class Leases:
-    """The workers that one process observes; each must update its file within `lease_s`."""
+    """The workers that one process observes; each must touch its file at least every `lease_s` seconds."""
 
     def __init__(self, lease_s: float, clock: Callable[[], float] = time.monotonic):
         self.lease_s, self.clock = lease_s, clock

@@ -1,14 +1,14 @@
-"""Tasks, claims and results as files of a folder that several machines see.
+"""Tasks, claims and results as files of a folder that several machines share.
 
-Every change is one rename or one removal, which file systems do as a whole, NFS included:
+Every change is one rename or one removal, which are atomic, also on NFS:
 
-    tasks/00000012-1.json           a task that waits, by trial and attempt
-    claims/00000012-1@WORKER.json   the same file, renamed by the worker that took it
-    results/00000012.json           what came of it
-    workers/WORKER                  touched by a worker while it lives
-    driver.json                     how long a worker may stay silent, and where the data is
+    tasks/00000012-1.json           an unclaimed task, named by trial and attempt
+    claims/00000012-1@WORKER.json   the same file, renamed by the worker that claimed it
+    results/00000012.json           its result
+    workers/WORKER                  touched by a worker while it is alive
+    driver.json                     lease duration, threads per trial, and the data
     end                             the search has ended
-    stop                            made by whoever wants the workers to end
+    stop                            created by the user to stop the workers
 """
 
 from __future__ import annotations
@@ -127,7 +127,7 @@ class Queue:
                 continue
 
     def forget(self, number: int) -> None:
-        """Removes the result of a trial."""
+        """Removes the result file of a trial."""
         self._result(number).unlink(missing_ok=True)
 
     def withdraw(self, number: int | None = None) -> None:

@@ -17,7 +17,7 @@ GRACE_S = 3.0
 
 
 class WorkerSetup(NamedTuple):
-    """The inputs of a worker in addition to the folder of its run, which does not contain them.
+    """What a worker needs in addition to the run folder.
 
     `command` is that of the evaluator, `device` its device, `data` that of the search with an absolute path;
     `threads` is the number of torch's threads.
@@ -56,7 +56,7 @@ def name_here() -> str:
 
 
 def is_spent(done: Done) -> bool:
-    """Whether the process that evaluated a network must be replaced.
+    """Whether the worker process that returned this result must be replaced: after a failure.
 
     A failure may leak memory, and after a failed CUDA kernel all later ones fail.
     """

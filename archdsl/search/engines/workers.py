@@ -215,9 +215,7 @@ class _Worker:
             self.process.stdin.flush()
 
     def kill(self) -> None:
-        """Kills the process and its children; does nothing once its end was observed, as its id may be
-        reused.
-        """
+        """Kills the process and its children, unless it has been reaped, since its id may be reused."""
         if self.process.returncode is not None:
             return
         if os.name == "posix":

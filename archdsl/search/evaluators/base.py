@@ -59,7 +59,11 @@ class Evaluator(Protocol):
 
 
 class Memory(Protocol):
-    """State of a search that later evaluations depend on, wherever they run."""
+    """State of an evaluator that earlier scores change and later evaluations depend on, such as stopping
+    levels.
+
+    It is passed with each candidate, so that evaluations may run in any process.
+    """
 
     def observe(self, scores: Scores) -> None:
         """Updates the memory with the scores of a trial, in the order of proposals."""
@@ -101,18 +105,18 @@ class Stopped(Exception):
 
 @runtime_checkable
 class Prepared(Protocol):
-    """An evaluator with preparatory work, such as training a supernet."""
+    """An evaluator with preparation before the first candidate, such as training a supernet."""
 
     def prepare(self, reporter: Reporter) -> None:
-        """Does the work, or resumes it; returns immediately if it is done. Raises Stopped.
+        """Runs or resumes the preparation; returns immediately if it is complete. Raises Stopped.
 
-        Results are written to the folder of the run, for workers as well.
+        Results are written to the run folder, where workers read them.
         """
 
 
 @runtime_checkable
 class Demanding(Protocol):
-    """An evaluator that knows of networks which it cannot evaluate, without training them."""
+    """An evaluator that can reject a network before evaluating it."""
 
     def demand(self, network: Network) -> None:
         """Raises SpecError for a network that cannot be evaluated."""

@@ -8,13 +8,13 @@ from archdsl.search.evaluators.base import Candidate, EvaluatorContext, Scores
 
 
 class CostsEvaluator:
-    """Returns no scores: objectives are over costs, which are known for every network."""
+    """An evaluator without scores: objectives are over costs, which are computed for every network."""
 
     def __init__(self, config: Any, context: EvaluatorContext):
         self.proved = context.proved
 
     def score(self, candidate: Candidate) -> Scores:
-        """Raises SpecError for an ill-typed network, whose costs mean nothing."""
+        """No scores. Raises SpecError for an ill-typed network, whose costs are undefined."""
         if not self.proved:
             candidate.network  # noqa: B018 - binding raises
         return {}

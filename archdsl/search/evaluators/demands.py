@@ -1,4 +1,4 @@
-"""What a search over shared weights cannot run; without torch, since `check` asks."""
+"""Checks whether a search can use shared weights; without torch, since `check` uses it."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ def demand_settings(config: Weights, graph: Graph) -> None:
 
 
 def demand_weights(config: Weights, graph: Graph) -> None:
-    """Raises SpecError for what `evaluate = weights(…)` cannot run of a space.
+    """Raises SpecError if `evaluate = weights(…)` does not support a space.
 
-    As `demand_settings`, and ARCH810 and ARCH818 for weights that networks cannot share: in any network for
-    what is stored, in some networks for where their channels lie.
+    As `demand_settings`; ARCH810 and ARCH818 for weights that networks cannot share, tested on the stored
+    weights and on some networks.
     """
     demand_settings(config, graph)
     if config.path is None:
@@ -44,7 +44,7 @@ def demand_weights(config: Weights, graph: Graph) -> None:
 
 
 def demand_shared_weights(graph: Graph, widths: Widths) -> None:
-    """Raises SpecError (ARCH810) if networks of a simplified space have no part of the stored weights."""
+    """Raises SpecError (ARCH810) if some sampled network's layers are not slices of the stored weights."""
     binder, rng = Prepared()(graph), Random(0)
     sizes = {path: decision.size for path, decision in graph.decisions.items()}
     tried = [dict.fromkeys(sizes, 0), {path: size - 1 for path, size in sizes.items()}]

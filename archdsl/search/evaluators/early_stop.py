@@ -22,7 +22,7 @@ PREFIX = "validation "
 
 @dataclass(frozen=True)
 class Level:
-    """The level of a point, its slack, and the number of trainings averaged."""
+    """The moving average of scores at a point of training, its slack, and the number of scores averaged."""
 
     level: float
     slack: float
@@ -39,8 +39,8 @@ class Level:
 
 
 class Levels:
-    """The state of a search with early stopping: for each point of a training (a number of epochs), the score
-    below which trainings stop there.
+    """The state of early stopping: by point of training (number of epochs), the score below which trainings
+    stop.
     """
 
     def __init__(self, config: MovingLevel, levels: Mapping[str, Level] | None = None):

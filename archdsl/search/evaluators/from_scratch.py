@@ -34,12 +34,12 @@ class FromScratch:
         self.by = optimiser(trainer.config.parameters, params) if params else None
 
     def epochs(self, batches: Batches, epochs: int) -> Iterator[nn.Module]:
-        """The module after each epoch, in eval mode; learning rates follow their entire schedule."""
+        """Yields the module after each epoch, in eval mode; the learning rate schedule spans all `epochs`."""
         for _ in epochs_of(batches, epochs, lambda step, steps, batch: self.step(batch, step / steps)):
             yield self.module.eval()
 
     def step(self, batch: Batch, progress: float) -> None:
-        """Trains on a batch, with the learning rates at a progress from 0 to 1."""
+        """Trains on a batch; `progress` from 0 to 1 determines the learning rates."""
         config = self.trainer.config
         if self.by is None:
             return

@@ -1,4 +1,4 @@
-"""Ends a program that scores networks when the process that runs it is killed."""
+"""Kills a user's scoring program when the process that started it is killed."""
 
 from __future__ import annotations
 

@@ -24,13 +24,13 @@ from archdsl.train.tasks import PLAIN
 
 
 class Predictions:
-    """Scores networks on a dataset by `miou`, `macc`, `fwiou`, `reward`, `accuracy` and `cross_entropy`.
+    """Scores networks on a dataset.
 
-    These are of outputs of classes; those of yes-or-no maps are `f1`, `precision` and `recall`, those of maps
-    of numbers `mae`, `rmse` and `delta1`. Scores of other outputs than the main one have its name:
-    `mae(depth)`; those with settings in objectives are named by their text: `reward(compat = true)`. Raises
-    SpecError (ARCH606) if these omit unknown classes, or all classes, and for scores that an output does not
-    have.
+    Outputs of classes have `miou`, `macc`, `fwiou`, `reward`, `accuracy` and `cross_entropy`; binary maps
+    `f1`, `precision` and `recall`; maps of numbers `mae`, `rmse` and `delta1`. Scores of outputs other than
+    the main one are named `mae(depth)`; those with settings by their text in objectives: `reward(compat =
+    true)`. Raises SpecError (ARCH606) if these omit unknown classes, or all classes, and for scores that an
+    output does not have.
     """
 
     def __init__(

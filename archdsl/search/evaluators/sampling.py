@@ -21,9 +21,10 @@ NetworksOfStep = Callable[[int], list[Outcomes]]
 
 
 def networks_by(rule: Any, graph: Graph, seed: int, steps: int) -> NetworksOfStep:
-    """The networks trained at each of some steps by a rule: `Uniform`, `Fair`, `Sandwich` or `Progressive`.
+    """A function from a step to the networks trained at it, by a rule.
 
-    Raises SpecError (ARCH606) for names of `Progressive` that match no decision.
+    The rule is `Uniform`, `Fair`, `Sandwich` or `Progressive`. Raises SpecError (ARCH606) for names of
+    `Progressive` that match no decision.
     """
     domain = Domain.of_graph(graph)
     if isinstance(rule, Progressive):
@@ -48,7 +49,7 @@ def networks_by(rule: Any, graph: Graph, seed: int, steps: int) -> NetworksOfSte
 
 
 def networks_of(rule: Progressive) -> Any:
-    """The rule by which networks are sampled among those that are open."""
+    """The rule by which `Progressive` samples among the networks of the decisions that are open."""
     return configured(rule.train or Term("sandwich", group="sharing"))
 
 

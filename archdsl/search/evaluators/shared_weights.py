@@ -17,8 +17,9 @@ from archdsl.train.tasks import PLAIN
 
 
 class SharedWeights:
-    """Scores by a trained supernet; batch-norm statistics are recomputed from `calibrate` batches, since the
-    supernet's are those of mixtures.
+    """Scores networks by a trained supernet.
+
+    Batch-norm statistics are recomputed from `calibrate` batches, since the supernet's are those of mixtures.
     """
 
     def __init__(

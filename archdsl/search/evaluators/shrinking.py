@@ -15,10 +15,10 @@ from archdsl.search.terms import cannot
 def shrinking_schedule(
     rule: Progressive, decisions: Iterable[str], place: Location | None = None
 ) -> dict[str, float]:
-    """By path of each decision that is closed at first, the share of the training at which it opens.
+    """The fraction of training at which each initially closed decision opens, by path.
 
-    Raises SpecError (ARCH606) for a name that matches no decision, one that opens twice, and shares that are
-    not one for each in increasing order.
+    Raises SpecError (ARCH606) for a name that matches no decision, one that opens twice, and fractions that
+    are not increasing, one for each name.
     """
     groups = [(one,) if isinstance(one, str) else tuple(one) for one in rule.opens]
     if not groups:

@@ -68,7 +68,7 @@ class Parts:
 
 
 def values_read(items: Iterable[Node | Mux], outputs: Iterable[str]) -> set[str]:
-    """The tensors that nodes read by value; of others they read only the size."""
+    """The tensors whose values nodes read; of other inputs, they read only the size."""
     read = set(outputs)
     for item in items:
         count = ops.get(item.op).tensors(len(item.inputs)) if isinstance(item, Node) else None
@@ -78,7 +78,8 @@ def values_read(items: Iterable[Node | Mux], outputs: Iterable[str]) -> set[str]
 
 @torch.no_grad()
 def share_weights(source: CompiledNetwork, target: CompiledNetwork) -> list[nn.Parameter]:
-    """Copies parameters and buffers to the layers of a network with the same weights in its graph.
+    """Copies parameters and buffers between two networks, for layers with equal names of weights in their
+    graphs.
 
     Returns the parameters of these layers in the target.
     """

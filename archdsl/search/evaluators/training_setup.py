@@ -1,4 +1,4 @@
-"""The task on which individual networks of a search are trained: data, loss and schedule.
+"""How individual networks of a search are trained: data, loss, batches and scores.
 
 Shapes: B images, K classes, H × W pixels.
 """
@@ -37,10 +37,10 @@ from archdsl.train.task import Task, demanded_losses, scored_outputs
 
 
 class TrainingSetup:
-    """The data and loss of all networks of a search, which have the same seed and batches.
+    """The data, loss and seed with which all networks of a search are trained and scored.
 
-    Raises SpecError for errors in the data, ARCH606 for unavailable scores, and as `demanded_losses`
-    for losses that the space or the data do not support.
+    Raises SpecError for errors in the data, ARCH606 for unavailable scores, and as `demanded_losses` for
+    losses that the space or the data do not support.
     """
 
     def __init__(self, loss: SearchValue | None, context: EvaluatorContext):
@@ -104,7 +104,7 @@ class TrainingSetup:
         return self.task.outputs == (self.main,)
 
     def trained(self, network: Network) -> Network:
-        """A network with all outputs that are trained."""
+        """The network with its train-only outputs if the loss reads them."""
         return network if self.is_plain else network.with_train_outputs()
 
     def loss_of_batch(self, run: Callable[..., Any], batch: Batch) -> torch.Tensor:
@@ -132,6 +132,6 @@ class TrainingSetup:
 
 
 def part(written: Term | None, parameters: Any, clip: float) -> Part:
-    """Parameters with an optimizer in the notation of searches: `adam(lr = 7e-3)`."""
+    """A group of parameters with the optimizer of a search's clause, such as `adam(lr = 7e-3)`."""
     settings = USUAL["parameters"] if written is None else read_optimiser(written, USUAL["parameters"])
     return Part(optimiser(settings, parameters), partial(rate, settings), clip)

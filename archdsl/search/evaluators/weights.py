@@ -121,8 +121,9 @@ class WeightsEvaluator:
 
 
 def supernet(config: Weights, space: Space) -> ElasticNetwork:
-    """A new supernet of a space, with the outputs that the loss names.  Raises SpecError as
-    `graph_of_outputs`, and as elastic supernets do.
+    """A new supernet of a space, with the outputs that the loss names.
+
+    Raises SpecError as `graph_of_outputs`, and as elastic supernets do.
     """
     loss = config.loss or Term("cross_entropy")
     graph = graph_of_outputs(space, [name for term in loss_terms(loss) for name in outputs_of(term)])

@@ -57,7 +57,7 @@ class Strategy(Protocol):
         """
 
     def observe(self, seen: Observation) -> None:
-        """Receives the result of a proposal; called once for each of them, in order."""
+        """Receives the result of a proposal; called once for each proposal, in the order of proposals."""
 
 
 @runtime_checkable

@@ -19,18 +19,14 @@ from archdsl.search.strategies.controller.unroll import as_torch, quick, run
 
 
 class Samples(NamedTuple):
-    """Sampled outcomes of all decisions, [proposals, decisions], and their log-probabilities of the same
-    shape.
-    """
+    """Sampled outcomes and their log-probabilities, both [proposals, decisions]."""
 
     outcomes: torch.Tensor
     log_probs: torch.Tensor
 
 
 class LogProbs(NamedTuple):
-    """For each decision of some proposals, [proposals, decisions]: the log-probability of its outcome, and
-    the entropy of its distribution.
-    """
+    """Log-probabilities of outcomes and entropies of their distributions, both [proposals, decisions]."""
 
     log_probs: torch.Tensor
     entropies: torch.Tensor

@@ -132,7 +132,9 @@ class PolicyGradient(ABC):
         """Trains the controller; `mean` is the mean of rewards, including this one."""
 
     def step(self, loss: torch.Tensor | None) -> None:
-        """An optimizer step for a loss; None: with a gradient of zero."""
+        """An optimizer step on a loss; None: on a zero gradient, so that only the momentum moves the
+        parameters.
+        """
         self.optimizer.zero_grad(set_to_none=False)
         if loss is not None:
             loss.backward()  # type: ignore[no-untyped-call]

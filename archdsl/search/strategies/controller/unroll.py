@@ -31,10 +31,10 @@ def as_torch(inputs: torch.Tensor, weights: Sequence[torch.Tensor]) -> torch.Ten
 
 
 def quick(inputs: torch.Tensor, weights: Sequence[torch.Tensor]) -> torch.Tensor:
-    """The same, several times faster, with other rounding; differentiable once.
+    """The same as `as_torch`, several times faster, with different rounding; differentiable once.
 
-    For single steps, torch.lstm_cell is faster than torch.lstm for float32. The backward pass computes for
-    all steps together, except the recurrence, what autograd computes in a thousand small operations.
+    For single steps, torch.lstm_cell is faster than torch.lstm for float32. The backward pass computes all
+    steps together, except the recurrence.
     """
     found: torch.Tensor = _Quick.apply(inputs, *weights)  # type: ignore[no-untyped-call]
     return found
