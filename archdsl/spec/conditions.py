@@ -104,7 +104,7 @@ def _unit(value: Value) -> str:
 
 
 def _common(operands: Sequence[Value]) -> str:
-    """The unit of all of these values that are no constants; none if they have several, or next to an
+    """The unit of all of these values that are not constants; none if they have several, or next to an
     integer, since amounts of times and rates are decimals.
     """
     if any(type(operand) is int for operand in operands):
