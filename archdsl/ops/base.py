@@ -280,7 +280,7 @@ class Primitive:
         """The position of the input that determines the output size, and the stride s: height and width are
         ceil(n / s).
 
-        For concrete shapes and settings; holds at every image size. None if there is no such input.
+        For concrete shapes and settings; holds at every image size. None if no input does.
         """
         return (0, 1) if self.keeps_size else None
 
