@@ -90,8 +90,8 @@ def effect(search: str) -> Any:
     data = {k: v for k, v in config.data_settings.items() if k not in settings_of(Batched)}
     return (
         config.epochs, config.batch, config.seed, config.init, config.budget_s, config.gates_from,
-        config.order, config.clip, config.share, config.bn, config.refine, config.refine_epochs,
-        config.pretrain, config.private, config.blend_outputs,
+        config.order, config.clip, config.share, config.bn, config.kernels, config.refine,
+        config.refine_epochs, config.pretrain, config.private, config.blend_outputs,
         config.communication, config.members,
         groups, samplers, config.data,
         replace(config.batched, batch=None), read_settings(config.data, data), class_weights_rule(config),
