@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 
 import pytest
@@ -114,6 +115,23 @@ def test_a_path_is_the_network_that_is_extracted(text: str, training: bool) -> N
     rng = random.Random(3)
     for _ in range(6):
         demand_extracted(space, net, sampled(space, rng), training)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [
+        ("elastic", {"image": (3, 32, 64), "classes": 4}),
+        ("ofa_mobilenet", {"image": (3, 32, 32), "classes": 4}),
+    ],
+)
+def test_many_paths_of_shipped_spaces_are_the_networks_that_are_extracted(name: str, settings) -> None:
+    space, net = transformed(f"specs/{name}.arch", **settings)
+    rng = random.Random(name)
+    for _ in range(int(os.environ.get("ELASTIC_NETWORKS", "3"))):
+        outcomes = drawn(space, rng)
+        for training in (True, False):
+            demand_extracted(space, net, outcomes, training)
 
 
 def test_gradients_reach_the_largest_kernel_and_only_matrices_on_the_way() -> None:
