@@ -1,12 +1,13 @@
 """Steps on paths of elastic supernets beside the same fixed networks' steps.
 
-    python benchmarks/elastic.py [PART …] [--paths N]
+    python benchmarks/elastic.py [PART …] [--paths N] [--before N]
 
 On five spaces, a step (forward, backward) on a new path each time, planning included, over the step of the
 fixed network with the same weights; by space, the ratio of the sums over N (50) uniform paths, which take
-turns.  How often Python compiles code in 1,000 steps of `elastic.arch` that differ only in widths, after the
-first 20.  A sandwich step (largest, smallest, two random networks) over the sum of the four fixed networks'
-steps, in time; and its peak memory over that of the largest network's step with all stored weights.  Each
+turns.  `--before` other paths are planned first, as in a search that is under way.  How often Python compiles
+code in 1,000 steps of `elastic.arch` that differ only in widths, after the first 20.  A sandwich step (largest,
+smallest, two random networks) over the sum of the four fixed networks' steps, in time; and its peak memory over
+that of the largest network's step with all stored weights.  Each
 part adds its figures to results/elastic.json.
 """
 
@@ -105,11 +106,13 @@ def timed_step(module: nn.Module, forward: Callable[[], torch.Tensor]) -> float:
     return timed(lambda: forward().sum().backward())
 
 
-def paths(name: str, count: int) -> dict[str, list[float]]:
+def paths(name: str, count: int, before: int) -> dict[str, list[float]]:
     """CPU seconds of steps on new paths, and of the same fixed networks."""
     space = space_of(name)
     torch.manual_seed(0)
     net, rng, image = build(space.searched).train(), random.Random(1), image_of(space, SPACES[name][0])
+    for _ in range(before):
+        net._path(drawn(space, rng))
     taken: dict[str, list[float]] = {"path": [], "fixed": []}
     for n in range(count + 5):
         outcomes = sampled(space, rng)
@@ -220,14 +223,15 @@ def sandwich(name: str, rounds: int) -> dict[str, object]:
     return {"cpu_seconds": taken, "bytes": memory}
 
 
-def main(parts: Sequence[str], count: int) -> None:
+def main(parts: Sequence[str], count: int, before: int) -> None:
     path = RESULTS / "elastic.json"
     figures = json.loads(path.read_text("utf-8")) if path.exists() else {}
     figures.pop("machine", None)
     for part in parts or PARTS:
         of, _, name = part.partition("-")
         if of == "paths":
-            figures.setdefault(of, {})[name] = paths(name, count)
+            under_way = f" after {before} others" if before else ""
+            figures.setdefault(of, {})[name + under_way] = paths(name, count, before)
         elif of == "sandwich":
             figures.setdefault(of, {})[name] = sandwich(name, max(5, count // 5))
         else:
@@ -239,5 +243,6 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("parts", nargs="*", choices=[*PARTS, []], default=[])
     parser.add_argument("--paths", type=int, default=50)
+    parser.add_argument("--before", type=int, default=0)
     given = parser.parse_args()
-    main(given.parts, given.paths)
+    main(given.parts, given.paths, given.before)
