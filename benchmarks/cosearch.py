@@ -4,8 +4,8 @@
 
 Six layers, four channels per unit of stride, three widths, images of 2 × 3 × 64 × 128 and 2 × 3 × 128 × 256:
 the five heads of an architecture with the same weights, ops and reads mixed by softmax, widths sampled
-straight-through (new ones each round).  By hand is `fasterseg_by_hand.py`.  Outputs and gradients are
-compared before anything is timed; the two take turns.
+straight-through (new ones each round, after BEFORE others, as in a search under way).  By hand is
+`fasterseg_by_hand.py`.  Outputs and gradients are compared before anything is timed; the two take turns.
 """
 
 from __future__ import annotations
@@ -31,6 +31,8 @@ ROWS, UNITS, LAYERS, UNIT, LAST = (8, 16, 32), (2, 3, 4), 6, 4, 4
 OPS = ("skip", "conv", "zoom", "conv2", "zoom2")
 HEADS = {"at8": "at8", "at16": "at16", "at32": "at32", "both8": "pair8", "both16": "pair16"}
 PRIVATE = ("stem", "keep", "fused16", "fused32", "pair8", "pair16", "at8", "at16", "at32")
+BEFORE = 300
+"""Draws of widths before those that are timed; an epoch of the search has 495 steps or more."""
 SIZES = ((64, 128), (128, 256))
 
 
@@ -156,6 +158,10 @@ def main(rounds: int) -> None:
         if parameter.ndim == 4:
             nn.init.kaiming_normal_(parameter, nonlinearity="relu")
     fill(hand, member)
+    with torch.no_grad():
+        for n in range(BEFORE):
+            draw.sample(10**6 + n)
+            ours(member, torch.zeros(1, 3, 64, 128), draw)
     figures: dict[str, object] = {}
     for size in SIZES:
         x = torch.randn(2, 3, *size)

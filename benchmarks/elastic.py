@@ -4,10 +4,10 @@
 
 On five spaces, a step (forward, backward) on a new path each time, planning included, over the step of the
 fixed network with the same weights; by space, the ratio of the sums over N (50) uniform paths, which take
-turns.  `--before` other paths are planned first, as in a search that is under way.  How often Python compiles
-code in 1,000 steps of `elastic.arch` that differ only in widths, after the first 20.  A sandwich step (largest,
-smallest, two random networks) over the sum of the four fixed networks' steps, in time; and its peak memory over
-that of the largest network's step with all stored weights.  Each
+turns.  `--before` other paths are planned first, as in a search that is under way.  How often Python
+compiles code in 1,000 steps of `elastic.arch` that differ only in widths, after the first 20.  A sandwich
+step (largest, smallest, two random networks) over the sum of the four fixed networks' steps, in time; and its
+peak memory over that of the largest network's step with all stored weights.  Each
 part adds its figures to results/elastic.json.
 """
 
