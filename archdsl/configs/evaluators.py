@@ -101,6 +101,12 @@ class Weights:
         group="sharing",
         usual="sandwich(random = 2)",
     )
+    distill: str | None = setting(
+        "text",
+        "targets of all networks of a step but the largest: its predictions (in_place), or labels (none)",
+        choices=("in_place", "none"),
+        usual="in_place with sandwich, else none",
+    )
     epochs: int = setting("whole", "epochs of the supernet", 20, low=1)
     bn: BN = setting(
         "text",

@@ -29,11 +29,6 @@ class Sandwich:
     """The largest, the smallest and some random networks per step (US-Nets, arXiv:1903.05134)."""
 
     random: int = setting("whole", "random networks", 2, low=0, high=64)
-    distill: bool = setting(
-        "flag",
-        "train the others on predictions of the largest instead of labels (in-place distillation)",
-        True,
-    )
 
 
 @dataclass(frozen=True)

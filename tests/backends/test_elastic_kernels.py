@@ -129,7 +129,7 @@ def test_many_paths_of_shipped_spaces_are_the_networks_that_are_extracted(name: 
     space, net = transformed(f"specs/{name}.arch", **settings)
     rng = random.Random(name)
     for _ in range(int(os.environ.get("ELASTIC_NETWORKS", "3"))):
-        outcomes = drawn(space, rng)
+        outcomes = sampled(space, rng)
         for training in (True, False):
             demand_extracted(space, net, outcomes, training)
 

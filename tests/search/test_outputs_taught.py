@@ -77,12 +77,12 @@ def test_outputs_learn_from_a_network_with_the_weights_of_their_losses():
 
 def test_in_place_distillation_teaches_every_output():
     """It was off, without a word, for losses of several outputs and of maps."""
-    evaluate = "weights(epochs = 1, calibrate = 1, train = sandwich(random = 1, distill = {}), loss = LOSS)"
+    evaluate = "weights(epochs = 1, calibrate = 1, train = sandwich(random = 1), distill = {}, loss = LOSS)"
     for loss in (LOSS, "0.01 * l1(depth)", "bce(edge) + l1(depth)"):
         goal = "minimize mae(depth)"
         (on,), (off,) = (
             trials(f"{value}{len(loss)}", evaluate.format(value), goal, loss=loss)
-            for value in ("true", "false")
+            for value in ("in_place", "none")
         )
         assert set(on["scores"]) == set(off["scores"])
         assert on["scores"]["mae(depth)"] != off["scores"]["mae(depth)"]

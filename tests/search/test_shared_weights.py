@@ -63,7 +63,7 @@ def trials(folder: str) -> list[dict]:
 
 
 @pytest.mark.parametrize(
-    "rule", ["uniform", "fair", "sandwich(random = 1)", "sandwich(distill = false)", PROGRESSIVE]
+    "rule", ["uniform", "fair", "sandwich(random = 1)", "sandwich, distill = none", PROGRESSIVE]
 )
 def test_a_space_whose_networks_differ_in_sizes_is_searched_over_shared_weights(rule):
     searched("run", f"weights(train = {rule}, epochs = 1)")
@@ -161,8 +161,8 @@ def test_rules_draw_the_networks_of_a_step():
 
 
 def test_distillation_teaches_the_others_what_the_largest_predicts():
-    searched("labels", "weights(train = sandwich(distill = false), epochs = 1)")
-    searched("taught", "weights(train = sandwich, epochs = 1)")
+    searched("labels", "weights(train = sandwich, distill = none, epochs = 1)")
+    searched("taught", "weights(train = sandwich, distill = in_place, epochs = 1)")
     graph = archdsl.load(SPACE).space().searched
     nets = []
     for folder in ("labels", "taught"):

@@ -65,7 +65,7 @@ search Trained for Rooms {
 """
 SCENES = "synthetic:images=4,size=32x64"
 DATA = ["--data", SCENES, "--device", "cpu"]
-ONE_SHOT = "weights(epochs = 1, calibrate = 1, train = sandwich(random = 1, distill = true))"
+ONE_SHOT = "weights(epochs = 1, calibrate = 1, train = sandwich(random = 1), distill = in_place)"
 STAGES = "two_stage(first = decoder_only(epochs = 1, crops = 4), second = end_to_end(epochs = 1))"
 
 

@@ -7,12 +7,12 @@ from typing import Any
 
 from archdsl.backends.elastic.widths import Widths
 from archdsl.configs.evaluators import Weights
-from archdsl.configs.sharing import Progressive
+from archdsl.configs.sharing import Progressive, Sandwich
 from archdsl.ir import Graph, Node
 from archdsl.passes.transforms.bind import Prepared
 from archdsl.passes.transforms.simplify import simplify
 from archdsl.search.differentiable.sharing import demand_kernels
-from archdsl.search.evaluators.shrinking import shrinking_schedule
+from archdsl.search.evaluators.shrinking import SANDWICH, networks_of, shrinking_schedule
 from archdsl.search.terms import cannot, configured
 
 SAMPLES = 16
@@ -25,9 +25,22 @@ def demand_settings(config: Weights, graph: Graph) -> None:
     if config.path is not None and term is not None:
         headline = "`path` and `train` of `weights` cannot be combined"
         raise cannot(headline, "remove one of them", getattr(term, "at", None))
+    if config.path is not None and config.distill is not None:
+        raise cannot("`path` and `distill` of `weights` cannot be combined", "remove one of them")
+    if config.distill == "in_place" and not has_largest(config):
+        headline = (
+            "`distill = in_place` teaches by the largest network, which `train` does not have at each step"
+        )
+        raise cannot(headline, "train = sandwich, or leave `distill` out", getattr(term, "at", None))
     rule = None if term is None else configured(term)
     if isinstance(rule, Progressive):
         shrinking_schedule(rule, graph.decisions, term.at)
+
+
+def has_largest(config: Weights) -> bool:
+    """Whether the first network of each step is the largest: by the sandwich rule."""
+    rule = configured(config.train or SANDWICH)
+    return isinstance(networks_of(rule) if isinstance(rule, Progressive) else rule, Sandwich)
 
 
 def demand_weights(config: Weights, graph: Graph) -> None:

@@ -10,11 +10,9 @@ from archdsl.configs.sharing import Fair, Progressive, Sandwich, Uniform
 from archdsl.ir import Graph
 from archdsl.passes.costs.pricing import MACS
 from archdsl.passes.costs.space_cost import SpaceCost
-from archdsl.search.evaluators.shrinking import shrinking_schedule
+from archdsl.search.evaluators.shrinking import networks_of, shrinking_schedule
 from archdsl.search.strategies.base import Outcomes
-from archdsl.search.terms import configured
 from archdsl.search.trials.domain import Domain
-from archdsl.spec.search_values import Term
 
 NetworksOfStep = Callable[[int], list[Outcomes]]
 """The networks of a step, the same for each call."""
@@ -46,11 +44,6 @@ def networks_by(rule: Any, graph: Graph, seed: int, steps: int) -> NetworksOfSte
         return [*ends, *(_random(domain, random) for _ in range(rule.random))]
 
     return sandwich
-
-
-def networks_of(rule: Progressive) -> Any:
-    """The rule by which `Progressive` samples among the networks of the decisions that are open."""
-    return configured(rule.train or Term("sandwich", group="sharing"))
 
 
 def _progressive(rule: Progressive, graph: Graph, domain: Domain, seed: int, steps: int) -> NetworksOfStep:

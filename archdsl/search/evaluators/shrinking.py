@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from itertools import pairwise
+from typing import Any
 
 from archdsl.configs.sharing import Progressive
 from archdsl.diagnostics import Location
 from archdsl.ir.paths import is_named
 from archdsl.search.decision_names import no_decision
-from archdsl.search.terms import cannot
+from archdsl.search.terms import cannot, configured
+from archdsl.spec.search_values import Term
+
+SANDWICH = Term("sandwich", group="sharing")
+"""The rule by which networks are sampled where none is given."""
 
 
 def shrinking_schedule(
@@ -46,3 +51,8 @@ def shrinking_schedule(
                 )
             found |= dict.fromkeys(matched, share)
     return found
+
+
+def networks_of(rule: Progressive) -> Any:
+    """The rule by which `Progressive` samples among the networks of the decisions that are open."""
+    return configured(rule.train or SANDWICH)

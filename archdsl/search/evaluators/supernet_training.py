@@ -14,13 +14,12 @@ import torch
 from torch import nn
 
 from archdsl.backends.elastic.network import ElasticNetwork
-from archdsl.configs.sharing import Progressive, Sandwich
 from archdsl.data.batches import Batch, Batches, prefetched
 from archdsl.data.targets import LABELS
 from archdsl.runs.checkpoints import Keeper
 from archdsl.runs.faults import Diverged, bad_parameter
 from archdsl.runs.restoring import Unfit, like
-from archdsl.search.evaluators.sampling import networks_by, networks_of
+from archdsl.search.evaluators.sampling import networks_by
 from archdsl.search.evaluators.training_setup import TrainingSetup
 from archdsl.search.strategies.base import Outcomes
 from archdsl.train.descent import Part
@@ -38,14 +37,12 @@ class SupernetTraining:
 
     def __init__(
         self, net: ElasticNetwork, setup: TrainingSetup, batches: Batches, part: Part, rule: Any, epochs: int,
-        keeper: Keeper | None,
+        keeper: Keeper | None, distills: bool,
     ):  # fmt: skip
+        """With `distills`, in-place distillation; the first network of a step must be the largest."""
         self.net, self.setup, self.batches, self.part = net, setup, batches, part
         self.networks_at = networks_by(rule, net.archdsl_graph, setup.seed, epochs * batches.steps_per_epoch)
-        if isinstance(rule, Progressive):
-            rule = networks_of(rule)
-        self.distills = isinstance(rule, Sandwich) and rule.distill
-        self.epochs, self.keeper, self.step = epochs, keeper, 0
+        self.epochs, self.keeper, self.step, self.distills = epochs, keeper, 0, distills
 
     @property
     def steps(self) -> int:

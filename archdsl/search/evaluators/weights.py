@@ -25,7 +25,8 @@ from archdsl.search.architectures import graph_of_outputs, outputs_of
 from archdsl.search.differentiable.readiness import demand_scorable
 from archdsl.search.differentiable.supernets import Supernet, build
 from archdsl.search.evaluators.base import Candidate, EvaluatorContext, Scores
-from archdsl.search.evaluators.demands import demand_settings
+from archdsl.search.evaluators.demands import demand_settings, has_largest
+from archdsl.search.evaluators.shrinking import SANDWICH
 from archdsl.search.evaluators.supernet_training import SupernetTraining
 from archdsl.search.evaluators.training_setup import TrainingSetup, part
 from archdsl.search.extract import recalibrate
@@ -44,7 +45,7 @@ class WeightsEvaluator:
         demand_settings(config, context.space.searched)
         self.config, self.context = config, context
         self.setup = TrainingSetup(config.loss, context)
-        self.rule = configured(config.train or Term("sandwich", group="sharing"))
+        self.rule = configured(config.train or SANDWICH)
         self.folder = Path(config.path) if config.path is not None else context.folder
         self.demand = self.setup.demand
         if config.path is None:
@@ -72,7 +73,8 @@ class WeightsEvaluator:
         optimiser = part(config.optimizer, net.parameters(), config.clip)
         batches = setup.batches(self._any())
         keeper = None if self.folder is None else checkpoints_of(self.folder)
-        return SupernetTraining(net, setup, batches, optimiser, self.rule, config.epochs, keeper)
+        distills = has_largest(config) and config.distill != "none"
+        return SupernetTraining(net, setup, batches, optimiser, self.rule, config.epochs, keeper, distills)
 
     def score(self, candidate: Candidate) -> Scores:
         """The scores of a network's predictions.
