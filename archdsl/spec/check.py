@@ -48,10 +48,11 @@ def check(
     over: Over = "outcomes",
     allow_open: bool = False,
 ) -> Report:
-    """Checks every space, network and search of a file, with `settings` overriding theirs.
+    """Checks every space, network and search of a file; `settings` override theirs.
 
-    `budget` bounds the work per condition.  Undecided conditions are tried on `samples` random networks,
-    sampled uniformly over outcomes or over networks; any that remain are errors, unless `allow_open`.
+    `budget` bounds the work per condition.  Undecided conditions are tested on `samples` random networks,
+    sampled uniformly over outcomes or over networks (`over`); those that remain undecided are errors, unless
+    `allow_open`.
     """
     diagnostics, constants = list(lint_names(unit)), Constants()
     proofs: list[Proof] = []
@@ -90,9 +91,9 @@ def check(
 
 
 def demand_proved(space: Elaborated) -> bool:
-    """Raises SpecError if some network of a space is ill-typed, or none can satisfy a requirement.
+    """Whether all networks of a space are proved well-typed within the default budget; False if undecided.
 
-    Returns False where conditions remain undecided within the default budget; what is only advice is ignored.
+    Raises SpecError if some network is ill-typed, or none can satisfy a requirement. Lints are ignored.
     """
     needed = tuple(o for o in space.obligations if o.code not in ADVISORY)
     failed, proof = prove(replace(space, obligations=needed), "space", BUDGET)

@@ -21,10 +21,9 @@ _ROUND = re.compile(r"(?P<round>.*\])\.(?P<name>[^\[\]]+)\Z")
 
 
 def rows_text(graph: Graph, source: str, settings: Mapping[str, object] | None = None) -> str:
-    """A file with `network … from …`: one row per stage iteration.
+    """A file with `network … from …`: a row for each stage iteration.
 
-    `source` is the path to import the space
-    from; `settings` are the space's non-default settings.
+    `source` is the import path of the space; `settings` are the space's non-default settings.
     """
     rows: dict[str, list[str]] = {}
     for path, outcome in graph.chosen.items():

@@ -33,11 +33,12 @@ NODE_BUDGET = 150_000
 
 @dataclass(frozen=True)
 class Elaborated:
-    """A graph with the facts of its elaboration.
+    """A graph with the results of its elaboration.
 
-    `shapes` are those of live nodes, `definitions` the values of mux dimensions, `present` in which networks
-    a node is defined.  `obligations` must hold in every network (`archdsl.spec.prove.prover`).  `unread` are
-    declared decisions that no output depends on.  `resized`: an input's declared shape was overridden.
+    `shapes` are those of live nodes, `definitions` the values of mux dimensions, `present` the conditions
+    under which nodes are defined.  `obligations` must hold in every network (`archdsl.spec.prove.prover`).
+    `unread` are declared decisions that no output depends on.  `resized`: an input's declared shape was
+    overridden.
     """
 
     graph: Graph

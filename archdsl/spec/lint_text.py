@@ -1,4 +1,4 @@
-"""Lints of the text of declarations, whether these are used or not."""
+"""Lints of the source text of declarations, whether or not these are used."""
 
 from __future__ import annotations
 

@@ -21,16 +21,16 @@ def loss_kinds() -> dict[str, LossKind]:
 
 
 def loss_terms(*values: SearchValue) -> list[Term]:
-    """The different losses in formulas, in order."""
+    """The distinct losses in formulas, in order."""
     known = loss_kinds()
     found = {written(term): term for value in values for term in terms_in(value) if term.name in known}
     return list(found.values())
 
 
 def class_rule(loss: Term) -> str | None:
-    """How a loss weights classes, in the form of `archdsl.train.class_weights`.
+    """The rule for class weights of a loss, in the form of `archdsl.train.class_weights`; None without one.
 
-    `cross_entropy(class_weights = "median")`, or a list of numbers.
+    From `cross_entropy(class_weights = "median")`, or a list of numbers.
     """
     rule = loss.settings.get("class_weights")
     if rule is None:

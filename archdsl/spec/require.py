@@ -1,4 +1,4 @@
-"""Requirements: satisfiability, and candidates that they rule out."""
+"""Requirements: satisfiability, and candidates that they exclude."""
 
 from __future__ import annotations
 

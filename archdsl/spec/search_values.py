@@ -91,7 +91,7 @@ def terms_in(value: SearchValue) -> Iterator[Term]:
 
 
 def written(value: SearchValue) -> str:
-    """A value as a search writes it: `reward(compat = true)`."""
+    """A value in the notation of searches: `reward(compat = true)`."""
     if isinstance(value, Term):
         named = [value.output] if value.output else []
         parts = [
@@ -122,7 +122,7 @@ def _literal(value: SearchValue, of_item: Callable[[SearchValue], str]) -> str:
 
 
 def plain(value: SearchValue) -> Any:
-    """A range `1..19` of labels as a tuple, truncated to one more than the number of labels."""
+    """A range of integers, `1..19`, as a tuple of at most 257 of them; other values unchanged."""
     if isinstance(value, Formula) and value.op == ".." and all(type(end) is int for end in value.args):
         first, last = value.args
         return tuple(range(first, min(last, first + 256) + 1))  # type: ignore[operator, arg-type, type-var]
@@ -134,7 +134,7 @@ def is_number(value: SearchValue) -> TypeGuard[int | float]:
 
 
 def dimension(value: SearchValue) -> str | None:
-    """What a value measures, such as "time"; None where unknown."""
+    """The dimension of a value, such as "time"; None if unknown."""
     if isinstance(value, Quantity):
         return value.dimension
     if isinstance(value, Term):

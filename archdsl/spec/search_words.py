@@ -49,7 +49,7 @@ def settings_in(group: str) -> Mapping[str, Setting]:
 
 
 def spaces_help(known: list[str]) -> str:
-    """What to write instead of an unknown space, if these are the known ones."""
+    """Help for an unknown space: the known ones."""
     if not known:
         return 'the file has no space: declare one, or import it: import NAME from "./spaces.arch"'
     return f"spaces of the file: {', '.join(known)}"
@@ -61,7 +61,7 @@ def did_you_mean(guess: str | None) -> str | None:
 
 
 def usual_form(expr: ast.Expr) -> str | None:
-    """What is written instead of an expression that a search does not have."""
+    """The notation of searches that replaces an unsupported expression, as help; None if unknown."""
     from archdsl.lang.search_habits import search_form
 
     if isinstance(expr, ast.Conditional):

@@ -11,8 +11,8 @@ from torch import nn
 class Average:
     """An exponential moving average of a module's parameters; buffers are copied.
 
-    The decay after n steps is min(decay, (1 + n) / (10 + n)), so that the initial random weights are
-    forgotten; without `warm` it is `decay` at each step (Polyak averaging).
+    With `warm`, the decay after n steps is min(decay, (1 + n) / (10 + n)), so that the initial random weights
+    are forgotten; otherwise it is `decay` at each step (Polyak averaging).
     """
 
     def __init__(self, module: nn.Module, decay: float, warm: bool = True):

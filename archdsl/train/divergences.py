@@ -1,4 +1,4 @@
-"""Losses of knowledge distillation: how far an output is from that of a teacher.
+"""Losses of knowledge distillation: divergences between an output and that of a teacher.
 
 Shapes: B images, C channels of an output, K classes, H × W pixels.
 """

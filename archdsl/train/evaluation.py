@@ -68,8 +68,8 @@ def inputs_from(graph: Graph | None, images_BCHW: torch.Tensor) -> tuple[torch.T
 
 
 def reading(images_BCHW: torch.Tensor, maps: Mapping[str, int], wanted: Sequence[str]) -> torch.Tensor:
-    """Images whose last channels are `maps`, with a number of channels each; with those of them that are
-    `wanted`, in this order.
+    """Images with further channels `maps` (name: number of channels), reduced to the maps `wanted`, in this
+    order.
     """
     if tuple(maps) == tuple(wanted):
         return images_BCHW

@@ -13,7 +13,7 @@ from archdsl.train import class_weights
 
 
 def inspected(parts: Mapping[str, Dataset], reporter: Reporter) -> Soundness:
-    """Inspects every file of some splits, by their use, and reports warnings.
+    """Inspects every file of the datasets in `parts`, by split name, and reports warnings.
 
     Raises SpecError with all errors.
     """

@@ -85,7 +85,7 @@ def smooth_l1(values_B1HW: torch.Tensor, target_BHW: torch.Tensor, beta: float =
 
 
 def known(target_BHW: torch.Tensor) -> torch.Tensor:
-    """The number of pixels of a map that have a target."""
+    """The number of pixels of a map that have a target (are not NaN)."""
     return (~target_BHW.isnan()).sum()
 
 

@@ -70,7 +70,7 @@ class Confusion:
         return float(self.matrix.diagonal().sum().double() / self.matrix.sum())
 
     def class_accuracy(self) -> NDArray[np.float64]:
-        """The fraction of each class's pixels that are predicted correctly (recall); nan for absent
+        """The recall of each class: the fraction of its pixels that are predicted correctly; nan for absent
         classes.
         """
         return (self.matrix.diagonal().double() / self.matrix.sum(1)).numpy()

@@ -1,4 +1,4 @@
-"""Options of a training beside its network and data."""
+"""Options of a training other than its network and data."""
 
 from __future__ import annotations
 

@@ -113,8 +113,9 @@ def probabilities(logits_HW: NDArray[Any]) -> Image.Image:
 
 
 def grey(values_HW: NDArray[Any], ends: tuple[float, float] | None = None) -> Image.Image:
-    """A grey picture of numbers, from the smallest (black) to the largest (white) one, or between `ends`; of
-    equal and unknown ones, black.
+    """A grey picture of numbers, from the smallest (black) to the largest (white), or between `ends`.
+
+    Black if all are equal; unknown ones are black.
     """
     low, high = ends or (float(values_HW.min()), float(values_HW.max()))
     scaled = (np.nan_to_num(values_HW.astype(np.float64), nan=low) - low) / (high - low or 1.0)
@@ -122,5 +123,5 @@ def grey(values_HW: NDArray[Any], ends: tuple[float, float] | None = None) -> Im
 
 
 def picture(samples_HW: NDArray[np.uint16]) -> Image.Image:
-    """A picture of samples with 16 bits."""
+    """A 16-bit grey picture."""
     return Image.fromarray(samples_HW)

@@ -1,4 +1,4 @@
-"""What a network of trained weights reads beside images, as metadata of their file."""
+"""The maps that a trained network reads besides images, as metadata of its file of weights."""
 
 from __future__ import annotations
 

@@ -12,7 +12,9 @@ from archdsl.train.tallies import ClassTally, Tally, value_of
 
 
 def leading(found: Mapping[str, Tally]) -> dict[str, float]:
-    """The leading score of each output, with its name where there are several."""
+    """The main score of each output (mIoU, F1 or error), by name, with the name of the output if there are
+    several.
+    """
     several = len(found) > 1
     return {
         f"{output} {NAMES[one.leading]}" if several else NAMES[one.leading]: abs(value_of(one))

@@ -1,7 +1,7 @@
 """Conditions over decisions as decision diagrams: an exact decision procedure.
 
-Where value sets and splits leave a condition open, it is compiled to a function of the decisions it depends
-on, each sub-expression once (`archdsl.passes.analyses.decision_diagrams`).  The cost depends on the number of
+A condition that value sets and splits do not decide is compiled to a function of the decisions it depends on,
+each sub-expression once (`archdsl.passes.analyses.decision_diagrams`).  The cost depends on the number of
 distinct functions, not on the number of paths or networks.
 """
 
@@ -22,7 +22,7 @@ Outcomes = dict[str, int]
 class Exact:
     """Values over decisions as roots in one pool of diagrams.
 
-    Decisions are ordered as given; others are appended as they are met.
+    Decisions are ordered as in the argument; others are appended on first use.
     """
 
     def __init__(

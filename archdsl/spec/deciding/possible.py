@@ -1,8 +1,7 @@
-"""Which values an expression over decisions can have: a sound over-approximation, computed without
-enumerating networks.
+"""The set of values that an expression over decisions can have: a sound over-approximation.
 
-Sub-expressions are treated as independent, so the set may contain values that never occur, but never misses
-one.
+Sub-expressions are treated as independent, so the set may contain values that never occur, but it contains
+all that do.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ COMBINATIONS_OF_ONE = 32
 
 
 class Unbounded(Exception):
-    """Nothing is known of the values, such as a latency before it is measured."""
+    """The possible values are unknown, as for a latency before it is measured."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +40,7 @@ _EITHER = frozenset((True, False))
 
 
 class Possible:
-    """Possible values under fixed allowed outcomes; memoized and iterative."""
+    """Computes possible values, given the allowed outcomes of decisions; results are cached."""
 
     def __init__(self, definitions: Mapping[Dim, tuple[Mux, tuple[Value | None, ...]]], allowed: Allowed):
         self._definitions, self._allowed = definitions, allowed

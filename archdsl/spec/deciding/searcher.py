@@ -1,8 +1,8 @@
-"""Decides whether a condition over decisions holds in every network, or finds outcomes where it does not.
+"""Decides whether a condition over decisions holds in every network, or finds outcomes that violate it.
 
-Never by enumeration.  A condition is first evaluated over value sets.  If undecided, it is split on the
-decisions it depends on, nearest first, until every branch is decided.  If that takes too long, it is compiled
-to a decision diagram (`archdsl.spec.deciding.exact`), within the budget.
+Networks are not enumerated.  A condition is first evaluated over value sets.  If undecided, it is split on
+the decisions it depends on, nearest first, until every branch is decided.  If that takes too long, it is
+compiled to a decision diagram (`archdsl.spec.deciding.exact`), within the budget.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def support(value: Value, definitions: Definitions) -> dict[str, None]:
 
 
 class Searcher:
-    """Looks for outcomes that make a condition false."""
+    """Searches for outcomes that make a condition false."""
 
     def __init__(self, decisions: Mapping[str, Decision], definitions: Definitions, budget: int = BUDGET):
         self.decisions, self.definitions, self.budget = decisions, definitions, budget

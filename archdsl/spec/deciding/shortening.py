@@ -1,4 +1,4 @@
-"""The fewest outcomes that imply a condition."""
+"""A minimal set of outcomes that implies a condition."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ def shortened(
     needed: Collection[str] = (),
     go_on: Callable[[], bool] = lambda: True,
 ) -> dict[str, int]:
-    """The outcomes without those that the condition does not need, the last ones dropped first.
+    """Removes outcomes that a condition does not need, the last ones first; `needed` are always kept.
 
-    None of the rest can be dropped by itself, unless `go_on` ended it.  `implies` is called a few times for
-    each outcome kept, and once for each doubling of those dropped in between.
+    No single one of the rest can be removed, unless `go_on` returned False.  `implies` is called a few times
+    for each outcome kept, and logarithmically often for consecutive ones that are removed.
     """
     kept = dict(outcomes)
     order = [path for path in reversed(outcomes) if path not in needed]

@@ -205,11 +205,7 @@ def member(ev: Evaluator, expr: ast.Binary, frame: Frame) -> SpecValue:
 
 
 def watch(ev: Evaluator, at: Spanned, a: SpecValue, b: SpecValue, frame: Frame) -> None:
-    """Records whether an equality compares an integer with a fraction.
-
-    If every evaluation does, it never
-    holds, which `fractional_warnings` reports.
-    """
+    """Records equalities of an integer and a fraction, which never hold, for `fractional_warnings`."""
     never = any(isinstance(x, float) and not x.is_integer() and kind(y) == "int" for x, y in ((a, b), (b, a)))
     before = ev.fractional.get(id(at))
     if before is None:

@@ -46,9 +46,9 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Obligation:
-    """A condition that must hold in every network that has `node`.
+    """A condition that must hold in every network that contains `node`.
 
-    `allowed` are the outcomes under which it is evaluated, `conditions` further assumptions.
+    `allowed` are the outcomes under which it was evaluated, `conditions` further assumptions.
     """
 
     condition: Value
@@ -145,10 +145,9 @@ class Builder:
         optional: frozenset[int] = frozenset(),
         typed_with: Mapping[str, Value] | None = None,
     ) -> str:
-        """Adds a primitive and returns the node's name.
+        """Adds a node for a primitive, and returns its name.
 
-        `typed_with` replaces `attrs` in shape inference
-        where these are out of range.
+        `typed_with` replaces `attrs` in shape inference if these are out of range.
         """
         if len(self.nodes) >= self.budget:
             raise Exhausted(place.location, self.budget)
@@ -286,7 +285,7 @@ class Builder:
         return pick(decision, tuple(table))
 
     def case(self, node: str, allowed: Allowed) -> str | None:
-        """The tensor selected under the allowed outcomes; None where it is undefined."""
+        """The tensor that is selected under the allowed outcomes; None if it is undefined."""
         while True:
             item = self.nodes.get(node)
             if not isinstance(item, Mux) or not isinstance(item.on, str):

@@ -52,7 +52,7 @@ def chain_expression(ev: Evaluator, expr: ast.Chain, frame: Frame) -> SpecValue:
 
 
 def takes(fn: SpecValue, inputs: int) -> bool:
-    """Whether an op or cell, in every case, can be applied to as many tensors."""
+    """Whether an op or cell can be applied to this number of tensors, in every case of a decision."""
     match fn:
         case PrimitiveOp():
             most = fn.primitive.arity[1]

@@ -138,7 +138,10 @@ def _identity(value: SpecValue) -> object:
 
 
 def under(ev: Evaluator, frame: Frame) -> tuple[str, int] | None:
-    """The innermost outcome that a choice depends on; shared choices may depend on several."""
+    """The innermost decision, with its outcome, that the current evaluation is conditional on.
+
+    Choices under `once` may be conditional on several.
+    """
     if frame.shared:
         return None
     single = [(d, o[0]) for d, o in ev.allowed.items() if len(o) == 1]
@@ -146,7 +149,7 @@ def under(ev: Evaluator, frame: Frame) -> tuple[str, int] | None:
 
 
 def register(ev: Evaluator, decision: Decision, expr: Spanned, frame: Frame) -> Decision:
-    """Adds a decision; under `once`, the one of the first use."""
+    """Adds a decision to the graph; under `once`, returns the decision of the first use."""
     before = ev.builder.decisions.get(decision.path)
     if before is None:
         ev.builder.decisions[decision.path] = decision

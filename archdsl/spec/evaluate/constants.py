@@ -20,14 +20,14 @@ class Failed:
 
 @dataclass
 class Constants:
-    """Cached values by file and name; `chain` are the constants being evaluated."""
+    """Values of constants by file and name; `chain` are the constants being evaluated."""
 
     values: dict[tuple[int, str], SpecValue | Failed] = field(default_factory=dict)
     chain: set[tuple[int, str]] = field(default_factory=set)
     _ahead: dict[int, Iterator[ast.Constant]] = field(default_factory=dict)
 
     def until(self, declared: ast.Constant, unit: Unit) -> Iterator[ast.Constant]:
-        """The constants above one in its file that were not visited before."""
+        """The preceding constants of its file that were not evaluated yet."""
         if id(unit) not in self._ahead:
             self._ahead[id(unit)] = (c for c in unit.declared.values() if isinstance(c, ast.Constant))
         for constant in self._ahead[id(unit)]:

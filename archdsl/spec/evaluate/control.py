@@ -6,7 +6,7 @@ from archdsl.diagnostics import SpecError
 
 
 class Poisoned(Exception):
-    """A value was read whose error is already reported."""
+    """An expression read a value whose error is already reported, so that it has no value either."""
 
 
 class Fatal(Exception):

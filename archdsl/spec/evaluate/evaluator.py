@@ -54,8 +54,9 @@ Specialized = dict[int, tuple[Expr, Value]]
 
 @dataclass(frozen=True)
 class Language:
-    """Semantics of the language: evaluation functions by AST class, and how values are called
-    (`archdsl.spec.evaluate.applying.call`).
+    """The evaluation functions of the language by AST class, and the function that applies values.
+
+    See `archdsl.spec.evaluate.applying.call`.
     """
 
     expressions: Mapping[type, Callable[[Evaluator, Any, Frame], SpecValue]]
@@ -121,7 +122,9 @@ class Evaluator:
             self.stop(frame.error("ARCH711", f"more than {CALL_BUDGET:,} calls", node))
 
     def spend(self, amount: int, node: Spanned, frame: Frame) -> None:
-        """Charges work that adds no nodes: set members, merged values, conditions, repeated errors."""
+        """Charges work that adds no nodes to the budget: set members, merged values, conditions, repeated
+        errors.
+        """
         self.work += amount
         if self.work + self.builder.work > WORK_BUDGET:
             self.stop(frame.error("ARCH711", "evaluation takes too long", node))
@@ -188,7 +191,7 @@ class Evaluator:
 
     @contextmanager
     def reading(self) -> Iterator[list[Value]]:
-        """Context that lists the conditions under which the sizes read in it exist."""
+        """Context that collects the conditions under which the sizes read in it are defined."""
         before, self.read = self.read, []
         try:
             yield self.read
@@ -196,7 +199,7 @@ class Evaluator:
             self.read = before
 
     def note_size(self, node: str) -> None:
-        """Notes that a size of a tensor is read, which exists where the tensor is defined."""
+        """Records that a size of a tensor is read, which is defined only where the tensor is."""
         here = specialize(self.builder.present.get(node, True), self.allowed)
         if self.read is not None and here is not True and here not in self.conditions:
             for condition in reversed(self.conditions):

@@ -33,10 +33,10 @@ Target = Union[str, tuple[str, Key]]
 
 @dataclass
 class Frame:
-    """The activation of a declaration.
+    """The activation of a declaration: its names in scope, and the prefixes of paths.
 
-    `decisions` and `nodes` are the path prefixes of choices and of nodes; the statement being evaluated
-    adds `decision_name` and `node_name`, and `sites` the places within it.
+    `decisions` and `nodes` are the path prefixes of choices and of nodes; the current statement adds
+    `decision_name` and `node_name`, and `sites` the positions within it.
     """
 
     unit: Unit

@@ -173,7 +173,7 @@ def _picked_entry(
 
 
 def is_defined(ev: Evaluator, call: ast.Call, frame: Frame) -> SpecValue:
-    """`defined(x[i])`: whether the entry, or the name, is defined; undefined ones need no `?` here."""
+    """`defined(x[i])`: whether the entry, or the name, is defined; its argument needs no `?`."""
     if len(call.args) != 1 or call.settings:
         raise frame.error("ARCH206", "`defined` expects one value", call, help="write defined(x[i])")
     expr = call.args[0]

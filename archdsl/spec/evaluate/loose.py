@@ -1,8 +1,8 @@
-"""Finds the tensors of a set that no other one is computed from, per network.
+"""Finds the tensors of a set from which no other member is computed, as conditions over decisions.
 
-Within a network, a mux is identified with the tensor that it selects.  A member of a set is used if another
-member's tensor is computed from its tensor by one node or more.  Two members that are the same tensor do not
-use each other; a member that is undefined in a network uses nothing there.
+Within a network, a mux is identified with the tensor that it selects.  A member is used if another member's
+tensor is computed from its tensor by at least one node.  Two members that are the same tensor do not use each
+other; a member that is undefined in a network uses nothing there.
 """
 
 from __future__ import annotations
@@ -19,8 +19,7 @@ from archdsl.spec.evaluate.truths import Truths
 def loose(builder: Builder, members: Sequence[str]) -> list[Value]:
     """For each member, the condition that it is defined and no other member is computed from it.
 
-    Raises
-    TooLargeError.
+    Raises TooLargeError.
     """
     return _Uses(builder, members).loose()
 

@@ -31,7 +31,7 @@ def is_amount(value: SpecValue) -> bool:
 
 
 def common_dimension(values: Iterable[SpecValue]) -> str | None:
-    """The dimension of values of which one is chosen, as by `max`; None if they have several."""
+    """The common dimension of values among which one is chosen, as by `max`; None if they differ."""
     found = {dimension(value) for value in values}
     if found <= {"count", "number"}:
         return "number"
@@ -39,7 +39,7 @@ def common_dimension(values: Iterable[SpecValue]) -> str | None:
 
 
 def with_dimension(value: Value, dimension_: str) -> SpecValue:
-    """A number as a quantity; a number itself where it is a count."""
+    """A number as a quantity of this dimension; unchanged for a count."""
     if dimension_ in ("number", "count"):
         return value
     if isinstance(value, Expr):
@@ -48,7 +48,7 @@ def with_dimension(value: Value, dimension_: str) -> SpecValue:
 
 
 def described(values: Sequence[SpecValue]) -> str:
-    """The values with what they measure, for messages."""
+    """Values with their dimensions, for messages."""
     return ", ".join(f"{_text(value)} measures {dimension(value)}" for value in values)
 
 

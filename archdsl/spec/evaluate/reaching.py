@@ -1,4 +1,4 @@
-"""Whether any network reaches the current evaluation, and by which decisions."""
+"""Whether some network reaches the current point of evaluation, and under which decisions."""
 
 from __future__ import annotations
 
@@ -13,10 +13,9 @@ Witness = tuple[tuple[str, str], ...]
 
 
 def reached(ev: Evaluator, unless: Value = False) -> Witness | None:
-    """Decisions that reach the current evaluation and make `unless` false; None if there are none.
+    """Decisions under which evaluation reaches this point and `unless` is false; None if there are none.
 
-    Raises
-    Undecided where the budget is exhausted.
+    Raises Undecided if the budget is exhausted.
     """
     formula = unless
     for condition in ev.conditions:
@@ -40,7 +39,7 @@ def demand(
     frame: Frame,
     help: str | None = None,
 ) -> None:
-    """Raises the error where the condition is false in some network that reaches this."""
+    """Raises an error if `condition` is false in some network that reaches this point of evaluation."""
     if condition is True:  # the common case
         return
     try:

@@ -102,7 +102,7 @@ def difference_warnings(ev: Evaluator) -> list[Diagnostic]:
 
 
 def absent_label(expr: ast.Expr) -> str:
-    """The label of an undefined candidate; None where it has no explicit label."""
+    """The label of an undefined candidate: its name or attribute; "" for another expression."""
     match expr:
         case ast.Name():
             return expr.id

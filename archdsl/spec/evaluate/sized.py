@@ -20,8 +20,9 @@ CODE = "ARCH228"
 
 @contextmanager
 def demanding(ev: Evaluator, sizes: list[Value], at: Spanned, frame: Frame) -> Iterator[None]:
-    """Demands of the nodes added here that the sizes exist, under the conditions `sizes`, that their settings
-    were computed from.
+    """Context: nodes added in it demand that the sizes their settings were computed from are defined.
+
+    `sizes` collects the conditions.
     """
     start = len(ev.builder.nodes)
     yield
@@ -40,7 +41,7 @@ def demanding(ev: Evaluator, sizes: list[Value], at: Spanned, frame: Frame) -> I
 def over_what_is_read(
     obligation: Obligation, read: Container[str], known: Mapping[str, Decision]
 ) -> Obligation:
-    """An obligation that holds for every outcome of decisions that no output depends on."""
+    """An equivalent obligation over the decisions in `read`, for every outcome of all other decisions."""
     condition = obligation.condition
     for path in sorted(decisions_in(condition)):
         if path not in read:

@@ -19,7 +19,7 @@ MOST_PARTS = 1000
 
 
 def configured(fn: Builtin, settings: Mapping[str, SpecValue], at: Spanned, frame: Frame) -> Builtin:
-    """`split` with settings, of which it has one: into how many parts."""
+    """`split` with its setting, the number of parts."""
     for name in settings:
         if name != "n":
             raise unknown_setting("split", name, ["n"], at, frame)

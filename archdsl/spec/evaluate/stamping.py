@@ -1,4 +1,4 @@
-"""Memoizes op applications: an identical application replays recorded nodes (a stamp).
+"""Caches op applications: an application with equal input sizes and settings copies recorded nodes (a stamp).
 
 The nodes of an op depend only on its input sizes and settings, except for their names.  Only applications
 without proof obligations and muxes are recorded.
@@ -33,7 +33,9 @@ class _Print:
 
 @dataclass(frozen=True, slots=True)
 class Stamp:
-    """`ties` are offsets of nodes that own weights, and of nodes that share them."""
+    """The recorded nodes of an op application; `ties` are offsets of nodes that own weights, and of those
+    that share them.
+    """
 
     nodes: tuple[_Print, ...]
     ties: tuple[tuple[int, int], ...]
@@ -44,10 +46,9 @@ class Stamp:
 def key_of(
     fn: Function, args: list[SpecValue], settings: Mapping[str, SpecValue], builder: Builder, allowed: Allowed
 ) -> Key | None:
-    """The memo key of an application; None where it should not be recorded.
+    """The cache key of an application; None if it must not be recorded.
 
-    It includes the sizes possible
-    under the `allowed` outcomes.
+    It includes the sizes that are possible under the `allowed` outcomes.
     """
     parts: list[object] = [id(fn.declared)]
     for value in args:
@@ -110,7 +111,7 @@ def apply(
     instance: Instance,
     cell: str | None,
 ) -> Tensor:
-    """Replays a stamp under a new name."""
+    """Adds copies of the recorded nodes under a new name."""
     names: list[str] = []
     inputs_of = [a.node for a in args]
     builder.settled += stamp.settled

@@ -1,7 +1,7 @@
 """Evaluates the statements of a space, network, op or cell.
 
-An error aborts only its statement and poisons
-the names it defines, so that one run reports all errors of a spec, each once.
+An error aborts only its statement, and marks the names that it defines as poisoned, so that one run reports
+all errors of a spec, each once.
 """
 
 from __future__ import annotations

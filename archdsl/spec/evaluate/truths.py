@@ -12,8 +12,9 @@ _CONNECTIVES = frozenset({"and", "or", "not", "if"})
 
 
 class Truths:
-    """A pool of conditions.  Comparisons of sizes are opaque variables.  All methods raise TooLargeError
-    where a diagram grows too large.
+    """A pool of conditions, in which sizes are compared as opaque variables.
+
+    All methods raise TooLargeError if a diagram becomes too large.
     """
 
     def __init__(self, builder: Builder):

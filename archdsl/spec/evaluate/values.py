@@ -112,7 +112,7 @@ class SetMember:
 
 @dataclass(frozen=True)
 class SetValue:
-    """The defined members of a set; `labels` are those of all members as written, if there are more."""
+    """The defined members of a set; `labels` are those of all members, if some are undefined."""
 
     members: tuple[SetMember, ...]
     labels: tuple[str, ...] = ()
@@ -140,8 +140,7 @@ class Family:
 class Choice:
     """A value, other than a number or tensor, for each outcome of a decision (None: impossible).
 
-    `depth` is
-    its nesting depth.
+    `depth` is its nesting depth.
     """
 
     decision: str

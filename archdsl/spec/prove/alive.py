@@ -1,4 +1,4 @@
-"""Liveness of nodes over all networks, and where conditions fail on live nodes."""
+"""Liveness of nodes over all networks, and the networks in which conditions fail on live nodes."""
 
 from __future__ import annotations
 
@@ -24,8 +24,7 @@ _LESS = 40
 class Alive:
     """For each node of a space, the networks that contain it, as a function of decisions.
 
-    All methods raise
-    Undecided when the budget is exhausted.
+    All methods raise Undecided if the budget is exhausted.
     """
 
     def __init__(self, found: Elaborated, readers: Readers, budget: int):
@@ -59,7 +58,9 @@ class Alive:
         return self.exact.shortest(failing)
 
     def shortest_of_its_own(self, obligation: Obligation, failing: int) -> Outcomes | None:
-        """The same, where no ancestor of the node fails; None also where that is too large."""
+        """As `shortest`, in networks where no ancestor of the node fails; None if there are none, or if it is
+        too large.
+        """
         self._allow(self.budget)
         d = self._d
         try:
@@ -72,8 +73,7 @@ class Alive:
     def always(self, node: str, outcomes: Outcomes) -> bool:
         """Whether all networks with these outcomes contain the node.
 
-        The budget is small, since this is
-        asked for every decision of a witness.
+        The budget is small, since this is called for every decision of a witness.
         """
         if self._too_much:
             raise Undecided

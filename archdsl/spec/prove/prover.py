@@ -1,6 +1,6 @@
 """Proves the obligations of a space for all networks, or finds decisions that violate them.
 
-Never by enumeration: see `archdsl.spec.deciding.searcher`.
+Networks are not enumerated: see `archdsl.spec.deciding.searcher`.
 """
 
 from __future__ import annotations

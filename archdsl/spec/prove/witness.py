@@ -73,10 +73,9 @@ class Witnesses:
         return Witness(self._fewest(obligation, outcomes, bound), bound)
 
     def exact(self, obligation: Obligation) -> Witness | None:
-        """An exact witness, taking liveness of the node into account; None if there is none.
+        """An exact witness, which takes liveness of the node into account; None if there is none.
 
-        Raises
-        Undecided.
+        Raises Undecided.
         """
         self._begin()
         alive = self._alive
@@ -95,10 +94,10 @@ class Witnesses:
         return Witness(self._fewest(obligation, outcomes, bound), bound)
 
     def sampled(self, obligation: Obligation) -> Witness | None:
-        """A witness among random networks, some directed to the node; None if none is found.
+        """A witness among random networks, some of which are directed to contain the node; None if none was
+        found.
 
-        For undecided
-        conditions, so shortening is by trial, too.
+        For undecided conditions, so that it is also shortened by trials.
         """
         self._undecided.add(id(obligation))
         if self._left <= 0:
@@ -155,7 +154,7 @@ class Witnesses:
         return any(obligation.node == node and obligation.code == code for node, code, _ in bound.failures)
 
     def value(self, value: Value, outcomes: Outcomes, bound: Bound) -> Scalar | None:
-        """A value in a network; None where it is undefined, as after another error."""
+        """A value in a network; None if it is undefined, for example because of another error."""
         full = {**dict.fromkeys(self.found.graph.decisions, 0), **outcomes}
         try:
             found: Scalar | None = evaluate(value, full, lambda n, axis: self._dim(n, axis, full, bound))
