@@ -130,7 +130,7 @@ def network_page(found: dict[str, Any]) -> str:
 
 
 def of_space(space: Space, samples: int | None, seed: int, train_outputs: bool = False) -> dict[str, Any]:
-    """What the networks of a space cost: extremes, expectation under uniform decisions, quantiles."""
+    """Costs of the networks of a space: extremes, expectation under uniform decisions, quantiles."""
     from archdsl.passes.analyses.networks import Networks
     from archdsl.passes.costs.pricing import MACS, PARAMS
     from archdsl.passes.costs.space_cost import SpaceCost

@@ -35,7 +35,7 @@ Exit codes: 0, or with --exit-code 1 if they differ; 2 usage.
 
 @dataclass(frozen=True)
 class Difference:
-    """Differences by name; for a cell, the number of differing layers."""
+    """Differences of two graphs by name; for a cell, the number of layers that differ."""
 
     settings: dict[str, Pair] = field(default_factory=dict)
     decisions: dict[str, Pair] = field(default_factory=dict)

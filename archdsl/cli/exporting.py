@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def form_of(emit: str | None, output: Path | None) -> str | None:
-    """The form of `archdsl.train.exporting` selected by --emit and -o; None for one without weights."""
+    """The form of `archdsl.train.exporting` that --emit and -o select; None for a form without weights."""
     if output is None:
         return None
     if emit == "torch":
@@ -30,7 +30,7 @@ def form_of(emit: str | None, output: Path | None) -> str | None:
 def fitted(
     program: Program, name: str | None, settings: dict[str, Any], weights: Path | None, train_outputs: bool
 ) -> Network:
-    """The network of a file, with as many classes as its weights name."""
+    """The network of a file, with the number of classes recorded in its weights."""
     classes = None
     if weights is not None:
         from archdsl.train.weights import classes_of, read_metadata

@@ -24,7 +24,9 @@ _HELP = "NAME=DIR[,map_scale=NUMBER][,map_unknown=NUMBER|none]"
 
 @dataclass(frozen=True)
 class InputFiles:
-    """A folder with a file of an input for each image, or one file; `settings` are those of its `MapKind`."""
+    """Files of an input: a folder with one for each image, or one file; `settings` are those of its
+    `MapKind`.
+    """
 
     name: str
     path: Path
@@ -67,8 +69,9 @@ def files_of_inputs(
 ) -> list[tuple[MapKind, list[Path]]]:
     """The maps that a network reads, each with its file for every image, in the order of its channels.
 
-    Raises UsageError for names of no input; SpecError: ARCH939 for an input without files, or with other
-    channels than its files, ARCH936 for an image without a file, and ARCH900 for an empty folder.
+    Raises UsageError for names of inputs that the network does not have; SpecError: ARCH939 for an input
+    without files, or with other channels than its files, ARCH936 for an image without a file, and ARCH900 for
+    an empty folder.
     """
     from archdsl.data.channels import IMAGE_CHANNELS
     from archdsl.data.faults import grouped

@@ -37,10 +37,9 @@ def open_scored(
     spec: str, name: str | None, settings: dict[str, Any], metadata: Mapping[str, str],
     dataset: Dataset | None = None,
 ) -> Network:  # fmt: skip
-    """The network that SPEC names, for weights with some metadata, to be scored on a dataset; or, without
-    one, on images and whatever maps it reads.
+    """The network that SPEC names, to be scored on a dataset; without one, to be run on images.
 
-    Raises SpecError as `demand_fits`.
+    `metadata` is that of its file of weights. Raises SpecError as `demand_fits`.
     """
     from archdsl.data.maps import channels_of, channels_of_maps
     from archdsl.train.networks import demand_fits
@@ -76,7 +75,7 @@ def with_classes(
 
 
 def fixed(target: Any) -> Network:
-    """Checks that the target is a network."""
+    """The target, if it is a network. Raises SpecError for a space."""
     from archdsl.program import Network
 
     if isinstance(target, Network):

@@ -95,7 +95,7 @@ def target(
 
 
 def left_out(target: Space | Network) -> str:
-    """A note on train-only outputs that were removed from a graph, or ""."""
+    """A note on the train-only outputs that were removed from a graph; empty if there are none."""
     from archdsl.program import Network
 
     if not isinstance(target, Network) or target.train_outputs:
@@ -104,7 +104,7 @@ def left_out(target: Space | Network) -> str:
 
 
 def without(train_only: Iterable[str]) -> str:
-    """A note that these train-only outputs were removed, or ""."""
+    """A note that these train-only outputs were removed; empty if there are none."""
     names = ", ".join(sorted(train_only))
     return f"removed train-only outputs: {names} (include them with --train-outputs)" if names else ""
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class TerminalReporter(Reporter):
-    """Prints facts to standard output, and everything else to standard error."""
+    """Prints facts about a run to standard output, and progress and notes to standard error."""
 
     def __init__(self) -> None:
         self.bar = Bar()
@@ -45,7 +45,7 @@ class TerminalReporter(Reporter):
 class Bar:
     """A progress bar with the remaining time on standard error, if that is a terminal.
 
-    It is drawn without a thread, which would disturb timing.
+    It is redrawn by the calling thread, since a thread of its own would disturb timing.
     """
 
     def __init__(self) -> None:

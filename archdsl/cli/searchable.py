@@ -21,12 +21,13 @@ if TYPE_CHECKING:
 def search_notes(
     unit: Unit, settings: Mapping[str, Any], spaces: Mapping[str, Elaborated]
 ) -> Iterator[Diagnostic]:
-    """A note for each search of a file that cannot be run; `spaces` are those of the file without errors.
+    """Notes on searches of a file that `archdsl search` would reject; `spaces` are the file's spaces without
+    errors.
 
-    ARCH419 for a space that no search of the file is for, and whose networks share no weights; for searches,
-    ARCH415 for settings or objectives that are not supported, ARCH414 for a space without a supernet.
-    Searches with errors, and searches of spaces with errors, get none.  Settings of a space that a search
-    sets, and that the space refuses, are errors.
+    ARCH419 for a space that no search of the file uses, and whose networks cannot share weights; for
+    searches, ARCH415 for unsupported settings or objectives, ARCH414 for a space without a supernet. Searches
+    with errors, and of spaces with errors, are skipped.  Invalid settings that a search sets in its space are
+    errors.
     """
     searched = {d.space.id for d in unit.declared.values() if isinstance(d, ast.Search)}
     for name, space in spaces.items():

@@ -10,7 +10,9 @@ from typing import Any
 
 @contextmanager
 def stop_signals() -> Iterator[Callable[[], bool]]:
-    """Whether SIGINT or SIGTERM was received; the second one exits immediately."""
+    """Context with a function that returns whether SIGINT or SIGTERM was received; the second signal exits at
+    once.
+    """
     received = []
 
     def note(number: int, _frame: Any) -> None:

@@ -61,7 +61,7 @@ _OPTIONS = (
 
 
 class SearchCommand(SetCommand):
-    """A command whose `--start` takes all files that follow it, if its SPEC precedes them."""
+    """A command whose `--start` takes all files that follow it, if SPEC precedes it."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         return super().parse_args(ctx, _spread(args))
@@ -79,6 +79,6 @@ def _spread(words: list[str]) -> list[str]:
 
 
 def demand_one_process(flag: str) -> None:
-    """Raises UsageError under torchrun."""
+    """Raises UsageError if several processes were started by torchrun, which `flag` does not support."""
     if int(os.environ.get("WORLD_SIZE", "1") or 1) > 1:
         raise click.UsageError(f"{flag} runs in one process: run it without torchrun")

@@ -1,4 +1,4 @@
-"""`archdsl zoo`: lists the networks of other papers that ship, with costs and published accuracy."""
+"""`archdsl zoo`: lists the shipped networks of papers, with costs and published accuracy."""
 
 from __future__ import annotations
 
@@ -42,7 +42,9 @@ class Accuracy:
 
 @dataclass(frozen=True)
 class Entry:
-    """What is known of a network: source, what of the spec was compared with public code, and figures."""
+    """The source of a network, which of its properties were compared with public code, and published
+    accuracies.
+    """
 
     name: str
     title: str
@@ -62,7 +64,7 @@ class Entry:
 
 
 def folder() -> Path:
-    """Where the specs are."""
+    """The folder of the shipped specs of the zoo."""
     return specs_folder() / "zoo"
 
 

@@ -20,8 +20,10 @@ _GREY = np.array((0.299, 0.587, 0.114), np.float32)
 
 @dataclass(frozen=True)
 class Augmentation:
-    """`crop` is (height, width), or None for the image size; `scale` the range of the scale factor; `colour`
-    the maximum deviation of brightness, contrast and saturation from 1.
+    """Parameters of data augmentation.
+
+    `crop` is (height, width), or None for the image size; `scale` the range of the scale factor; `colour` the
+    maximum deviation of brightness, contrast and saturation from 1.
     """
 
     crop: tuple[int, int] | None

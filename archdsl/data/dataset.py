@@ -35,10 +35,10 @@ class Sample:
 class Dataset(Protocol):
     """An indexable dataset; class ids are indices of `classes`, `colours` are for overlays.
 
-    `channels` of the images: 1, 3 or 4. A dataset may have further attributes: `maps`, the names of the maps
-    of its samples, `kinds`, what is known about them (`archdsl.data.maps.MapKind`), and `edge_width`, the
-    pixels across its edges. Without masks, it has no classes, and all
-    pixels of its labels are `IGNORE`. Raises SpecError for bad files.
+    `channels` is the number of image channels: 1, 3 or 4. A dataset may have further attributes: `maps`, the
+    names of the maps of its samples, `kinds`, their properties (`archdsl.data.maps.MapKind`), and
+    `edge_width`, the width of edges in pixels. Without masks, it has no classes, and all pixels of its labels
+    are `IGNORE`. Raises SpecError for bad files.
     """
 
     @property

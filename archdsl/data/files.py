@@ -133,8 +133,9 @@ def _take_in(digest: Any, path: Path) -> None:
 def maps_beside(
     of_image: Iterable[tuple[MapKind, Path]], size: tuple[int, ...], turned: bool
 ) -> dict[str, NDArray[Any]]:
-    """The maps of an image by name, from their files.  Raises SpecError as `MapKind.read`, and ARCH905 for a
-    map of another size (height, width) than the image.
+    """The maps of an image by name, read from their files.
+
+    Raises SpecError as `MapKind.read`, and ARCH905 for a map whose (height, width) differs from the image's.
     """
     maps = {}
     for kind, path in of_image:

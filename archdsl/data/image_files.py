@@ -68,8 +68,9 @@ _BROKEN = (
 
 
 def labels(known: Mapping[int, int], ignored: Iterable[int] = ()) -> Table:
-    """A table from mask labels to class ids.  255 is allowed as unlabelled, unless in `known`, and so are
-    those in `ignored`.
+    """A table from mask labels to class ids.
+
+    255 is accepted as unlabelled, unless it is in `known`, and so are the labels in `ignored`.
     """
     table = np.full(256, NOT_ALLOWED, np.uint8)
     table[255] = IGNORE
@@ -80,10 +81,10 @@ def labels(known: Mapping[int, int], ignored: Iterable[int] = ()) -> Table:
 
 
 def read_image(path: Path, channels: int = 3) -> Pixels:
-    """Reads an image (height, width, channels), rotated by its EXIF orientation. 1 channel is grey, 3 are
-    RGB, 4 are RGB and the file's fourth channel.
+    """Reads an image (height, width, channels), rotated by its EXIF orientation.
 
-    Raises SpecError (ARCH902; ARCH941 for a file without a fourth channel).
+    1 channel is grey, 3 are RGB, 4 are RGB and the file's fourth channel. Raises SpecError (ARCH902; ARCH941
+    for a file without a fourth channel).
     """
     return read_turned(path, channels)[0]
 
@@ -113,10 +114,10 @@ def read_turned(path: Path, channels: int = 3, setting: str = "channels") -> tup
 
 
 def read_labels(path: Path) -> Pixels:
-    """Reads the raw labels (height, width) of a mask: samples of 1 to 8 bits, or palette indices, rotated by
-    its EXIF orientation.
+    """Reads the labels (height, width) of a mask, rotated by its EXIF orientation, before mapping to class
+    ids.
 
-    Raises SpecError (ARCH902, ARCH903, ARCH940).
+    They are samples of 1 to 8 bits, or palette indices. Raises SpecError (ARCH902, ARCH903, ARCH940).
     """
     with _opened(path) as image:
         if image.format in _LOSSY:
@@ -141,10 +142,10 @@ def read_labels(path: Path) -> Pixels:
 
 
 def read_samples(path: Path) -> tuple[NDArray[np.uint8] | NDArray[np.uint16], int, bool]:
-    """Reads the samples (height, width) of a map of one channel, rotated by its EXIF orientation, the largest
-    possible one, 255 or 65,535, and whether it was rotated.
+    """Reads a map of one channel: samples (height, width), their maximum (255 or 65,535), and whether it was
+    rotated.
 
-    Raises SpecError (ARCH902; ARCH937 for colours and for lossy formats).
+    Rotated by its EXIF orientation. Raises SpecError (ARCH902; ARCH937 for colours and for lossy formats).
     """
     with _opened(path) as image:
         if image.format in _LOSSY or image.mode not in _MAP_MODES:
@@ -164,8 +165,9 @@ def read_samples(path: Path) -> tuple[NDArray[np.uint8] | NDArray[np.uint16], in
 
 
 def read_mask(path: Path, table: Table) -> Pixels:
-    """Reads the class ids (height, width) of a mask.  Raises SpecError (ARCH902, ARCH903, ARCH904,
-    ARCH940).
+    """Reads the class ids (height, width) of a mask.
+
+    Raises SpecError (ARCH902, ARCH903, ARCH904, ARCH940).
     """
     found = read_labels(path)
     ids: Pixels = table[found]

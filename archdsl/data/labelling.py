@@ -19,12 +19,12 @@ _FEW = 3
 
 
 def about_labels(dataset: Dataset, found: Inspection, use: str, learned: bool) -> list[Diagnostic]:
-    """Errors (ARCH943) if no pixel is labelled, or if there is only one class to train on; warnings (ARCH945)
-    about classes without pixels.
+    """Errors (ARCH943) about images without labelled pixels, and warnings (ARCH945) about absent classes.
 
-    `use` is the phrase for the images in messages ("training images"). Absent classes are reported only if
-    `learned`, that is, if the images are trained on. If masks contain labels that are not classes, ARCH904
-    lists all labels and the settings (`labels`, `ignore`) that would map them.
+    `use` is the phrase for the images in messages ("training images"); `learned`: the images are trained on.
+    One class alone, in masks whose 255 is ignored by default, is an error if learned, else a warning; other
+    absent classes are reported only if learned. If masks contain labels that are not classes, ARCH904 lists
+    all labels and the settings (`labels`, `ignore`) that would map them.
     """
     if found.problems:
         return _listed_labels(dataset, found)
@@ -55,7 +55,7 @@ def about_maps(found: Inspection, use: str) -> list[Diagnostic]:
 
 
 def about_colours(dataset: Dataset) -> list[Diagnostic]:
-    """Notes (ARCH907) on classes of one colour, which pictures do not tell apart."""
+    """Notes (ARCH907) on classes with equal colours, which cannot be distinguished in pictures."""
     named: dict[Colour, list[str]] = {}
     for name, colour in zip(dataset.classes, dataset.colours, strict=True):
         named.setdefault(colour, []).append(name)

@@ -30,11 +30,12 @@ UNKNOWN = 0
 
 @dataclass(frozen=True)
 class MapKind:
-    """A map of a dataset: what 1 in its files stands for, and the number that stands for unknown.
+    """A map of a dataset: the value of 1 in its files, and the sample that stands for unknown.
 
     `scale` is None for 1 / 255 with 8 bits and 1 / 65,535 with 16; `unknown` is None if all pixels are known.
-    A map of several `channels` is an image, of bytes, without unknown pixels. As an input of a network, it is
-    normalized by `mean` and `std`, by default those of images of as many channels; a map of one is not.
+    A map of several `channels` is an image of bytes, without unknown pixels. As an input of a network, it is
+    normalized by `mean` and `std`, by default those of images with as many channels; a map of one channel is
+    not normalized.
     """
 
     name: str
@@ -106,7 +107,7 @@ def channels_of_maps(dataset: Dataset) -> dict[str, int]:
 
 
 def channels_of(dataset: Dataset) -> int:
-    """The channels of the images of a dataset with the maps that they have as further ones."""
+    """The number of channels of a dataset's images, with the maps that are stacked on them."""
     return dataset.channels + sum(kind_of(dataset, name).channels for name in stack_of(dataset))
 
 
@@ -119,7 +120,7 @@ def resized_map(
 
 
 def stacked(read: datasets.Batched, maps: Sequence[str]) -> tuple[str, ...]:
-    """The maps that images have as further channels.  Raises SpecError (ARCH906) for names of no map."""
+    """The maps that are further channels of images.  Raises SpecError (ARCH906) for unknown maps."""
     names: tuple[str, ...] = read.stack or ()
     for name in names:
         if name not in maps:

@@ -114,7 +114,7 @@ def lamp(x_m: float, z_m: float, height_m: float, reach_m: float, colour: Paint)
 
 
 def sign(x_m: float, z_m: float, face: Paint, rim: Paint, width_m: float, round: bool, pole: Paint) -> Figure:
-    """A sign on a pole, in any of the colours of houses."""
+    """A sign on a pole; its colours also occur in houses."""
     middle = 2.3 + width_m / 2
 
     def draw(canvas: Canvas) -> None:

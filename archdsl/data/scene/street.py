@@ -21,8 +21,9 @@ Drawn = tuple[NDArray[np.uint8], NDArray[np.uint8], Floats]
 
 
 def draw(height: int, width: int, rng: np.random.Generator) -> Drawn:
-    """A street as an image (height, width, 3), its classes, numbered as in CamVid, and its depth in metres,
-    both (height, width). The depth of the sky is NaN.
+    """A street as an image (height, width, 3), its class ids, numbered as in CamVid, and its depth in metres.
+
+    Both are (height, width). The depth of the sky is NaN.
     """
     camera = Camera(
         horizon=height * rng.uniform(0.38, 0.48),
