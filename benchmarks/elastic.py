@@ -112,7 +112,7 @@ def paths(name: str, count: int, before: int) -> dict[str, list[float]]:
     torch.manual_seed(0)
     net, rng, image = build(space.searched).train(), random.Random(1), image_of(space, SPACES[name][0])
     for _ in range(before):
-        net._path(drawn(space, rng))
+        net._path(sampled(space, rng))
     taken: dict[str, list[float]] = {"path": [], "fixed": []}
     for n in range(count + 5):
         outcomes = sampled(space, rng)
