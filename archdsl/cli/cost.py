@@ -111,10 +111,10 @@ def _space(program: Program, name: str | None, settings: dict[str, Any]) -> Spac
     chosen = opening.chosen(program, name)
     declared = program.networks.get(chosen)
     if declared is None:
-        return program.space(chosen, **settings)
+        return opening.space(program, chosen, settings)
     if declared.origin is not None:
         home, origin = origin_of(program.unit, declared)
         return AnyProgram(home).space(origin.name.id, **settings)
     if name is None and program.spaces:
-        return program.space(None, **settings)
+        return opening.space(program, None, settings)
     raise click.UsageError(f"{chosen} does not belong to a space")

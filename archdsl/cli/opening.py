@@ -110,12 +110,16 @@ def without(train_only: Iterable[str]) -> str:
 
 
 def space(program: Program, name: str | None, settings: Mapping[str, Any]) -> Space:
-    """The named space, or the file's only or last one."""
+    """The named space, or the file's only or last one, if its networks are well-typed."""
+    from archdsl.spec.check import demand_proved
+
     if name is None and not program.spaces:
         raise click.UsageError(f"{name_of(program)} declares no space")
     if name is not None and chosen(program, name) not in program.spaces:
         raise click.UsageError(f"expected a space, but {name} is a network")
-    return program.space(name, **settings)
+    found = program.space(name, **settings)
+    demand_proved(found.elaborated)
+    return found
 
 
 def chosen(program: Program, name: str | None) -> str:

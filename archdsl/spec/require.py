@@ -6,7 +6,7 @@ import random
 from collections.abc import Iterator, Mapping, Sequence
 from typing import cast
 
-from archdsl.diagnostics import Diagnostic, Label, Severity
+from archdsl.diagnostics import Diagnostic, Label, Location, Severity
 from archdsl.ir import Apply, Expr, Measure, Requirement, Value
 from archdsl.ir.expr import apply, leaves
 from archdsl.ir.resolve import settled
@@ -19,16 +19,23 @@ from archdsl.spec.deciding.possible import Possible, Unbounded
 from archdsl.spec.deciding.searcher import Searcher, Undecided, support
 from archdsl.spec.elaborate import Elaborated
 
+MOST_OUTCOMES, SHOWN = 64, 12
+"""Outcomes of a decision of which each is tried, and number of excluded outcomes that are listed."""
 TRIES = 20
 """Number of random networks tried before a requirement is reported as unsatisfied."""
 
 
 def check_requirements(found: Elaborated, budget: int) -> Iterator[Diagnostic]:
+    excluded: dict[Location | None, tuple[Requirement, list[str]]] = {}  # one in a cell excludes at each use
     for place, requirement in enumerate(found.graph.requirements):
         if measures_in(requirement.condition):
             yield from _measured(found, place)
         else:
-            yield from _decided(found, requirement, budget)
+            _, outcomes = excluded.setdefault(requirement.location, (requirement, []))
+            yield from _decided(found, requirement, budget, outcomes)
+    yield from (
+        _never_chosen(requirement, outcomes) for requirement, outcomes in excluded.values() if outcomes
+    )
 
 
 def measures_in(value: Value) -> set[str]:
@@ -46,7 +53,10 @@ def _finding(
 # ---------------------------------------------------------------- on decisions and sizes
 
 
-def _decided(found: Elaborated, requirement: Requirement, budget: int) -> Iterator[Diagnostic]:
+def _decided(
+    found: Elaborated, requirement: Requirement, budget: int, excluded: list[str]
+) -> Iterator[Diagnostic]:
+    """Whether some network satisfies the requirement; adds the outcomes that it excludes to `excluded`."""
     searcher = Searcher(found.graph.decisions, found.definitions, budget)
     broken = apply("not", requirement.condition)
     try:
@@ -68,19 +78,25 @@ def _decided(found: Elaborated, requirement: Requirement, budget: int) -> Iterat
         )
         yield _finding(requirement, "ARCH404", text, "error")
         return
-    for path in support(requirement.condition, found.definitions):
-        decision = found.graph.decisions.get(path)
-        if decision is None or decision.size > 64:
-            continue
-        for outcome in range(decision.size):
-            if _impossible(searcher, broken, {path: (outcome,)}):
-                yield _finding(
-                    requirement,
-                    "ARCH403",
-                    f"`{path} = {decision.outcomes[outcome]}` can never be chosen",
-                    "warning",
-                    help=f"ruled out by `{requirement.text}`: remove the candidate",
-                )
+    excluded += [
+        f"`{path} = {decision.outcomes[outcome]}`"
+        for path in support(requirement.condition, found.definitions)
+        if (decision := found.graph.decisions.get(path)) is not None and decision.size <= MOST_OUTCOMES
+        for outcome in range(decision.size)
+        if _impossible(searcher, broken, {path: (outcome,)})
+    ]
+
+
+def _never_chosen(requirement: Requirement, excluded: list[str]) -> Diagnostic:
+    more = f" and {len(excluded) - SHOWN} more" if len(excluded) > SHOWN else ""
+    these = "the candidate" if len(excluded) == 1 else "these candidates"
+    return _finding(
+        requirement,
+        "ARCH403",
+        f"{', '.join(excluded[:SHOWN])}{more} can never be chosen",
+        "warning",
+        help=f"ruled out by `{requirement.text}`: remove {these}",
+    )
 
 
 def _impossible(searcher: Searcher, broken: Value, allowed: Mapping[str, Sequence[int]]) -> bool:

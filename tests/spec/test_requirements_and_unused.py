@@ -216,3 +216,25 @@ space S {
 def test_quantities_of_several_dimensions_are_not_chosen_from(condition: str):
     body = f"input image: [3, 8, 8] k = one of {{1, 3}} output y = image -> conv(k = k) require {condition}"
     assert "ARCH212" in problems(f"arch 1\nspace S {{ {body} }}\n")
+
+
+def test_every_outcome_that_a_requirement_excludes_is_listed():
+    text = """arch 1
+cell A(x) {
+  k = one of {1, 3, 5}
+  require k > 1
+  return x -> conv(c = 3, k = k)
+}
+space S {
+  input image: [3, 8, 8]
+  n = one of {1..30}
+  m = one of {1, 2, 3}
+  p = image -> A
+  output y = A(p) -> conv(c = n + m)
+  require n + m in 4..4
+}
+"""
+    cells, sums = [d for d in program(text).check().diagnostics if d.code == "ARCH403"]
+    assert cells.headline == "`p.k = 1`, `y.A.k = 1` can never be chosen"
+    assert sums.headline.startswith("`n = 4`, `n = 5`, ")
+    assert sums.headline.endswith("`n = 15` and 15 more can never be chosen")
