@@ -269,6 +269,30 @@ def tested(g: Growing) -> None:
     g.define(form.format(x=x, n=at, t=g.tensor()))
 
 
+def sized(g: Growing) -> None:
+    """Sizes of a tensor that some networks lack: compared, and read where it is defined."""
+    x, before, at = g.name("x"), g.name("b"), g.name("n")
+    if not g.room(2):
+        return
+    t = g.tensor()
+    g.lines += [f"{x}[1] = {t}", f"{at} = one of {{0, 1}}", f"{before} = {x}[{at}]?"]
+    g.decide(at, ("0", "1"))
+    condition = g.one(["{b}.c in 1..8", "{b}.h == {t}.h", "not ({b}.w > 3)", "{b}.c + {b}.h != {n}", "defined({b}) and {b}.c > 3",
+                       "not defined({b}) or {b}.c == {t}.c", "({b}.c if defined({b}) else 4) == 4"]).format(b=before, t=t, n=g.number())  # fmt: skip
+    number = g.one(
+        ["(3 if {c} else 4)", "({b}.c if defined({b}) else 3)", "({b}.c if {n} == 1 and {c} else 2)"]
+    )
+    number = number.format(c=condition, b=before, n=at)
+    if g.chance(30):
+        number = f"{g.name('k')}"
+        g.lines.append(f"{number} = 5 if {condition} else 6")
+    g.define(g.one(["concat({{p: {t}, q: {b}}}) -> conv(c = {m})", "concat({{p: {t}, q: {b} -> conv(c = {b}.c + 1)}}) -> conv(c = {m})",
+                    "({t} -> relu) if {c} else {t}", "concat({{p: {t}, q: {b} -> plain(c = {b}.c)}})",
+                    "fold(Join, {{p: {t}, q: {b}}}) -> conv(c = {m})"]).format(t=t, b=before, m=number, c=condition))  # fmt: skip
+    if g.chance(20):
+        g.lines.append(f"require {condition}")
+
+
 def conditional(g: Growing) -> None:
     then, otherwise = g.tensor(), g.tensor()
     forms = ["{t}", "fit({t}, {u})", "({t} -> plain)", "({t} -> conv(c = {a}))", "({t} -> branchy)"]
@@ -601,7 +625,7 @@ class Grown:
 
 
 LOOSE: tuple[tuple[int, Step], ...] = (
-    *STEPS, (10, alias), (8, loose_tensors), (4, loose_ends), (4, tensor_choice), (3, gate), (2, lattice),
+    *STEPS, (10, alias), (4, sized), (8, loose_tensors), (4, loose_ends), (4, tensor_choice), (3, gate), (2, lattice),
 )  # fmt: skip
 """The same with `unused` in most spaces."""
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 import archdsl
+from archdsl.ir.same import canonical_text
+from archdsl.passes.transforms.simplify import simplify
 from archdsl.program import Space
 from archdsl.spec.check import Report
 
@@ -64,6 +66,7 @@ space S {{
   gate = one of {{0, 1}}
   before = f[gate]?
   size = before.c
+  e[1] = before.h
   {statement}
   output y = {output}
 }}
@@ -142,3 +145,30 @@ def test_sizes_of_an_absent_tensor_may_be_read_where_it_is_defined(statement: st
 def test_a_setting_that_reads_the_size_of_an_absent_tensor_is_an_error(output: str) -> None:
     """In the network without the tensor, the output is undefined."""
     assert codes("", output) == {"space": {"ARCH228"}, "without": {"ARCH228", "ARCH223"}, "with": {"ARCH228"}}
+
+
+def test_the_range_of_a_stage_does_not_depend_on_a_tensor_that_some_networks_lack() -> None:
+    found = codes("stage s for i in 1..before.h { image = image -> relu }")
+    assert found["space"] == found["with"] == {"ARCH228"}
+
+
+@pytest.mark.parametrize(
+    ("statement", "output"),
+    [
+        ("a = before -> conv(c = 4) b = f[1] -> conv(c = 4) tie a, b", "concat({p: a, q: b})"),
+        ("e[2] = before -> conv(c = 4) b = f[1] -> conv(c = 4) tie e[2], b", "concat({p: e[2], q: b})"),
+        ("n = len(unused({f[1], before, r: f[1] -> relu}))", "f[1] -> conv(c = n)"),
+        ("n = len({before, f[1], q: f[7]?})", "f[1] -> conv(c = n)"),
+    ],
+)
+def test_ties_and_numbers_of_members_are_those_of_the_space_in_its_networks(
+    statement: str, output: str
+) -> None:
+    assert codes(statement, output) == {"space": set(), "without": set(), "with": set()}
+    space = archdsl.load("absent.arch", text=ABSENT.format(statement=statement, output=output)).space()
+    for name, gate in (("Without", "0"), ("With", "1")):
+        own = archdsl.load("absent.arch", text=ABSENT.format(statement=statement, output=output)).network(
+            name
+        )
+        graph = space.bind({"gate": gate} if "gate" in space.decisions else {}).graph
+        assert canonical_text(simplify(graph)) == canonical_text(simplify(own.graph))

@@ -9,7 +9,7 @@ from archdsl.ir import Expr, Pick, Value
 from archdsl.ir.expr import LARGEST, TooLargeError, apply, both, kind
 from archdsl.lang import ast
 from archdsl.lang.ast import Spanned
-from archdsl.spec.evaluate import reaching, sets, tensors
+from archdsl.spec.evaluate import reaching, sets, sized, tensors
 from archdsl.spec.evaluate.evaluator import Evaluator
 from archdsl.spec.evaluate.frame import Frame
 from archdsl.spec.evaluate.kinds import number, truth
@@ -50,12 +50,15 @@ def unary(ev: Evaluator, expr: ast.Unary, frame: Frame) -> SpecValue:
 def binary(ev: Evaluator, expr: ast.Binary, frame: Frame) -> SpecValue:
     if expr.op in COMPARISONS or expr.op == "in":
         return _compared(ev, expr, frame)
+    read = 0 if ev.read is None else len(ev.read)
     left = ev.evaluate(expr.left, frame)
     if expr.op in ("and", "or"):
         return _connected(ev, expr, left, frame)
     right = ev.evaluate(expr.right, frame)
     if isinstance(left, Tensor) or isinstance(right, Tensor):
-        return _undefined(left, right) or tensors.combine(ev, expr, left, right, frame)
+        sizes = [] if ev.read is None else ev.read[read:]
+        with sized.demanding(ev, sizes, expr, frame):
+            return _undefined(left, right) or tensors.combine(ev, expr, left, right, frame)
     if expr.op == "-" and (is_set(left) or is_set(right)):
         return _undefined(left, right) or sets.difference(ev, expr, left, right, frame)
     return _combined(ev, expr.op, (expr.left, left), (expr.right, right), expr, frame)
@@ -63,7 +66,7 @@ def binary(ev: Evaluator, expr: ast.Binary, frame: Frame) -> SpecValue:
 
 def _compared(ev: Evaluator, expr: ast.Binary, frame: Frame) -> SpecValue:
     """A comparison; false where it reads an undefined number, such as a size of an undefined tensor."""
-    with ev.reading() as sized:
+    with ev.reading() as sizes:
         if expr.op == "in":
             found = member(ev, expr, frame)
         else:
@@ -71,7 +74,7 @@ def _compared(ev: Evaluator, expr: ast.Binary, frame: Frame) -> SpecValue:
             found = _combined(ev, expr.op, sides[0], sides[1], expr, frame)
     if isinstance(found, Undefined):
         return False
-    for condition in reversed(list(dict.fromkeys(sized))):
+    for condition in reversed(list(dict.fromkeys(sizes))):
         found = both(condition, cast(Value, found))
     return found
 

@@ -129,11 +129,13 @@ def _rounding(name: str) -> Run:
 def _len(
     ev: Evaluator, of: Builtin, args: list[SpecValue], at: Spanned, frame: Frame, site: str
 ) -> SpecValue:
-    """The number of members of a set or items of a list, absent tensors included."""
+    """The number of members of a set or items of a list, undefined ones included."""
     if len(args) != 1 or not isinstance(args[0], SetValue | ListValue):
         got = f", got {kind_of(args[0])}" if len(args) == 1 else ""
         raise frame.error("ARCH207", f"`len` expects one list or set{got}", at)
-    return len(args[0].items if isinstance(args[0], ListValue) else args[0].members)
+    if isinstance(args[0], ListValue):
+        return len(args[0].items)
+    return len(args[0].labels or args[0].members)
 
 
 def _unused(

@@ -53,8 +53,8 @@ class Frame:
     sites: Sites = NO_SITES
     decision_name: str = ""
     node_name: str = ""
-    sized: dict[str, tuple[Value, ...]] = field(default_factory=dict)
-    """The conditions under which the sizes exist that the value of a name was computed from."""
+    sized: dict[Target, tuple[Value, ...]] = field(default_factory=dict)
+    """The conditions under which the sizes exist that the value of a name or entry was computed from."""
     written: dict[Target, tuple[int, int]] = field(default_factory=dict)
     """The range of nodes that each assignment added, for `tie`."""
 

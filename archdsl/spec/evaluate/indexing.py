@@ -124,6 +124,8 @@ def entry(
         if marked:
             return Undefined(f"`{text}` is not defined")
         return _missing(ev, base, text, expr, frame)
+    if ev.read is not None:
+        ev.read += frame.sized.get((base.name, key), ())
     return ev.refine(value)
 
 

@@ -11,11 +11,20 @@ from archdsl.ir import Decision, Node, Value
 from archdsl.ir.expr import apply, both, decisions_in
 from archdsl.ir.resolve import specialize
 from archdsl.lang.ast import Spanned
+from archdsl.spec.evaluate import reaching
 from archdsl.spec.evaluate.builder import Obligation
 from archdsl.spec.evaluate.evaluator import Evaluator
 from archdsl.spec.evaluate.frame import Frame
 
 CODE = "ARCH228"
+_SETTING = "a setting here reads the size of a tensor that is not defined in every network"
+
+
+def demand(ev: Evaluator, sizes: list[Value], at: Spanned, frame: Frame) -> None:
+    """Demands that sizes exist, under the conditions `sizes`, in every network that reaches this."""
+    for condition in dict.fromkeys(sizes):
+        headline = "this reads the size of a tensor that is not defined in every network"
+        reaching.demand(ev, condition, CODE, headline, at, frame)
 
 
 @contextmanager
@@ -28,14 +37,13 @@ def demanding(ev: Evaluator, sizes: list[Value], at: Spanned, frame: Frame) -> I
     yield
     if not sizes:
         return
-    message = "a setting here reads the size of a tensor that is not defined in every network"
     added = islice(reversed(ev.builder.nodes.values()), len(ev.builder.nodes) - start)
     for node in [item.name for item in added if isinstance(item, Node)]:
         present = ev.builder.present.get(node, True)
         demand = ev.builder.demand_of(node, frame.place(at), ev.allowed, ev.conditions)
         for condition in dict.fromkeys(sizes):
             if condition != present:
-                demand(apply("or", apply("not", present), condition), CODE, message)
+                demand(apply("or", apply("not", present), condition), CODE, _SETTING)
 
 
 def over_what_is_read(

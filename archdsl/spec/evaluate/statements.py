@@ -16,7 +16,7 @@ from archdsl.diagnostics import Label, Location, SpecError
 from archdsl.ir import Expr, Mux, Node, Requirement
 from archdsl.ir.expr import LARGEST, TooLargeError, apply
 from archdsl.lang import ast
-from archdsl.spec.evaluate import sets
+from archdsl.spec.evaluate import sets, sized
 from archdsl.spec.evaluate.builder import Exhausted, Trace
 from archdsl.spec.evaluate.control import Poisoned
 from archdsl.spec.evaluate.evaluator import Evaluator
@@ -128,15 +128,14 @@ def assign(ev: Evaluator, statement: ast.Assign, frame: Frame, counts: dict[str,
     _name_statement(statement, keys[0], frame, counts)
     frame.sites = ev.sites(statement.value)
     start = len(ev.builder.nodes)
-    with ev.reading() as sized:
+    with ev.reading() as sizes:
         value = ev.evaluate(statement.value, frame)
     if frame.sites.choices and isinstance(value, (bool, int, float, str)):
         _note_made(ev, value, frame)
     values = [value] if len(targets) == 1 else _unpacked(value, statement, frame)
     for target, key, item in zip(targets, keys, values, strict=True):
         _define(ev, target, key, item, frame)
-        if key is None:
-            frame.sized[_named(target)] = tuple(sized)
+        frame.sized[_tie_key(target, key)] = tuple(sizes)
         frame.written[_tie_key(target, key)] = (start, len(ev.builder.nodes))
 
 
@@ -267,7 +266,9 @@ def _define(ev: Evaluator, target: ast.Expr, key: Key | None, value: SpecValue, 
 
 def stage(ev: Evaluator, statement: ast.Stage, frame: Frame, counts: dict[str, int]) -> SpecValue | None:
     if statement.repeat is not None:
-        n = sets.whole(ev, statement.repeat, frame)
+        with ev.reading() as sizes:
+            n = sets.whole(ev, statement.repeat, frame)
+        sized.demand(ev, sizes, statement.repeat, frame)
         if n < 0:
             help = "write the number of iterations, 0 or more"
             raise frame.error("ARCH207", f"a stage cannot be repeated {n} times", statement.repeat, help=help)
@@ -276,7 +277,9 @@ def stage(ev: Evaluator, statement: ast.Stage, frame: Frame, counts: dict[str, i
         rounds: Iterable[tuple[_Item, ...]] = [((i, str(i)),) for i in range(1, n + 1)]
     elif statement.binders:
         names = tuple(b.name for b in statement.binders)
-        domains = [_domain(ev, b.domain, frame) for b in statement.binders]
+        with ev.reading() as sizes:
+            domains = [_domain(ev, b.domain, frame) for b in statement.binders]
+        sized.demand(ev, sizes, statement, frame)
         total = 1
         for domain in domains:
             total *= len(domain)
@@ -389,7 +392,8 @@ def output(ev: Evaluator, statement: ast.Output, frame: Frame, counts: dict[str,
         raise frame.error("ARCH203", f"output `{statement.name}` is defined twice", statement)
     frame.decision_name = frame.node_name = statement.name
     frame.sites = ev.sites(statement.value)
-    value = ev.evaluate(statement.value, frame)
+    with ev.reading():
+        value = ev.evaluate(statement.value, frame)
     if isinstance(value, Undefined):
         raise frame.error(
             "ARCH223", f"output `{statement.name}` is not defined: {value.why}", statement.value
@@ -425,24 +429,28 @@ def require(ev: Evaluator, statement: ast.Require, frame: Frame, counts: dict[st
 
 def tie(ev: Evaluator, statement: ast.Tie, frame: Frame, counts: dict[str, int]) -> None:
     """Ties the weights of the nodes of several assignments."""
-    runs = []
+    tied: list[tuple[ast.Expr, list[str]]] = []
     for member in statement.members:
-        key = _tie_key(member, _key(ev, member, frame))
+        found = _key(ev, member, frame)
+        key = _tie_key(member, found)
         if key not in frame.written:
             ev.evaluate(member, frame)  # reports no further errors on poisoned names
             raise frame.error("ARCH220", "only names assigned in this body can be tied", member)
+        value = frame.names[_named(member)]
+        if isinstance(value.entries[found] if isinstance(value, Family) and found else value, Undefined):
+            continue  # as in a network without it
         start, end = frame.written[key]
         nodes = ev.builder.nodes
         ev.spend((len(nodes) - start) // 50, member, frame)
         names = list(islice(reversed(nodes), len(nodes) - end, len(nodes) - start))[::-1]
-        runs.append([n for n in names if _has_weights(nodes[n])])
-    for member, run in zip(statement.members[1:], runs[1:], strict=True):
-        if [_tied(ev, n) for n in run] != [_tied(ev, n) for n in runs[0]]:
+        tied.append((member, [n for n in names if _has_weights(nodes[n])]))
+    for member, run in tied[1:]:
+        if [_tied(ev, n) for n in run] != [_tied(ev, n) for n in tied[0][1]]:
             raise frame.error(
                 "ARCH220", "tied ops must be equal and have the same channels", member,
                 secondary=(Label(frame.location(statement.members[0]), "tied to this"),),
             )  # fmt: skip
-        for first, other in zip(runs[0], run, strict=True):
+        for first, other in zip(tied[0][1], run, strict=True):
             ev.builder.tie(first, other)
 
 
