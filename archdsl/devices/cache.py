@@ -54,8 +54,9 @@ def missing(space: Space) -> Ahead:
 
 
 def missing_of(network: Network, known: Table) -> Ahead:
-    """The units of a network without a row in `known`; of these, those that are missing in this machine's
-    table. Raises SpecError as `missing`.
+    """The units of a network without a row in `known`; of these, those missing in this machine's table.
+
+    Raises SpecError as `missing`.
     """
     runtimes.find(TIMER.backend)
     rows = known.by_key()

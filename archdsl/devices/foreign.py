@@ -115,9 +115,9 @@ class MatchedRows:
 
 
 def rows_of(units: Sequence[Unit], by: RowMapping) -> list[MatchedRows]:
-    """The row names of a network's units, in order.
+    """The rows of a network's units in order, by the rules of the mapping.
 
-    Rules for chains take precedence over rules for single units.
+    Rules for chains of units take precedence over rules for single units.
     """
     follows = _only_readers(units)
     taken: set[str] = set()

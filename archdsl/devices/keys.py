@@ -55,8 +55,10 @@ class Unit:
 
 @dataclass(frozen=True)
 class NetworkUnits:
-    """A network as table rows: the sum of units minus `shared`, primitives that belong to several units but
-    are computed once (two ops on one input that both begin with relu).
+    """A network as table rows: the sum of `units` minus `shared`.
+
+    Shared primitives belong to several units but are computed once, such as the relu with which two ops on
+    one input begin.
     """
 
     units: tuple[Unit, ...]

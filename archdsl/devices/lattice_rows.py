@@ -1,4 +1,4 @@
-"""Milliseconds of the candidates of each cell of a lattice, by a latency table."""
+"""Latencies in milliseconds of the candidates of each cell of a lattice, from a latency table."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from archdsl.passes.costs.pricing import network_price
 
 @dataclass(frozen=True)
 class Way:
-    """A way through a cell: at its resolution, or halving it.
+    """One mode of a cell: keeping its resolution, or halving it.
 
-    `ms` are milliseconds by candidate, width in front and width behind; `before` and `behind` the decisions
-    on these widths, None where they are not searched.
+    `ms` are milliseconds by candidate, input width and output width; `before` and `behind` are the decisions
+    on these widths, None if they are not searched.
     """
 
     ms: Mapping[tuple[int, int, int], float]
@@ -32,10 +32,11 @@ class Way:
 
 
 class LatticeRows:
-    """The ways through each cell, by layer and row; the one that keeps the resolution is the first.
+    """The latencies of each cell, by layer and row, in each of its modes; the one that keeps the resolution
+    is first.
 
-    Raises NoLattice where a cell is not one tensor of each candidate, at one or two resolutions. Rows that
-    the table lacks are collected in `missing`, and count 0.
+    Raises NoLattice if a cell is not one tensor of each candidate, at one or two resolutions. Rows that the
+    table lacks are collected in `missing`, and count as 0.
     """
 
     def __init__(self, graph: Graph, cells: Lattice, table: Table):

@@ -97,8 +97,9 @@ def _cuda_times(run: Run, seconds: float, least: int) -> list[tuple[float, float
 
 
 def passive_waiting() -> Mapping[str, str]:
-    """Sets environment variables that make OpenMP threads wait passively, before torch is imported; returns
-    them.
+    """Sets environment variables with which OpenMP threads wait passively, before torch is imported.
+
+    Returns these variables.
     """
     wanted = {"OMP_WAIT_POLICY": "PASSIVE", "KMP_BLOCKTIME": "0"}
     for name, value in wanted.items():

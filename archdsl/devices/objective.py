@@ -120,8 +120,8 @@ class Costs:
                 self._table(term)
 
     def lacking(self, term: Term, outcomes: Any) -> NDArray[np.bool_]:
-        """For N bound networks, which of them have a cost whose rows the table lacks (`exact` raises
-        ARCH824).
+        """Whether the table lacks rows for a cost of each of N bound networks, for which `exact` raises
+        ARCH824.
 
         Raises SpecError: ARCH827 without a table of the device.
         """
@@ -140,7 +140,8 @@ class Costs:
         return isinstance(self._priced(term)[0].pricer(self._priced(term)[1]), Pricer)
 
     def affordable(self, terms: Iterable[Term]) -> int:
-        """How many networks can be priced by these costs in a few seconds, if some cost has no closed form.
+        """The number of networks that can be priced in a few seconds by those of these costs that have no
+        closed form.
 
         Raises SpecError (ARCH827) without a latency table of the device.
         """

@@ -1,13 +1,13 @@
-"""The latency of a lattice of cells as the released code of FasterSeg regularises it, with its defects.
+"""The latency of a lattice of cells as the released code of FasterSeg computes it for its objective, with its
+defects.
 
 `Network_Multi_Path.forward_latency` in search/model_search.py of VITA-Group/FasterSeg, commit 478b026, adds
 up latencies along the layers, row by row and in place. Kept as released:
 
-* totals are blended by the reads of the last row alone, whatever the row; where that has none yet, by its
-  last one. So the reads of the rows between have no useful gradient, and the last read of the last row has
-  the largest;
-* what a row takes from the finer one contains the current layer already, and so does its own total to which
-  a halving is added;
+* all totals are blended by the reads of the last row, or if that has none yet, by its last ones. So the reads
+  of other rows have no useful gradient, and the last read of the last row has the largest;
+* the total that a row takes from the finer one already includes the current layer, and so does its own total
+  to which a halving is added;
 * a cell counts as if it were used in every network;
 * only stem and cells count, not what joins the rows.
 

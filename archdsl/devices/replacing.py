@@ -1,7 +1,7 @@
-"""Probabilities that a term of an objective replaces: `latency(uniform = ["cells.x"], largest = ["widths"])`.
+"""Terms of an objective with replaced probabilities: `latency(uniform = ["cells.x"], largest = ["widths"])`.
 
-So the latency of an objective can be taken apart into terms that each train some decisions (the decoupled
-regularisation of FasterSeg, arXiv:1912.10917, section 3.2).
+With them, the latency of an objective is split into terms that each train some decisions (the decoupled
+regularization of FasterSeg, arXiv:1912.10917, section 3.2).
 """
 
 from __future__ import annotations
@@ -55,10 +55,10 @@ def largest(decision: Decision) -> int | None:
 def replaced(
     by: Mapping[str, How], probabilities: Mapping[str, torch.Tensor], decisions: Mapping[str, Decision]
 ) -> dict[str, torch.Tensor]:
-    """Probabilities with those of some decisions replaced; decisions without any are uniform.
+    """Probabilities in which those of some decisions are replaced; missing decisions are uniform.
 
-    A sampled outcome is the most probable one of the weights of the step, which have noise in them where the
-    sampler adds any, with a straight-through gradient.
+    A sampled outcome is the most probable one by the weights of the step, which include the noise of the
+    sampler, with a straight-through gradient.
     """
     import torch
     from torch.nn.functional import one_hot

@@ -1,4 +1,6 @@
-"""Blocks of text: the network's own, and one for each op, with the settings of all its applications."""
+"""Blocks of steps: the network's own block, and one for each op, with the settings of all its
+applications.
+"""
 
 from __future__ import annotations
 
@@ -16,8 +18,7 @@ class Step:
     """A primitive (by name) or an op, applied to tensors of a block.
 
     `values` are a primitive's settings and `sizes` those of its inputs, for each application of the block;
-    `which` are the numbers of an op's applications. A step that shares its weights is `tied` under their
-    name.
+    `which` are the indices of an op's applications. `tied` is the name under which a step shares its weights.
     """
 
     callee: Union[str, Body]
@@ -35,16 +36,16 @@ class Step:
 
     @property
     def key(self) -> tuple[object, ...]:
-        """Equal for steps that differ in settings only."""
+        """Equal for steps that differ only in settings."""
         callee = self.callee if isinstance(self.callee, str) else id(self.callee)
         return callee, tuple(self.values), len(self.reads), self.outputs, self.path if self.tied else None
 
 
 @dataclass(eq=False)
 class Parameter:
-    """A setting of an op, one of those named `of` in its primitives.
+    """A setting of an op that is passed to settings of its primitives named `of`.
 
-    `values` are those of its applications; `default` is `x.c`, a constant, or None.
+    `values` are its values in all applications; `default` is `x.c`, a constant, or None.
     """
 
     name: str
@@ -85,7 +86,7 @@ class Body:
 
 
 def saves(times: int, steps: int) -> bool:
-    """Whether a part of so many steps that occurs several times is shorter as an op."""
+    """Whether the text becomes shorter if a sequence of `steps` that occurs `times` times is an op."""
     return times > 1 and (times - 1) * (steps - 1) >= 4
 
 
@@ -167,7 +168,7 @@ def names_of(piece: Piece) -> Iterator[str]:
 
 
 def replaced(body: Body, start: int, length: int, by: Step) -> None:
-    """Replaces steps of a block by one, whose output is that of the last of them."""
+    """Replaces `length` steps of a block from `start` on by one, whose output is that of the last of them."""
     new: dict[int, int] = {}
     for number in range(len(body.steps)):
         inside = start <= number < start + length

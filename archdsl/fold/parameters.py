@@ -20,9 +20,10 @@ def input_names(count: int) -> list[str]:
 
 
 def infer(body: Body, taken: frozenset[str]) -> list[dict[str, str]]:
-    """The texts of the settings of each step, without those at their defaults; adds parameters to the block.
+    """The settings of each step as text, without defaults; adds parameters to the block.
 
-    The ops that a block applies must have theirs already. `taken` are names that no parameter may have.
+    The parameters of the ops that it applies must be inferred already. `taken` are names that no parameter
+    may have.
     """
     return _Inference(body, taken).run()
 

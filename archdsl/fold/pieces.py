@@ -1,6 +1,6 @@
-"""The hierarchy of a network's nodes: groups of consecutive nodes of one op or module, with what they read.
+"""The hierarchy of a network's nodes: groups of consecutive nodes of one op or module, with their inputs.
 
-Two groups of one `key` are equal but for their settings: they apply the same primitives to the same tensors.
+Two groups with equal `key`s differ only in settings: they apply the same primitives to the same tensors.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class Piece:
     """A node, or a group of consecutive pieces.
 
     `inputs` are the tensors read from outside, `outputs` those that are read outside; `reads` are the inputs
-    of each part within the group. `path` is where it stands, `label` the name of its op or class.
+    of each part within the group. `path` is its hierarchical name, `label` the name of its op or class.
     """
 
     key: str
@@ -87,7 +87,7 @@ def grouped(
 
 
 def digest(key: Hashable) -> str:
-    """A short key for a structure, so that comparing nested ones is fast."""
+    """A short hash of a structure, so that nested structures are compared fast."""
     return hashlib.sha256(repr(key).encode()).hexdigest()
 
 

@@ -1,4 +1,6 @@
-"""Repeated sequences of steps become ops, the one that saves most first, as Re-Pair does with letters."""
+"""Converts repeated sequences of steps to ops, the largest saving first, as the Re-Pair compression does with
+letters.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,7 @@ LONGEST = 40
 
 
 class Place(NamedTuple):
-    """Where a sequence begins: a block and a step of it."""
+    """The beginning of a sequence: a block and the index of a step."""
 
     body: int
     start: int

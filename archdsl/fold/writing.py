@@ -143,7 +143,9 @@ class Link(str):
 
 @dataclass
 class Text:
-    """An expression: where a chain begins, and the ops it goes through; `is_sum` for a mere `a + b`."""
+    """An expression: the beginning of a chain, and the ops that are applied to it; `is_sum` for `a + b`
+    without ops.
+    """
 
     head: str
     links: list[Link]
@@ -180,7 +182,7 @@ class Block:
         self.tied: dict[str, list[str]] = {}
 
     def statements(self, outputs: Sequence[str] | None) -> list[str]:
-        """The statements; those of `outputs` are written with these beginnings, of an op with `return`."""
+        """The statements; those of `outputs` begin with these words, and with `return` in an op."""
         for number, step in enumerate(self.body.steps):
             self._step(number, step)
         self.lines += [f"  tie {', '.join(names)}" for names in self.tied.values()]
@@ -253,7 +255,7 @@ class Block:
         return len(text.links) <= 2 and len(str(text)) <= 60
 
     def unrolled(self, text: Text, path: str) -> Text:
-        """The text; a row of equal ops in a chain becomes a stage before it."""
+        """The text, in which a sequence of equal ops in a chain is replaced by a stage before it."""
         while (run := _run(text.links)) is not None:
             start, period, times = run
             name = self.name(path)
@@ -298,7 +300,7 @@ def _is_primitive(word: str) -> bool:
 
 
 def op_name(body: Body) -> str:
-    """The name of the class or op, or those of its primitives if they are few."""
+    """The name of an op: that of its class or op, or the names of its primitives if they are few."""
     if body.label:
         return _plain(re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", body.label).lower())
     parts = [step.callee if isinstance(step.callee, str) else step.callee.name for step in body.steps]

@@ -1,4 +1,4 @@
-"""Outputs of a lifted network and of the model that it was lifted from."""
+"""Compares the outputs of a lifted network with those of the original model."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from archdsl.ops.lifting import Layout
 def difference(trace: Trace, found: Recognized, module: CompiledNetwork, seed: int = 0) -> float:
     """The largest difference of outputs for random inputs, relative to the model's largest value.
 
-    The results of parts that were not lifted are those of the model.
+    Parts that were not lifted are replaced by the results of the model.
     """
     generator = torch.Generator().manual_seed(seed)
     inputs = [torch.randn((BATCH, *size), generator=generator) for size in trace.inputs.values()]

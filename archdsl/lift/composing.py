@@ -1,4 +1,4 @@
-"""Nodes of a lifted network that together are one primitive, such as the layers of an attention."""
+"""Merges nodes of a lifted network that together are one primitive, such as the layers of an attention."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""What to leave out of a network where no primitive computes a part of the model.
+"""Selects the parts to exclude from a lifted network because no primitive computes them.
 
-The rest is lifted: the result of that part becomes an input of the network. It has to be a map, so the part
-may be larger than the call itself: the module around it, or the calls up to the next map.
+The result of such a part becomes an input of the network. It has to be a map, so the part may be larger than
+the call itself: the module that contains it, or the calls up to the next map.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ MOST = 200
 
 
 def recognized(trace: Trace, name: str) -> Recognized:
-    """The network of a program, with inputs for what no primitive computes."""
+    """The network of a traced program, with an input for each part that no primitive computes."""
     holes: list[Hole] = []
     while True:
         found = recognize(trace, name, holes)
@@ -101,7 +101,7 @@ def _map_of(found: Recognized, node: fx.Node) -> tuple[FixedSizes, Layout] | Non
 
 
 def fed(trace: Trace, found: Recognized) -> Sequence[str]:
-    """The tensors of the network that the parts left out read."""
+    """The tensors of the network that the excluded parts read."""
     names: dict[str, None] = {}
     nodes = {node.name: node for node in trace.nodes}
     for hole in found.holes:

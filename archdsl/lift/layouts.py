@@ -18,12 +18,14 @@ def rearranged(layout: Layout, call: Call) -> Layout | None:
 
 
 def keeps_order(call: Call) -> bool:
-    """Whether the values of the result follow each other as those of the argument, for any layout."""
+    """Whether the result has the values of the argument in the same order, for any layout."""
     return OPERATORS[call.operator] in (_view, _same, _expand, _slice, _pad)
 
 
 def viewed(layout: Layout, shape: Sequence[int]) -> Layout | None:
-    """The layout after a reshape: factors are regrouped in order, and split where a size ends inside."""
+    """The layout after a reshape: factors are regrouped in order, and split if a dimension ends inside
+    one.
+    """
     ahead = [factor for dimension in layout for factor in dimension]
     found: list[tuple[Factor, ...]] = []
     for size in shape:
@@ -47,7 +49,7 @@ def viewed(layout: Layout, shape: Sequence[int]) -> Layout | None:
 
 
 def merged(factors: Sequence[Factor]) -> Iterator[Factor]:
-    """Factors where neighbours that are consecutive parts of one axis are one."""
+    """Factors, in which neighbours that are consecutive parts of one axis are merged."""
     last: Factor | None = None
     for factor in factors:
         if last is not None and (last[0], last[1]) == (factor[0], factor[1] * factor[2]):

@@ -1,7 +1,8 @@
-"""Whose size a resize is given: recorded while the model runs, as a traced program knows numbers only.
+"""Finds the tensor whose size a resize takes, by running the model, since a traced program contains only
+numbers.
 
-`F.interpolate(x, size=y.shape[2:])` names y, and a trace only has the height and width, or expressions that
-many tensors share.  So the model is run once with sizes that remember their tensor.
+`F.interpolate(x, size=y.shape[2:])` names y; a trace only has the height and width, or expressions that are
+equal for many tensors.  So the model is run once with sizes that record their tensor.
 """
 
 from __future__ import annotations
@@ -30,7 +31,9 @@ class _Dimension(int):
 
 
 class Measuring(TorchFunctionMode):
-    """Records, for each call of `F.interpolate`, the tensor whose size it is given, or None."""
+    """Context that records, for each call of `F.interpolate`, the tensor whose size is its argument, or
+    None.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -66,9 +69,9 @@ def _source(size: Any) -> torch.Tensor | None:
 def measured_nodes(
     program: ExportedProgram, arguments: Sequence[Any], tensors: Sequence[torch.Tensor | None]
 ) -> Mapping[fx.Node, fx.Node]:
-    """For the resizes of a program, the calls that returned the tensors that their sizes are from.
+    """For each resize of a program, the call that returned the tensor whose size it takes.
 
-    Tensors are found by their values: the program is run on the same inputs as the model.
+    Tensors are identified by their values: the program is run on the same inputs as the model.
     """
     resizes = [node for node in program.graph.nodes if str(node.target).startswith("aten.upsample_")]
     if len(resizes) != len(tensors) or all(tensor is None for tensor in tensors):

@@ -35,8 +35,8 @@ from archdsl.ops.lifting import Call, FixedSizes, Layout, Lifted, Measured, Oper
 class Hole:
     """A part of the model that no primitive computes: its result is an input of the network instead.
 
-    `node` is the name of the result in the traced program; `operator`, `module` and `place` say what could
-    not be lifted and where it stands.
+    `node` is the name of the result in the traced program; `operator`, `module` and `place` identify the call
+    that could not be lifted.
     """
 
     name: str
@@ -56,8 +56,8 @@ class Hole:
 class Recognized:
     """The network of a traced program.
 
-    `weights` are, by node, the names of stored tensors by those in the node's layer. `outputs` are, by name,
-    the operands that are returned. `unknown` are calls that no primitive computes, on which outputs depend.
+    `weights` maps nodes to the stored tensors of their layers, by the names in the layer. `outputs` are the
+    returned operands by name. `unknown` are calls that no primitive computes and on which outputs depend.
     """
 
     graph: Graph

@@ -1,4 +1,4 @@
-"""Tracing a PyTorch model by torch.export, and what the recognizer reads of the traced program."""
+"""Traces a PyTorch model by torch.export, and reads the traced program for the recognizer."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ BATCH = 2
 
 @dataclass(frozen=True)
 class Scope:
-    """A module that was being called: its path, its class, and whether it has no submodules."""
+    """A module whose call contains another call: its path, its class, and whether it has no submodules."""
 
     path: str
     cls: str
@@ -35,9 +35,9 @@ class Scope:
 
 @dataclass(frozen=True, eq=False)
 class Trace:
-    """A traced model: `inputs` are the sizes of its tensors by name, `outputs` names by place.
+    """A traced model: `inputs` are the sizes of its tensors by name, `outputs` are names by position.
 
-    `likes` are, for calls that resize, the calls that returned the tensors whose sizes they are given.
+    `likes` maps calls that resize to the calls that returned the tensors whose sizes they take.
     """
 
     model: torch.nn.Module
@@ -74,9 +74,9 @@ class Trace:
         return frozenset(path for path, module in self.model.named_modules() if next(module.children(), None))
 
     def scopes(self, node: fx.Node) -> tuple[Scope, ...]:
-        """The modules in whose calls a call was made, without the model itself; the innermost last.
+        """The modules whose calls contain a call, innermost last, without the model itself.
 
-        A module that is called several times has a path of its own for each call.
+        A module that is called several times has a separate path for each call.
         """
         found = []
         for key, (path, cls) in (node.meta.get("nn_module_stack") or {}).items():
@@ -152,7 +152,7 @@ def _output_names(outputs: Any) -> list[str | None]:
 
 
 def place_of(node: fx.Node) -> str | None:
-    """The line of the model's own source that made a call: `unet.py:53`."""
+    """The source line of the model that made a call: `unet.py:53`."""
     lines = [line.strip() for line in (node.meta.get("stack_trace") or "").splitlines()]
     frames = [line for line in lines if line.startswith('File "')]
     own = [line for line in frames if "/torch/nn/" not in line] or frames
@@ -166,7 +166,7 @@ def place_of(node: fx.Node) -> str | None:
 
 
 def hint(size: Any) -> int:
-    """A size at the declared input, also if it is symbolic."""
+    """A size at the declared input size, also if it is symbolic."""
     return int(size.node.hint) if isinstance(size, torch.SymInt) else int(size)
 
 
@@ -193,14 +193,14 @@ class Size:
         return bool((difference if isinstance(difference, int) else difference.expand()) == 0)
 
     def is_part(self, of: Size, divisor: int) -> bool:
-        """Whether it is always another, divided and rounded down."""
+        """Whether it always equals another size, divided by `divisor` and rounded down."""
         if self.is_constant and of.is_constant:
             return bool(of.expression // divisor == self.expression)
         return bool(FloorDiv(of.expression, divisor) == self.expression)
 
 
 def sizes_of(values: Sequence[Any]) -> list[Size]:
-    """Sizes of a shape, or those that a call is given."""
+    """The sizes of a shape, or of a size argument."""
     found = []
     for value in values:
         size = value.meta["val"] if isinstance(value, fx.Node) else value
@@ -239,5 +239,5 @@ def arguments_of(node: fx.Node) -> dict[str, Any]:
 
 
 def is_item(node: fx.Node) -> bool:
-    """Whether a call takes one tensor of a list of results."""
+    """Whether a call selects one tensor of a list of results."""
     return node.target is operator.getitem

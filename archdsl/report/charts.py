@@ -161,7 +161,7 @@ def scatter(
 
 
 def short(value: float) -> str:
-    """A number in about three digits: `0`, `0.25`, `9.14`, `120`, `1.2k`, `38.4M`, `2.1G`."""
+    """A number rounded to about three digits: `0`, `0.25`, `9.14`, `120`, `1.2k`, `38.4M`, `2.1G`."""
     size = abs(value)
     for least, letter in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
         if size >= least * 0.9995:

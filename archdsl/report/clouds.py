@@ -26,10 +26,10 @@ Places = Sequence[tuple[float, float]]
 
 @dataclass(frozen=True)
 class Series:
-    """The elements drawn under one name: faint dots, a line, dots with tooltips, and a band from low to high
-    along x.
+    """The elements of a chart under one name of the legend.
 
-    `colour` is an index of `svg.COLOURS`.
+    Faint dots, a line, dots with tooltips, and a band from low to high along x. `colour` is an index of
+    `svg.COLOURS`.
     """
 
     name: str
@@ -112,9 +112,7 @@ def _drawn(row: Series, x: Axis, y: Axis) -> list[str]:
 
 
 def apart(places: Places, most: int = _MOST_DOTS) -> Places:
-    """One point per cell of a grid, in pixels; the cells are as small as the maximum number of points
-    allows.
-    """
+    """One point per cell of a grid, in pixels; cells are as small as the maximum number of points allows."""
     cell, found = 0.5, places
     while len(found) > most:
         cell *= 2

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Drawn:
+class OutputPictures:
     """What an output should and does predict, as PNG files; `output` is its name where there are several."""
 
     truth: bytes
@@ -25,7 +25,7 @@ class Drawn:
     of_classes: bool = True
 
 
-Prediction = tuple[str, bytes, Sequence[Drawn]]
+Prediction = tuple[str, bytes, Sequence[OutputPictures]]
 """A name, the image as a PNG file, and what is predicted of it."""
 Legend = Sequence[tuple[str, tuple[int, int, int]]]
 """Classes and their colours (red, green, blue, 0 to 255)."""
@@ -39,7 +39,7 @@ def predictions_html(predictions: Iterable[Prediction], legend: Legend) -> str:
     return f'{_legend(legend)}<div class="seen">{rows}</div>\n' if rows else ""
 
 
-def _row(name: str, image: bytes, outputs: Sequence[Drawn]) -> str:
+def _row(name: str, image: bytes, outputs: Sequence[OutputPictures]) -> str:
     pictures = ""
     for n, one in enumerate(outputs):
         of, kind = f"{one.output}: " if one.output else "", "classes" if one.of_classes else ""

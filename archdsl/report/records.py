@@ -10,7 +10,7 @@ from archdsl.report.scores import LOWER, score_name
 
 
 class Read(BaseModel):
-    """What is read of a run, whose files are untrusted."""
+    """Base class of data read from a run, whose files are untrusted."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", strict=True)
 
@@ -46,9 +46,9 @@ class Start(Read):
 
 
 class Scored(Read):
-    """Scores of a network: of a first output of classes, and `scores` of other outputs, by output.
+    """Scores of a network: those of a main output of classes, and `scores` of other outputs, by output.
 
-    `iou` is that of each class, None where no pixel says anything about it.
+    `iou` is per class, None for a class without pixels.
     """
 
     miou: FiniteFloat | None = None
@@ -65,7 +65,7 @@ class Scored(Read):
 
     @property
     def by_output(self) -> list[tuple[str, str, float | None]]:
-        """The leading score of each output: the output, "" for a first one of classes, the score and its
+        """The main score of each output: the output ("" for a main one of classes), the score's name and its
         value.
         """
         found: list[tuple[str, str, float | None]] = []
@@ -75,7 +75,7 @@ class Scored(Read):
 
     @property
     def shown(self) -> dict[str, float]:
-        """The leading score of each output that has one, by how it is called in a report."""
+        """The main score of each output that has one, by display name."""
         return {
             f"{score_name(name)} of {output}" if output else score_name(name): score
             for output, name, score in self.by_output
@@ -84,12 +84,12 @@ class Scored(Read):
 
     @property
     def leading(self) -> tuple[str, float | None]:
-        """The score that decides: of the first output."""
+        """The name and value of the score of the first output, which decides between networks."""
         return next(((name, score) for _, name, score in self.by_output), ("miou", None))
 
     @property
     def value(self) -> float:
-        """That score as a number of which more is better."""
+        """That score as a number; more is better."""
         name, score = self.leading
         if score is None:
             return float("-inf")
@@ -161,7 +161,7 @@ class Tried(Read):
     objective: FiniteFloat | None = None
 
 
-class Drawn(Read):
+class RandomNetwork(Read):
     """Costs of a random network."""
 
     params: int
@@ -175,7 +175,7 @@ class Verdict(Read):
     idle: FiniteFloat | None = None
     edges: int = 0
     shallow: bool = False
-    random: list[Drawn] = []
+    random: list[RandomNetwork] = []
     warnings: list[str] = []
 
 

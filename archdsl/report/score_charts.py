@@ -14,12 +14,12 @@ R = TypeVar("R", bound=Scored)
 
 
 def names_of_scores(rows: Iterable[Scored]) -> list[str]:
-    """The leading scores of all outputs, by how they are called; mIoU if there are none."""
+    """The display names of the main scores of all outputs; mIoU if there are none."""
     return list(dict.fromkeys(name for row in rows for name in row.shown)) or ["mIoU"]
 
 
 def points_of(rows: Sequence[R], step: Callable[[R], float], name: str) -> Points:
-    """A score of rows, where they have it."""
+    """A score over steps, for the records that have it."""
     return [(step(row), row.shown[name]) for row in rows if name in row.shown]
 
 
@@ -37,7 +37,7 @@ def heading(scored: Scored) -> str:
 
 
 def further_cards(scored: Scored) -> list[tuple[str, str, str]]:
-    """A card of each output behind the first: its leading score, and its others as a remark."""
+    """A card for each output except the first: its main score, and its other scores as a remark."""
     found = []
     for output, *_ in scored.by_output[1:]:
         shown = [(score_name(key), score_text(key, score)) for key, score in scored.scores[output].items()]

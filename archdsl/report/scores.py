@@ -15,12 +15,12 @@ NAMES: Mapping[str, str] = {
 
 
 def score_name(name: str) -> str:
-    """How a score is shown; others than these by their own names."""
+    """The display name of a score; unknown ones are unchanged."""
     return NAMES.get(name, name)
 
 
 def score_text(name: str, score: float | None) -> str:
-    """A score in a report: an error as a number, a share in percent."""
+    """A score in a report: an error as a number, a fraction in percent."""
     if score is None or score != score:
         return "–"
     return f"{score:.4g}" if name in LOWER else f"{score:.1%}"

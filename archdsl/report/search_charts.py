@@ -36,7 +36,7 @@ def _behind(name: str, points: Points, colour: int) -> Curve:
 
 
 def score_figures(run: Run) -> list[str]:
-    """The leading score of each output of the network derived after each epoch, and of the final one."""
+    """The main score of each output, of the network derived after each epoch and of the final one."""
     epochs, ends = run.epochs(), [run.end] if run.end is not None else []
     text = "Of the network derived after each epoch, with weights of the supernet."
     made = []

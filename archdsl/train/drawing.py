@@ -15,7 +15,7 @@ from torch import nn
 from archdsl.data.channels import as_colours
 from archdsl.data.dataset import Colour, Dataset
 from archdsl.report.charts import short
-from archdsl.report.pictures import Drawn, Legend, Prediction, png
+from archdsl.report.pictures import Legend, OutputPictures, Prediction, png
 from archdsl.runs.processes import Processes
 from archdsl.train.evaluation import seen_outputs
 from archdsl.train.overlay import grey, numbers, probabilities
@@ -59,17 +59,19 @@ def _array(tensor: torch.Tensor) -> NDArray[Any]:
 
 def _drawn(
     output: ScoredOutput, found_CHW: NDArray[Any], truth_HW: NDArray[Any], dataset: Dataset, several: bool
-) -> Drawn:
+) -> OutputPictures:
     name = output.name if several else ""
     if output.task == "classes":
         unused: list[Colour] = [(0, 0, 0)] * (256 - len(dataset.colours))
         colours = [*dataset.colours, *unused]
         truth, guess = (numbers(ids, colours).convert("RGB") for ids in (truth_HW, found_CHW.argmax(0)))
-        return Drawn(png(truth), png(guess), name)
+        return OutputPictures(png(truth), png(guess), name)
     if output.task == "binary":
-        return Drawn(png(grey(truth_HW, (0.0, 1.0))), png(probabilities(found_CHW[0])), name, "", False)
+        return OutputPictures(
+            png(grey(truth_HW, (0.0, 1.0))), png(probabilities(found_CHW[0])), name, "", False
+        )
     known = truth_HW[~np.isnan(truth_HW)]
     values = known if known.size else found_CHW
     ends = float(values.min()), float(values.max())
     note = f", {short(ends[0])} (black) to {short(ends[1])}"
-    return Drawn(png(grey(truth_HW, ends)), png(grey(found_CHW[0], ends)), name, note, False)
+    return OutputPictures(png(grey(truth_HW, ends)), png(grey(found_CHW[0], ends)), name, note, False)

@@ -1,4 +1,4 @@
-"""Ops that may replace others: what `--ops` names."""
+"""Parses the ops of `--ops`, which may replace ops of the network."""
 
 from __future__ import annotations
 
@@ -19,9 +19,10 @@ _BETWEEN = re.compile(r",(?![^()]*\))")
 
 @dataclass(frozen=True)
 class Candidate:
-    """An op with one input. `given` are its settings, as text, `accepts` the names of all it has.
+    """An op with one input that may replace others.
 
-    `copied` is what a file that uses it imports or declares; nothing for a primitive.
+    `given` are its settings as text, `accepts` the names of all settings it has. `copied` are the imports and
+    declarations of a file that uses it; empty for a primitive.
     """
 
     name: str

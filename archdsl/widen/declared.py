@@ -1,4 +1,4 @@
-"""Declarations of a spec that a widened file copies: ops that are candidates, and what they need."""
+"""Copies declarations of a spec into a widened file: ops that are candidates, and what they depend on."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from archdsl.spec.lint import names_read
 
 @dataclass
 class Copied:
-    """What a file takes from others: `imports` are files of the library by name, `texts` declarations."""
+    """Imports and declarations for a file: `imports` are library files by name, `texts` are declarations."""
 
     imports: dict[str, str] = field(default_factory=dict)
     texts: dict[str, str] = field(default_factory=dict)
@@ -24,7 +24,7 @@ class Copied:
         return {*self.imports, *self.texts}
 
     def add(self, other: Copied) -> str | None:
-        """Adds another file's needs; returns a name that would mean two things."""
+        """Adds those of another file; returns a name that would have two meanings, or None."""
         for name in other.names & self.names:
             if (self.imports.get(name), self.texts.get(name)) != (
                 other.imports.get(name),
@@ -37,9 +37,9 @@ class Copied:
 
 
 def needs(unit: Unit, name: str) -> Copied:
-    """A declaration of a file with all that it reads, from the file and its imports.
+    """A declaration with all declarations that it depends on, of its file and its imports.
 
-    Raises KeyError for a name that means different things in two of these files.
+    Raises KeyError for a name that has different meanings in two of these files.
     """
     found = Copied()
     ahead, seen = [(unit, name)], set()

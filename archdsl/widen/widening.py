@@ -25,7 +25,9 @@ from archdsl.widen.widths import Widths, widths
 
 @dataclass(frozen=True)
 class Neighbourhood:
-    """How far a space goes: factors of widths, rounds of repeated blocks, ops that may replace others."""
+    """The extent of a space: factors of widths, change of the number of repeated blocks, ops that may replace
+    others.
+    """
 
     factors: Sequence[Fraction] = (Fraction(1),)
     multiple: int = 8
@@ -118,7 +120,7 @@ class _WideBlock(Block):
         self.rows: list[list[tuple[str, ...]]] = []
 
     def is_inlined(self, ref: tuple[int, int], text: Text) -> bool:
-        """Only chains continue: other expressions are statements, in which ops can be decisions."""
+        """Only chains are inlined: other expressions are statements, in which ops can be decisions."""
         readers = self.readers.get(ref, [])
         if len(readers) != 1 or (readers[0] >= 0 and self.body.steps[readers[0]].tied):
             return False

@@ -1,8 +1,9 @@
-"""Widths that can vary: groups of layers that must have as many channels, and the numbers that each can have.
+"""Widths that can vary: groups of layers that must have equally many channels, and the numbers that each can
+have.
 
-The shape rules of the primitives decide: every width is a decision of its own at first, and where a
-constraint does not hold in all cases, widths become one group (both sides of a sum), lose numbers (groups of
-a convolution), or stay what they are (the classes).
+The shape rules of the primitives decide: initially every width is a decision of its own; if a constraint does
+not hold in all cases, widths are merged to one group (both sides of a sum), lose numbers (groups of a
+convolution), or are fixed (the classes).
 """
 
 from __future__ import annotations
@@ -30,7 +31,9 @@ MOST_CASES = 20_000
 
 @dataclass(frozen=True)
 class Widths:
-    """A network whose widths are picks, the shapes of its tensors, and the number of each group now."""
+    """A network whose widths are picks, the shapes of its tensors, and the width of each group in the
+    original network.
+    """
 
     graph: Graph
     shapes: Mapping[str, Shape]
@@ -38,7 +41,7 @@ class Widths:
 
     @property
     def candidates(self) -> dict[str, tuple[int, ...]]:
-        """The numbers of each group, by the name of its decision."""
+        """The possible widths of each group, by the name of its decision."""
         picks = (n.attrs.get(WIDTH) for n in self.graph.nodes.values() if isinstance(n, Node))
         found = {p.decision: p.values for p in picks if isinstance(p, Pick)}
         return {name: found[name] for name in self.now if name in found}
@@ -47,16 +50,18 @@ class Widths:
 def widths(
     graph: Graph, factors: Sequence[Fraction], multiple: int, rows: Sequence[Sequence[Sequence[str]]] = ()
 ) -> Widths:
-    """The network with widths that vary by these factors, rounded to multiples.
+    """The network with widths that vary by these factors, rounded to multiples of `multiple`.
 
-    Output channels stay what they are.  `rows` are blocks of nodes that are equal: those of a row have equal
-    widths.  Raises SpecError for an ill-typed network.
+    Output channels are fixed.  `rows` are sequences of equal blocks of nodes; blocks of one sequence have
+    equal widths. Raises SpecError for an ill-typed network.
     """
     return _Widths(graph, factors, multiple, rows).run()
 
 
 def numbers(width: int, factors: Sequence[Fraction], multiple: int) -> tuple[int, ...]:
-    """The numbers around a width, and itself; a width below the multiple is rounded to integers."""
+    """A width multiplied by each factor, and itself; rounded to multiples, or to integers if it is below
+    `multiple`.
+    """
     unit = multiple if width >= multiple else 1
     found = {max(unit, round(width * factor / unit) * unit) for factor in factors}
     return tuple(sorted({*found, width}))

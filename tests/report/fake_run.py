@@ -11,7 +11,7 @@ from typing import Any
 
 from PIL import Image, ImageDraw
 
-from archdsl.report.pictures import Drawn, Prediction
+from archdsl.report.pictures import OutputPictures, Prediction
 
 OPS = ["zero", "skip", "pool", "conv1", "conv2", "sep1", "sep2", "dil2", "dil4", "dil2_twice"]
 MERGES = ["point", "conv", "dil2", "dil4", "dil8"]
@@ -116,7 +116,7 @@ def _softmax(logits: list[float]) -> list[float]:
 
 def predictions(count: int = 2, renamed: str = "") -> list[Prediction]:
     return [
-        (f"street {n}{renamed}", _street(n, 40), [Drawn(_street(n, 0), _street(n, 0, 7))])
+        (f"street {n}{renamed}", _street(n, 40), [OutputPictures(_street(n, 0), _street(n, 0, 7))])
         for n in range(count)
     ]
 
