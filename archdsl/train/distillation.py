@@ -1,4 +1,4 @@
-"""Knowledge distillation: what a trained network predicts, as a further loss of another one.
+"""Knowledge distillation: the predictions of a trained network as a further loss of another one.
 
 Shapes: B images, C channels of an output, K classes, H × W pixels.
 """
@@ -63,11 +63,11 @@ class Teacher:
             raise _unfit(self.network, f"the teacher does not support images of {size}", help)
         return module.eval().requires_grad_(False), start
 
-    def lessons(self, student: Network, losses: Sequence[OutputLoss]) -> Lessons:
-        """What it teaches of the outputs that losses train: those that it has, too, and its main output the
-        main one, whatever their names.
+    def taught_outputs(self, student: Network, losses: Sequence[OutputLoss]) -> TaughtOutputs:
+        """The outputs among those that losses train which the teacher also has; its main output teaches the
+        main one.
 
-        Raises SpecError (ARCH817) where it teaches nothing, or predicts another number of classes.
+        Raises SpecError (ARCH817) if there are none, or for a different number of classes.
         """
         ours, theirs = output_maps(student), output_maps(self.network)
         known, main = self._tasks(), {next(iter(ours)): next(iter(theirs))}
@@ -92,7 +92,7 @@ class Teacher:
                     outputs[name] = other
         trained = [name for loss in losses for name in loss.outputs]
         untaught |= {name: "no loss is of it" for name in ours if name in theirs and name not in trained}
-        found = Lessons(outputs, untaught)
+        found = TaughtOutputs(outputs, untaught)
         if not outputs:
             reasons = "; ".join(f"{name}: {why}" for name, why in untaught.items())
             headline = f"the teacher {self.network.name} has nothing to teach {student.name}"
@@ -108,7 +108,9 @@ class Teacher:
         return {}
 
     def recorded(self, start: LoadReport) -> dict[str, Any]:
-        """The entries in the manifest: what must be equal in a resumed run, and where it is."""
+        """The entries in the manifest: those that must be equal in a resumed run, and the location of the
+        teacher.
+        """
         return {
             "teacher": {"network sha256": network_hash(self.network), "weights sha256": start.sha256},
             "teacher_files": {"spec": self.spec, "weights": str(self.weights)},
@@ -131,8 +133,10 @@ def _unfit(teacher: Network, headline: str, help: str, output: str | None = None
 
 
 @dataclass(frozen=True)
-class Lessons:
-    """What a teacher teaches: by output of the student, that of the teacher; and why not others."""
+class TaughtOutputs:
+    """The outputs of a student that a teacher teaches: by name, the teacher's output; and the reason for each
+    other one.
+    """
 
     outputs: Mapping[str, str]
     untaught: Mapping[str, str]

@@ -182,7 +182,7 @@ def _lessons(
     """
     if teacher is None:
         return {}
-    found = teacher.lessons(network, losses)
+    found = teacher.taught_outputs(network, losses)
     tasks = {loss.kind.task for loss in losses for name in loss.outputs if name in found.outputs}
     if recipe.distill_loss == "released" and "classes" not in tasks:
         raise OptionError("the distillation loss `released` is of classes, and the teacher teaches none")

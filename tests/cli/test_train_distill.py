@@ -186,4 +186,4 @@ def test_python_names_a_teacher_without_weights() -> None:
     teacher = Teacher(archdsl.load("x.arch", text=FIXED).network(), Path("large.safetensors"))
     student = archdsl.load("small.arch").network()
     with pytest.raises(SpecError, match="ARCH817"):
-        teacher.lessons(student, [OutputLoss(Term("ohem"), ("logits",), "labels")])
+        teacher.taught_outputs(student, [OutputLoss(Term("ohem"), ("logits",), "labels")])
