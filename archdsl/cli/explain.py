@@ -13,7 +13,7 @@ from archdsl.cli import opening
 from archdsl.cli.set_option import SetCommand, name_option, set_option
 from archdsl.cli.words import LISTS
 from archdsl.codes import CODES, page
-from archdsl.diagnostics import closest
+from archdsl.diagnostics import SpecError, closest
 from archdsl.program import Space
 from archdsl.report import text_tables
 from archdsl.report.numbers import count_data, counted, digits, large, plural, setting
@@ -145,9 +145,15 @@ def _explain_code(code: str, as_json: bool) -> None:
 
 
 def _explain_file(program: Program, as_json: bool) -> None:
-    """Explains a file without spaces and networks: its declarations."""
-    from archdsl.lang import ast
+    """Explains a file without spaces and networks: its declarations.
 
+    Raises SpecError if these have errors.
+    """
+    from archdsl.lang import ast
+    from archdsl.spec.check import check
+
+    if errors := [d for d in check(program.unit).diagnostics if d.severity == "error"]:
+        raise SpecError(errors)
     named = (ast.Op, ast.Cell, ast.Constant, ast.Search)
     found = [(type(i).__name__.lower(), i.name.id) for i in program.unit.file.items if isinstance(i, named)]
     if as_json:

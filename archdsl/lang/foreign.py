@@ -13,6 +13,8 @@ from archdsl.lang.mistake import Mistake
 _CHOICES = "write one of {a, b}, any 2 of {a, b, c}, or some of {a, b}"
 _FIRST_WORD = re.compile(r"[ \t]*([A-Za-z_]+)")
 _SIZES = re.compile(r"x\d+(x\d+)*\Z", re.IGNORECASE)
+_TERNARY = re.compile(r"[^\n?#\"]{0,200}(\?)[ \t]*[\w.]+[ \t]*:[ \t]*\w")
+_MISPLACED = re.compile(r"\S[ \t]+(optional|maybe|on)[ \t]+\w*[ \t]*\Z")
 _CHOOSERS = frozenset({
     "one_of", "oneof", "choice", "choose", "any_of", "anyof", "select", "oneOf", "some", "either", "some_of",
 })  # fmt: skip
@@ -156,7 +158,24 @@ def _conditions(mistake: Mistake) -> Diagnostic | None:
         return _unexpected(mistake, "write a if condition else b")
     if _last_word(mistake) == "?" and mistake.kind in ("INT", "FLOAT", "NAME", "STRING", "LBRACE", "LPAR"):
         return _unexpected(mistake, "write a if condition else b", _last_span(mistake))
+    begin = mistake.source.text.rfind("\n", 0, mistake.span[0]) + 1
+    ternary = _TERNARY.match(mistake.source.text, begin)  # `x = a ? b : c` is `x = a?`, and a statement
+    if ternary is not None and ternary.end() >= mistake.span[0]:
+        return _unexpected(mistake, "write a if condition else b", ternary.span(1))
     return None
+
+
+def _misplaced_words(mistake: Mistake) -> Diagnostic | None:
+    """`y = optional conv(x)`, `latency <= 9 ms on "cpu"`: a statement, and the beginning of another."""
+    found = _MISPLACED.search(mistake.before)
+    if found is None:
+        return None
+    start = mistake.span[0] - len(mistake.before) + found.start(1)
+    help = (
+        'write latency(device = "NAME") <= 9 ms' if found[1] == "on"
+        else 'write one of {skip, f}: import skip from "std/ops.arch"; of tensors, some of {a, b}'
+    )  # fmt: skip
+    return _unexpected(mistake, help, (start, start + len(found[1])))
 
 
 def _lambdas(mistake: Mistake) -> Diagnostic | None:
@@ -264,5 +283,5 @@ def _last_word(mistake: Mistake) -> str:
 
 _EXPLANATIONS: tuple[Callable[[Mistake], Diagnostic | None], ...] = (
     _stage, _choosers, _parameters, _mark, _inputs, _line_start, _ranges, _declarations, _strings,
-    _lambdas, _conditions, _separators,
+    _lambdas, _misplaced_words, _conditions, _separators,
 )  # fmt: skip

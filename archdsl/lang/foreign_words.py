@@ -29,6 +29,7 @@ STATEMENTS = {
     "local": _PLAIN, "static": _PLAIN, "final": _PLAIN, "mut": _PLAIN, "define": _PLAIN,
     "constant": _PLAIN, "param": _PLAIN, "global": "names need no declaration: remove this line",
     "del": "names cannot be deleted: remove this line",
+    "end": "a block ends with `}`: remove this word", "endfor": "a block ends with `}`: remove this word",
     "pass": "empty bodies need no statement: remove this line",
     "break": "a stage has no early end: choose its depth, y = x[depth]",
     "continue": "write a conditional value: x = a if condition else b",

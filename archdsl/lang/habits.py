@@ -26,6 +26,7 @@ _INVERTED = 'write inverted_residual: import inverted_residual from "std/ops.arc
 _SEPARABLE = 'write sep_conv, with d = 2 for a dilation: import sep_conv from "std/ops.arch"'
 _TRANSPOSED = "write conv_transpose(c = CHANNELS, s = 2)"
 _ARITHMETIC = "available: `+ - * / // % **`, floor, round, min and max"
+_SCORE = "scores are objectives of searches: maximize miou"
 _INPUT = "write input NAME: [channels, height, width]"
 
 _OPS: Mapping[str, str] = {
@@ -115,6 +116,15 @@ _OPS: Mapping[str, str] = {
     "bool": "write true or false; a choice is one of {true, false}", "boolean": _CHOICE,
     "str": 'write a string: "nearest"', "list": "write [a, b]", "tuple": "write [a, b]",
     "dict": "write a set, {a: x, b: y}, or a record, (a = 1, b = 2)",
+    "zeros": "write x -> zero for zeros of the size of x", "zeroslike": "write x -> zero",
+    "ones": "write (x -> zero) + 1", "oneslike": "write (x -> zero) + 1",
+    "matmul": "matrices are multiplied by linear(c = 8) and dot_attention(q, k, v)",
+    "einsum": "matrices are multiplied by linear(c = 8) and dot_attention(q, k, v)",
+    "flops": "write flops", "gflops": "write flops <= 1G", "mflops": "write flops <= 1M", "mac": "write macs",
+    "multadds": "write macs", "madds": "write macs", "gmacs": "write macs <= 1G",
+    "parameters": "write params", "nparams": "write params", "numparams": "write params",
+    "miou": _SCORE, "iou": _SCORE, "accuracy": _SCORE, "acc": _SCORE, "f1": _SCORE,
+    "memory": "write params <= 2M; `archdsl cost` shows the memory of activations",
     "pow": "write a ** b", "power": "write a ** b",
     "latency": 'write latency(device = "NAME") <= 9 ms',
 }  # fmt: skip
@@ -136,7 +146,7 @@ _SETTINGS: Mapping[str, str] = {
     "groups": "g", "group": "g", "outchannels": "c", "channels": "c", "filters": "c", "features": "c",
     "outplanes": "c", "planes": "c", "outputchannels": "c", "numfilters": "c", "cout": "c", "nout": "c",
     "usebias": "bias", "scalefactor": "scale", "factor": "scale", "upscalefactor": "r", "epsilon": "eps",
-    "rank": "r", "prob": "p", "probability": "p", "droprate": "p",
+    "rank": "r", "prob": "p", "probability": "p", "droprate": "p", "dropprob": "p",
     # searches
     "learningrate": "lr", "weightdecay": "decay", "wd": "decay", "batchsize": "batch", "imagesize": "size",
     "root": "path", "dir": "path", "directory": "path", "cropsize": "crop",

@@ -45,7 +45,7 @@ _LOOK_ALIKES = {
     "“": 'write `"`',
     "”": 'write `"`',
     "$": "names are made of letters, digits and `_`",
-    "@": "names are made of letters, digits and `_`",
+    "@": "ops have no decorators; matrices are multiplied by linear(c = 8) and dot_attention(q, k, v)",
     "\\": "line continuation needs no backslash",
     "~": "write `not`; an op is applied by `->`",
     "`": "names are written without quotes, strings with `\"`",

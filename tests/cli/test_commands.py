@@ -508,6 +508,14 @@ def test_sample_says_which_requirement_no_network_was_found_to_meet():
     assert "macs == 7" in result.stderr
 
 
+@pytest.mark.parametrize(
+    "text", ["arch 1\n", "arch 1\nA = 1 / 0\n", "arch 1\nop f(x) = x -> one of {relu, silu}\n"]
+)
+def test_explain_refuses_a_file_without_networks_that_check_refuses(text: str):
+    Path("f.arch").write_text(text)
+    assert call("check f.arch").exit_code == call("explain f.arch").exit_code == 1
+
+
 def test_sample_needs_a_space():
     assert call("sample tiny.arch --name Deep").exit_code == 2
 

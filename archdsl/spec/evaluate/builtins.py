@@ -132,7 +132,8 @@ def _len(
     """The number of members of a set or items of a list, undefined ones included."""
     if len(args) != 1 or not isinstance(args[0], SetValue | ListValue):
         got = f", got {kind_of(args[0])}" if len(args) == 1 else ""
-        raise frame.error("ARCH207", f"`len` expects one list or set{got}", at)
+        help = "sizes of tensors are x.c, x.h and x.w" if args and isinstance(args[0], Tensor) else None
+        raise frame.error("ARCH207", f"`len` expects one list or set{got}", at, help=help)
     if isinstance(args[0], ListValue):
         return len(args[0].items)
     return len(args[0].labels or args[0].members)
