@@ -250,6 +250,7 @@ def test_the_text_of_a_diagram_does_not_depend_on_hash_seeds():
     assert len(texts) == 1
 
 
+@pytest.mark.slow
 def test_a_graph_of_thousands_of_loose_nodes_is_drawn_in_parts():
     nodes = "".join(f"  %n{i} = relu(%{'image' if i == 0 else f'n{i - 1}'})\n" for i in range(3000))
     graph = parse(f"network Long {{\n  input image [3, 8, 8]\n{nodes}  output y = %n2999\n}}")

@@ -40,6 +40,7 @@ for path in sorted(Path(sys.path[0]).glob("*.py")):
 """
 
 
+@pytest.mark.slow
 def test_benchmarks_can_be_imported() -> None:
     env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(FOLDER), str(FOLDER.parent)])}
     code = f"import sys; sys.path.insert(0, {str(FOLDER)!r}){IMPORTED}"

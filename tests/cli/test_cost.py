@@ -139,6 +139,7 @@ def test_what_a_space_is_too_entangled_for_is_said(tiny, capsys, monkeypatch):
     assert "expected" not in text
 
 
+@pytest.mark.slow
 def test_the_extremes_found_are_no_worse_than_the_networks_sampled(tmp_path: Path, capsys, monkeypatch):
     from archdsl.passes.costs import space_cost
 

@@ -149,6 +149,7 @@ def test_a_search_goes_on_with_the_table_that_it_began_with(monkeypatch):
     assert Path("parts/journal.jsonl").read_bytes() == whole
 
 
+@pytest.mark.slow
 def test_rows_that_only_decoded_networks_have_are_timed_when_their_costs_are_needed(tmp_path, capsys):
     weight = 'window(0.01, rate(device = "elsewhere"), 1 fps .. 10000 fps)'
     spec = small_spec(tmp_path, ", select_by = score", objective=f"cross_entropy + {weight} * log(macs)")

@@ -184,6 +184,7 @@ def test_a_run_that_is_interrupted_saves_and_says_how_to_go_on():
     assert f"stopped after step {step};" in said
 
 
+@pytest.mark.slow
 def test_a_run_that_is_killed_leaves_what_the_same_run_goes_on_from():
     torch.set_num_threads(1)
     child = process("--out", "run")

@@ -61,6 +61,7 @@ def test_a_sound_graph_breaks_no_rule():
     verify(SOUND, primitives())
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None)
 @given(graphs())
 def test_random_graphs_break_no_rule(graph):

@@ -65,6 +65,7 @@ def test_lark_itself_accepts_the_shipped_specs(number: int):
     assert is_sentence(shipped()[number])
 
 
+@pytest.mark.slow
 @settings(max_examples=100, deadline=None)
 @given(files)
 def test_lark_itself_accepts_what_is_written_out(file):

@@ -59,6 +59,7 @@ def test_what_is_just_not_too_deep_is_read_and_formatted(expression: str):
     assert format_source(Source("deep.arch", text)).count("stage") == 20
 
 
+@pytest.mark.slow
 def test_a_file_of_many_words_is_refused():
     assert [d.code for d in findings("arch 1\n" + "x=1\n" * 400_000)] == ["ARCH706"]
 

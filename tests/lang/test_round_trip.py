@@ -25,6 +25,7 @@ def test_a_file_that_is_written_out_is_read_as_the_same_file(file: ast.File):
     assert unparse(again) == text
 
 
+@pytest.mark.slow
 @settings(max_examples=1000, deadline=None, suppress_health_check=SLOW)
 @given(expressions)
 def test_an_expression_needs_no_more_parentheses_than_it_gets(expression: ast.Expr):
@@ -33,6 +34,7 @@ def test_an_expression_needs_no_more_parentheses_than_it_gets(expression: ast.Ex
     assert file.items[0].value == expression  # type: ignore[union-attr]
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None, suppress_health_check=SLOW)
 @given(files.map(unparse), st.data())
 def test_parentheses_without_need_change_nothing(text: str, data: st.DataObject):

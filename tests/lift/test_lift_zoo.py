@@ -15,7 +15,7 @@ from archdsl.lift.lifting import lift
 
 SPECS = Path(__file__).parent.parent.parent / "specs"
 SIZES = {"segformer_b0": (3, 64, 128), "unet": (3, 64, 96)}
-FAST = ("erfnet", "segformer_b0", "enet")
+FAST = ("erfnet",)
 OTHERS = ("fasterseg_student", "template_arch0", "camvid_found")
 NAMES = [*sorted(path.stem for path in (SPECS / "zoo").glob("*.arch")), *OTHERS]
 

@@ -109,6 +109,7 @@ def test_the_toy_space_of_the_benchmarks_has_1584_networks():
     assert Networks(of).count == Count(1584, True, 2304)
 
 
+@pytest.mark.slow
 def test_a_space_of_more_networks_than_a_float_can_say_is_counted():
     of = graph("""
   x[0] = image -> conv(c = 4)

@@ -83,6 +83,7 @@ def test_gradients_of_the_expected_price_are_those_of_the_mean_over_all_networks
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("spec", ["space", "autortnet", "fasterseg"])
 def test_gradients_on_shipped_spaces_agree_with_finite_differences(spec):
     cost = shipped(spec)
@@ -103,6 +104,7 @@ def test_gradients_on_shipped_spaces_agree_with_finite_differences(spec):
         assert own[path].grad[0].item() == pytest.approx(slope, rel=1e-4, abs=abs(expected.of()) * 1e-7)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("spec", ["space", "gas", "autortnet", "fasterseg"])
 def test_the_expectation_over_a_shipped_space_is_what_sampling_tends_to(spec):
     cost = shipped(spec)
@@ -129,6 +131,7 @@ def test_a_cell_of_autortnet_lives_with_the_probability_that_the_gate_is_not_bef
             assert cost.life(last, probabilities) == pytest.approx(gate[i - 1 :].sum(), rel=1e-9)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["params", "macs"])
 @pytest.mark.parametrize("spec", ["space", "gas", "autortnet", "fasterseg"])
 def test_a_network_that_is_certain_is_expected_at_its_price_exactly(spec, name):
@@ -160,6 +163,7 @@ def test_probabilities_that_do_not_fit_are_refused():
         expected.of({"hyper[1].gate": [1.0]})
 
 
+@pytest.mark.slow
 def test_a_space_without_closed_form_has_no_exact_expectation():
     with pytest.raises(Entangled, match="too many decisions"):
         shipped("template").expected(MACS)

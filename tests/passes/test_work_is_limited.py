@@ -77,6 +77,7 @@ def test_prices_whose_tables_are_too_large_are_those_of_bound_networks(monkeypat
     assert least.bound is None
 
 
+@pytest.mark.slow
 def test_sizes_of_more_values_than_diagrams_can_hold_are_priced_by_binding(tmp_path: Path):
     spec = tmp_path / "s.arch"
     terms = " + ".join(f"w[{n}] * w[{n + 1}]" for n in (1, 3, 5, 7))

@@ -253,6 +253,7 @@ def test_a_search_writes_the_decoded_network(tmp_path: Any, capsys: Any) -> None
     assert len(network.chosen) > 5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("miou", "best"), [({0: 0.6, 1: 0.5}, 8), ({0: 0.5, 1: 0.6}, 16)])
 def test_the_ends_of_branches_are_those_of_the_best_score_in_the_supernet(
     miou: dict[int, float], best: int, tmp_path: Any, capsys: Any, monkeypatch: Any

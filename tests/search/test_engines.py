@@ -50,6 +50,7 @@ def ended(process: subprocess.Popen[str]) -> str:
 # ------------------------------------------------------------ the same search anywhere
 
 
+@pytest.mark.slow
 def test_the_journal_does_not_depend_on_the_engine_or_the_number_of_workers(trouble: Path) -> None:
     archdsl.search(spec(), folder="process")
     archdsl.search(spec(), folder="one", workers=1)
@@ -89,6 +90,7 @@ def test_failures_of_networks_are_recorded_and_not_tried_again(trouble: Path) ->
     assert journal(Path("b")) == journal(Path("a"))
 
 
+@pytest.mark.slow
 def test_a_lost_worker_costs_the_network_nothing_and_three_are_its_own_fault(trouble: Path) -> None:
     archdsl.search(spec(), folder="whole")
     (trouble / "kill-3").write_bytes(b"1")

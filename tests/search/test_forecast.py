@@ -63,6 +63,7 @@ def test_batches_that_take_longer_than_steps_are_waited_for(tmp_path, monkeypatc
     assert forecast.forecast(made).step_s == 9.0
 
 
+@pytest.mark.slow
 def test_trainings_from_scratch_at_the_end_are_counted_until_they_are_done(tmp_path, monkeypatch, clock):
     made = search(tmp_path, refine=4, refine_epochs=5, epochs=7)
     monkeypatch.setattr(from_scratch, "change", clock.after(2.0, from_scratch.change))
@@ -74,6 +75,7 @@ def test_trainings_from_scratch_at_the_end_are_counted_until_they_are_done(tmp_p
     assert forecast.forecast(made).left_s(0, 0) == (3 * 5 + 7) * 2 * 2.0
 
 
+@pytest.mark.slow
 def test_a_forecast_changes_nothing_of_the_search(tmp_path: Path):
     plain, foretold = search(tmp_path / "a", order=1, epochs=1), search(tmp_path / "b", order=1, epochs=1)
     forecast.forecast(foretold)
@@ -164,6 +166,7 @@ def test_an_estimate_is_never_below_what_a_smaller_crop_took(less: int, last: in
     assert found == last + max(0, last - less) * 4
 
 
+@pytest.mark.slow
 def test_steps_for_an_estimate_leave_the_search_as_it_was(tmp_path, monkeypatch):
     monkeypatch.setattr(calibration, "LEAST", 0)
     made, other = search(tmp_path / "a"), search(tmp_path / "b")

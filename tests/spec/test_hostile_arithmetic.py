@@ -154,6 +154,7 @@ def test_a_long_chain_of_constants_is_evaluated_once_each():
     assert program.network().graph.nodes["y"].attrs["c"] == 2_001
 
 
+@pytest.mark.slow
 def test_conditions_over_very_many_decisions_are_refused_at_a_place():
     text = """arch 1
 cell J(a, b) { return a + b }

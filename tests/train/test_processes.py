@@ -20,8 +20,6 @@ HERE = Path(__file__).parent
 TRAIN = """
 import sys, small
 from pathlib import Path
-from archdsl.runs.processes import processes
-here = processes("cpu")
 run = small.training(Path(sys.argv[1]), here, p=0.0, loss="cross_entropy")
 run.run(small.silent)
 here.stop()
@@ -43,7 +41,6 @@ with torch.no_grad():
     layer.weight.fill_(here.rank + 1)
 here.same_weights(layer)
 assert (layer.weight == 1).all()
-here.stop()
 """
 
 
@@ -64,13 +61,8 @@ def together(code: str, *words: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_gradients_sums_and_weights_are_shared(tmp_path: Path):
-    together(GRADIENTS, tmp_path=tmp_path)
-
-
-@pytest.mark.slow
-def test_two_processes_have_the_loss_curve_of_one_with_the_same_batch(tmp_path: Path):
-    together(TRAIN, str(tmp_path / "two"), tmp_path=tmp_path)
+def test_two_processes_share_gradients_and_have_the_loss_curve_of_one_with_the_same_batch(tmp_path: Path):
+    together(GRADIENTS + TRAIN, str(tmp_path / "two"), tmp_path=tmp_path)
     small.training(tmp_path / "one", p=0.0, loss="cross_entropy").run(small.silent)
     one, two = (read_records(tmp_path / name / "journal.jsonl") for name in ("one", "two"))
     assert [r["kind"] for r in two] == [r["kind"] for r in one]
