@@ -74,11 +74,11 @@ def rewritten(program: Program, name: str | None, clauses: Rewritten) -> tuple[J
     """
     source = program.unit.source
     written = clauses.written()
-    if not program.searches and name is None:
+    called = "Search" if "Search" not in program.unit.declared else "Searched"
+    if not program.searches and name in (None, called):  # its name, in a run that is resumed
         space = list(program.spaces)
         if not space:
             raise cannot(f"{program.unit.path.name} declares no space to search", "space Name { … }")
-        called = "Search" if "Search" not in program.unit.declared else "Searched"
         file = Excerpt.of(source, 0, len(source.text.rstrip()))
         head = Excerpt(f"search {called} for {space[-1]}")
         return Joined([file, Excerpt("\n\n"), head, *_block(written, []), Excerpt("\n")]), called

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -112,3 +113,15 @@ def test_a_location_in_joined_excerpts_is_one_of_the_same_text(parts, data) -> N
     shown = place.source.text[place.start : place.end]
     assert joined.text[at.start : at.end].startswith(shown)
     assert shown or at.start == at.end
+
+
+def test_a_search_made_by_the_command_line_goes_on_by_the_command_that_it_prints():
+    Path("s.arch").write_text(SPACE)
+    clauses = ["--strategy", "random", "--evaluate", "costs", "--minimize", "macs", "--set", "trials=2"]
+    assert run(["search", "s.arch", *clauses, "--out", "whole"]) == 0
+    Path("cut").mkdir()
+    shutil.copy("whole/manifest.json", "cut")
+    lines = Path("whole/journal.jsonl").read_text().splitlines(keepends=True)
+    Path("cut/journal.jsonl").write_text("".join(lines[:2]))
+    assert run(["search", "s.arch", "--resume", "cut"]) == 0
+    assert Path("cut/best.arch").read_text() == Path("whole/best.arch").read_text()
