@@ -231,7 +231,7 @@ space S {
         "w = a + b if n in 0..4 else a * b\n  output y = image -> conv(c = w)",
         "w = x.c if n in 0..4999 else z.c\n  require w > 0\n  output y = image -> conv(c = w + b)",
         "f = x if n <= 400 else z\n  require f.c < 9\n  output y = f -> conv",
-        "e[1] = x\n  e[2] = z\n  f = e[a + n // 5000]?\n  output y = concat({z, f, e[b + n // 7000]?})",
+        "e[1] = x\n  e[2] = z\n  f = e[a + n // 5000]?\n  output y = concat({z, f, g: e[b + n // 7000]?})",
         "f = x if n in 0..400 else z\n  act = relu if n < 400 else conv(c = a + b)\n  output y = f -> act",
     ],
     ids=["numbers", "sizes", "tensors", "absent tensors", "ops"],
