@@ -8,7 +8,7 @@ value, and proving it is a comparison.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from math import floor, inf, isfinite
 from typing import Any, Union
 
@@ -404,6 +404,17 @@ def pick(decision: str, values: Sequence[Any]) -> Value:
     if given and all(v == given[0] and type(v) is type(given[0]) for v in given):
         return given[0]  # type: ignore[no-any-return]
     return Pick(decision, tuple(values))
+
+
+def grouped(cases: Iterable[tuple[Any, Value]]) -> list[tuple[Value, list[Any]]]:
+    """Groups the keys of cases by their values, so that one condition covers all cases of a value.
+
+    Groups are in the order of their first cases; equal values of different types are apart.
+    """
+    groups: dict[tuple[type, Value], list[Any]] = {}
+    for key, value in cases:
+        groups.setdefault((type(value), value), []).append(key)
+    return [(value, keys) for (_, value), keys in groups.items()]
 
 
 def _simplify(fn: str, a: Value, b: Value) -> Value | None:

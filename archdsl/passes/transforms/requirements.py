@@ -12,7 +12,7 @@ from typing import Any
 
 from archdsl.diagnostics import Diagnostic, Label, SpecError
 from archdsl.ir import Decision, Dim, Graph, Mux, Pick, Requirement, Value
-from archdsl.ir.expr import TooLargeError, any_of, apply, decisions_in, leaves, nodes_in, pick
+from archdsl.ir.expr import TooLargeError, any_of, apply, decisions_in, grouped, leaves, nodes_in, pick
 from archdsl.ir.resolve import rebuilt, settled, specialize
 from archdsl.passes.analyses.symbolic import infer_symbolic
 
@@ -150,13 +150,12 @@ def _without_dimensions(
 
     for dim, (mux, sizes) in definitions.items():  # each stands behind those that it is made of
         if dim in wanted:
-            groups: dict[tuple[type, Value], list[Any]] = {}  # one condition for all cases of equal sizes
-            for (key, _), size in zip(mux.cases, sizes, strict=True):
-                if size is not None:
-                    size = rebuilt(size, leaf_of)
-                    groups.setdefault((type(size), size), []).append(key)
-            (_, value), _ = groups.popitem()
-            for (_, size), keys in reversed(groups.items()):
+            *others, (value, _) = grouped(
+                (key, rebuilt(size, leaf_of))
+                for (key, _), size in zip(mux.cases, sizes, strict=True)
+                if size is not None
+            )
+            for size, keys in reversed(others):
                 value = apply("if", _is_case(mux, keys, known, leaf_of), size, value)
             instead[dim] = value
     return rebuilt(condition, leaf_of) if instead else condition

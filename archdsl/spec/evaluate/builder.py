@@ -13,7 +13,7 @@ from typing import Literal, NamedTuple
 
 from archdsl.diagnostics import Label, Location
 from archdsl.ir import Apply, Decision, Instance, Mux, Node, Requirement, Shape, Value
-from archdsl.ir.expr import LARGEST, Scalar, TooLargeError, any_of, apply, both, pick
+from archdsl.ir.expr import LARGEST, Scalar, TooLargeError, any_of, apply, both, grouped, pick
 from archdsl.ops.base import Demand, Primitive, at_least_one
 from archdsl.passes.analyses.symbolic import Definitions, input_shapes, mux_shape
 
@@ -252,11 +252,8 @@ class Builder:
             for key, value in here:
                 table[int(key)] = value
             return pick(on, tuple(table))
-        groups: dict[Value, list[Scalar]] = {}  # one condition for all cases of equal presence
-        for key, value in here:
-            groups.setdefault(value, []).append(key)
-        result, _ = groups.popitem()
-        for value, keys in reversed(groups.items()):
+        *others, (result, _) = grouped(here)
+        for value, keys in reversed(others):
             size = self.decisions[on].size if isinstance(on, str) else 1
             self.work += size + (result.terms if isinstance(result, Apply) else 1)
             result = apply("if", self.is_case(on, keys), value, result)

@@ -8,7 +8,7 @@ from typing import cast
 
 from archdsl.diagnostics import Diagnostic, Label
 from archdsl.ir import Decision, Expr, Pick, Value
-from archdsl.ir.expr import Scalar, apply, kind, pick
+from archdsl.ir.expr import Scalar, apply, grouped, kind, pick
 from archdsl.ir.resolve import specialize
 from archdsl.lang import ast
 from archdsl.lang.ast import Spanned
@@ -423,11 +423,8 @@ def _merge_scalars(
             table[int(outcome)] = specialize(value, {on: (int(outcome),)})
         if not any(isinstance(v, Expr) for v in table):
             return pick(on, tuple(table))
-    groups: dict[tuple[type, Value], list[Scalar]] = {}  # one condition for all cases of equal values
-    for key, value in keyed:
-        groups.setdefault((type(value), value), []).append(key)
-    (_, result), _ = groups.popitem()
-    for (_, value), keys in reversed(groups.items()):
+    *others, (result, _) = grouped(keyed)
+    for value, keys in reversed(others):
         result = apply("if", ev.builder.is_case(on, keys), value, result)
         ev.spend(1, expr, frame)
     return result
