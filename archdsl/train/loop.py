@@ -62,6 +62,7 @@ class Training:
         self.graph = cast(CompiledNetwork, module).archdsl_graph
         self.read = read_maps(splits.train, self.graph)
         self.distillation = self._distillation(teacher, taught or {}, layout)
+        self.all_read = self._all_read()
         self.layout = layout
         processes.same_weights(self.module)
         self.average = Average(self.module, recipe.ema) if recipe.ema > 0 else None
@@ -77,7 +78,7 @@ class Training:
         change = Augmentation(recipe.crop, recipe.scale, recipe.flip, recipe.colour)
         self.batches = Batches(
             splits.train, recipe.batch, change, recipe.seed, processes.rank, processes.world,
-            self.task.targets, tuple(self._all_read()),
+            self.task.targets, tuple(self.all_read),
         )  # fmt: skip
         self.steps = recipe.epochs * self.batches.steps_per_epoch
         self.scored_outputs = scored_outputs(self.task.losses, self.graph)
@@ -146,14 +147,16 @@ class Training:
         device = self.processes.device
         images_B3HW = batch.images_B3HW.to(device, memory_format=self.layout, non_blocking=True)
         targets = batch.targets(device)
-        of_all = self._all_read()
-        found = self._outputs(reading(images_B3HW, of_all, self.read))
+        found = self._outputs(reading(images_B3HW, self.all_read, self.read))
         values = self.task.values(found, targets, self.processes)
         total = value_of_losses(self.task.formula, values)
         if self.distillation is None:
             return total
         height, width = targets[LABELS].shape[-2:]
-        seen_B3HW, weights = reading(images_B3HW, of_all, self.distillation.read), self.task.weights(values)
+        seen_B3HW, weights = (
+            reading(images_B3HW, self.all_read, self.distillation.read),
+            self.task.weights(values),
+        )
         by_teacher = self.distillation(seen_B3HW, found, (height, width), weights, self._precision())
         return total + by_teacher  # of all pixels
 

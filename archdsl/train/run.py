@@ -7,7 +7,7 @@ import math
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +41,7 @@ from archdsl.train.loop import Training
 from archdsl.train.networks import demand_parameters, image_size, output_maps
 from archdsl.train.options import OptionError, TrainOptions
 from archdsl.train.recipe import Recipe, TrainProgress
-from archdsl.train.task import OutputLoss, binary_maps, demanded_losses
+from archdsl.train.task import OutputLoss, binary_maps, demanded_losses, with_aux
 from archdsl.train.weights import SPEC, module_with_weights, network_hash, network_text
 
 _LARGEST_CROP = (512, 1024)
@@ -94,7 +94,7 @@ def prepared(
         recipe_of["crop"] = recipe_of.get("crop") or _usual_crop(network, splits, options)
         recipe = _recipe(recipe_of, module, splits.train.channels)
         demand_statistics(network.graph, recipe.crop, recipe.batch)
-        taught = _lessons(network, options.teacher, recipe, _with_aux(losses, aux), reporter)
+        taught = _taught_outputs(network, options.teacher, recipe, with_aux(losses, aux), reporter)
         teacher, of_teacher = _taught(network, options.teacher, recipe, channels_of_maps(splits.train))
         with folder.held(here.is_first):
             chosen = {**options.recorded, "licence": options.licence, "init": init, **of_teacher}
@@ -167,12 +167,7 @@ def _taught(
     return module, teacher.recorded(start)
 
 
-def _with_aux(losses: Sequence[OutputLoss], aux: Mapping[str, float]) -> list[OutputLoss]:
-    """Losses with the auxiliary outputs of the only one, if there are some."""
-    return [replace(loss, outputs=(*loss.outputs, *aux), factors=aux) if aux else loss for loss in losses]
-
-
-def _lessons(
+def _taught_outputs(
     network: Network, teacher: Teacher | None, recipe: Recipe, losses: Sequence[OutputLoss],
     reporter: Reporter,
 ) -> Mapping[str, str]:  # fmt: skip

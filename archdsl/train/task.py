@@ -269,10 +269,15 @@ def task_of(recipe: Recipe, module: nn.Module, dataset: Dataset) -> Task:
     rule = next(iter(rules), None)
     weights = None if recipe.class_weights is None else {rule: recipe.class_weights}
     losses = output_losses([formula], outputs, target_maps(dataset), weights)
-    if recipe.aux:
-        (loss,) = losses
-        losses = (replace(loss, outputs=(*loss.outputs, *recipe.aux), factors=recipe.aux),)
-    return Task(formula, losses)
+    return Task(formula, with_aux(losses, recipe.aux))
+
+
+def with_aux(losses: Sequence[OutputLoss], aux: Mapping[str, float]) -> Sequence[OutputLoss]:
+    """Losses in which the only one is also of auxiliary outputs, with these factors, if there are some."""
+    if not aux:
+        return losses
+    (loss,) = losses
+    return (replace(loss, outputs=(*loss.outputs, *aux), factors=aux),)
 
 
 def scored_outputs(losses: Sequence[OutputLoss], graph: Graph) -> list[ScoredOutput]:
