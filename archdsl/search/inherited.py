@@ -13,10 +13,9 @@ from archdsl.diagnostics import Diagnostic, SpecError
 from archdsl.program import Network, Program, load
 from archdsl.runs.checkpoints import Keeper
 from archdsl.runs.manifest import Manifest, read_manifest
-from archdsl.runs.restoring import Unfit, like
 from archdsl.search import run as differentiable
 from archdsl.search.architectures import architectures, trained_graph
-from archdsl.search.differentiable.supernets import Supernet, build_all
+from archdsl.search.differentiable.supernets import Supernet, build_all, load_weights
 from archdsl.search.evaluators.weights import checkpoints_of, supernet
 from archdsl.search.folder import SearchFolder
 from archdsl.search.options import SearchOptions, resumed_options, with_clauses
@@ -107,11 +106,7 @@ def _loaded(net: nn.Module, checkpoints: Keeper, run: Path, network: Network) ->
     if found is None:
         raise SpecError([Diagnostic("ARCH911", f"{run} has no checkpoint")])
     step, state = found
-    try:
-        net.load_state_dict(like(state, "net", dict(net.state_dict())))
-    except Unfit as error:
-        headline = f"the supernet in {run} belongs to another space than {network.name}"
-        raise SpecError([Diagnostic("ARCH913", headline, help=str(error))]) from error
+    load_weights(net, state, run, network.name)
     return step
 
 

@@ -25,9 +25,6 @@ LARGE = 1 << 14
 """Numbers of a weight from which on a slice as a leaf pays: it costs some 15 µs in the backward pass."""
 
 
-_NONE: Transforms = {}
-
-
 class Sliced:
     """A layer of one network whose weights and statistics are slices of those of a stored layer.
 
@@ -36,7 +33,7 @@ class Sliced:
     smaller one is derived from the slice with all positions.
     """
 
-    def __init__(self, stored: nn.Module, module: nn.Module, parts: Parts, transforms: Transforms = _NONE):
+    def __init__(self, stored: nn.Module, module: nn.Module, parts: Parts, transforms: Transforms):
         self.module, self.stored = module, stored
         own: Mapping[str, Any] = stored._parameters
         self._steps: tuple[Transform, ...] = ()

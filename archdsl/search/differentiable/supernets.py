@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Union
+from pathlib import Path
+from typing import Any, Union
 
 from torch import nn
 
@@ -13,7 +14,9 @@ from archdsl.backends.elastic.shared import build as build_shared
 from archdsl.backends.supernet.module import SuperNetwork
 from archdsl.backends.supernet.module import build as build_candidates
 from archdsl.configs.sharing import BN, Kernels
+from archdsl.diagnostics import Diagnostic, SpecError
 from archdsl.ir import Graph
+from archdsl.runs.restoring import Unfit, like
 from archdsl.search.config import SearchConfig
 from archdsl.search.differentiable.sharing import is_elastic
 
@@ -32,6 +35,18 @@ def build(
     if is_elastic(share, graph):
         return build_elastic(graph, bn=bn, kernels=kernels, checkpoint=checkpoint)
     return build_candidates(graph, fuse=fuse, checkpoint=checkpoint)
+
+
+def load_weights(net: nn.Module, state: Mapping[str, Any], folder: Path, name: str) -> None:
+    """Loads the weights of a supernet from the state of a checkpoint of the run in `folder`.
+
+    Raises SpecError (ARCH913) if it belongs to another space than `name`, a space or one of its networks.
+    """
+    try:
+        net.load_state_dict(like(state, "net", dict(net.state_dict())))
+    except Unfit as error:
+        headline = f"the supernet in {folder} belongs to another space than {name}"
+        raise SpecError([Diagnostic("ARCH913", headline, help=str(error))]) from error
 
 
 def build_all(

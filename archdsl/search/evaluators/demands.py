@@ -52,8 +52,8 @@ def demand_weights(config: Weights, graph: Graph) -> None:
     demand_settings(config, graph)
     if config.path is None:
         demand_kernels(config.kernels, graph)
-        widths = Widths(simplify(graph), config.bn, config.kernels)
-        demand_shared_weights(simplify(graph), widths)
+        simple = simplify(graph)
+        demand_shared_weights(simple, Widths(simple, config.bn, config.kernels))
 
 
 def demand_shared_weights(graph: Graph, widths: Widths) -> None:

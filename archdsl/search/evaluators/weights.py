@@ -20,10 +20,9 @@ from archdsl.runs.checkpoints import Keeper
 from archdsl.runs.folder import Folder
 from archdsl.runs.manifest import read_manifest
 from archdsl.runs.reporter import Reporter
-from archdsl.runs.restoring import Unfit, like
 from archdsl.search.architectures import graph_of_outputs, outputs_of
 from archdsl.search.differentiable.readiness import demand_scorable
-from archdsl.search.differentiable.supernets import Supernet, build
+from archdsl.search.differentiable.supernets import Supernet, build, load_weights
 from archdsl.search.evaluators.base import Candidate, EvaluatorContext, Scores
 from archdsl.search.evaluators.demands import demand_settings, has_largest
 from archdsl.search.evaluators.shrinking import SANDWICH
@@ -109,11 +108,7 @@ class WeightsEvaluator:
         else:
             share = read_manifest(Folder(folder).manifest, "search").settings.get("share")
             net = build(graph, share, self.config.bn, self.config.kernels)
-        try:
-            net.load_state_dict(like(found[1], "net", dict(net.state_dict())))
-        except Unfit as error:
-            headline = f"the supernet in {folder} belongs to another space than {graph.name}"
-            raise SpecError([Diagnostic("ARCH913", headline, help=str(error))]) from error
+        load_weights(net, found[1], folder, graph.name)
         return net.to(self.setup.processes.device)
 
     def _any(self) -> Network:
