@@ -9,9 +9,10 @@ from collections.abc import Hashable, Mapping, Sequence
 
 from archdsl import ops
 from archdsl.backends.elastic.widths import Widths
-from archdsl.ir import Dim, Expr, Graph, Mux, Node, Value
+from archdsl.ir import Dim, Expr, Graph, Mux, Node, Shape, Value
 from archdsl.ir.expr import decisions_in, leaves
 from archdsl.ops.places import NotShared, leading
+from archdsl.passes.analyses.symbolic import Definitions, Sizes
 
 SIZE, PRESENCE, ORIGIN = "the size of", "whether there is", "the origin of the channels of"
 
@@ -29,9 +30,31 @@ def sampled_decisions(graph: Graph, widths: Widths) -> dict[str, tuple[str, str]
     return {path: found[path] for path in graph.decisions if path in found}
 
 
+def _sizes_by_presence(graph: Graph, widths: Widths) -> tuple[Mapping[str, Shape], Definitions]:
+    """Shapes in which the channels of nodes that concatenate optional inputs are named by the node.
+
+    They depend on which of these inputs a network has, so they equal no other size.
+    """
+    joining = {
+        item.name
+        for item in graph.nodes.values()
+        if isinstance(item, Node) and item.optional and ops.get(item.op).stacks
+    }
+    if not joining:
+        return widths.shapes, widths.definitions
+    sizes = Sizes(graph.inputs, graph.decisions)
+    for item in graph.nodes.values():
+        sizes.add(item)
+        if item.name in joining:
+            _, height, width = sizes.shapes[item.name]
+            sizes.shapes[item.name] = Dim(item.name, 0), height, width
+    return sizes.shapes, sizes.definitions
+
+
 class _Finder:
     def __init__(self, graph: Graph, widths: Widths):
         self.graph, self.widths = graph, widths
+        self.shapes, self.definitions = _sizes_by_presence(graph, widths)
         self.found: dict[str, tuple[str, str]] = {}
         self.partial: set[str] = set()
         """Tensors that some networks lack."""
@@ -52,7 +75,7 @@ class _Finder:
             self.found.setdefault(path, (what, name))
 
     def _sizes(self, item: Node | Mux) -> None:
-        for size in self.widths.shapes[item.name]:
+        for size in self.shapes[item.name]:
             if isinstance(size, Expr):
                 self._note(self._deciding(size), SIZE, item.name)
 
@@ -60,8 +83,8 @@ class _Finder:
         """The decisions on which a size depends; those of tensors in it are determined separately."""
         paths = decisions_in(size)
         for leaf in leaves(size):
-            if isinstance(leaf, Dim) and leaf in self.widths.definitions:
-                paths |= _on(self.widths.definitions[leaf][0])
+            if isinstance(leaf, Dim) and leaf in self.definitions:
+                paths |= _on(self.definitions[leaf][0])
         return sorted(paths)
 
     def _mux(self, mux: Mux) -> None:
@@ -92,7 +115,7 @@ class _Finder:
 
     def _origin(self, node: Node) -> Hashable:
         primitive, most = ops.get(node.op), self.widths.width(node.name)
-        if self.widths.shapes[node.name][0] == most or self._takes_first(node):
+        if self.shapes[node.name][0] == most or self._takes_first(node):
             return FIRST
         tensors = node.inputs[: primitive.tensors(len(node.inputs))]
         origins = {self.origins[i] for i in tensors}
