@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from itertools import product
 
 import pytest
 import torch
@@ -218,3 +219,21 @@ space S {
         part = whole.grad[tuple(slice(size) for size in own.shape)]
         assert torch.equal(part, own.grad)
         assert whole.grad.square().sum() == part.square().sum()  # zeros elsewhere
+
+
+def test_a_setting_may_read_the_channels_of_a_tensor_that_joins_inputs_which_some_networks_lack() -> None:
+    """It ended with a KeyError: such channels are named by the tensor, and are no choice between sizes."""
+    space = archdsl.load("""arch 1
+
+space S {
+  input image: [4, 8, 8]
+  e = some of {a: image, b: image -> relu}
+  joined = concat({z: image, e})
+  t = one of {a: image, c: joined}
+  output y = t -> conv(c = t.c, k = one of {1, 3}) -> conv(c = 3)
+}
+""").space()
+    net = build(space.searched)
+    decisions = space.searched.decisions
+    for outcomes in product(*(range(decision.size) for decision in decisions.values())):
+        demand_equal(space, net, dict(zip(decisions, outcomes, strict=True)), training=True)

@@ -12,8 +12,9 @@ from archdsl.backends.elastic.combinations import Blocks, Combination, Combinati
 from archdsl.backends.elastic.kernels import KernelSize, Transforms, parameters_of, transforms
 from archdsl.configs.sharing import BN, Kernels
 from archdsl.diagnostics import Diagnostic, Label, SpecError
-from archdsl.ir import Expr, Graph, Mux, Node, Value
+from archdsl.ir import Dim, Expr, Graph, Mux, Node, Value
 from archdsl.ir.expr import apply, by_axis, kind
+from archdsl.ir.resolve import rebuilt
 from archdsl.ops.base import Layer
 from archdsl.ops.places import NotShared, Parts, Places, leading
 from archdsl.passes.analyses.symbolic import infer_symbolic
@@ -133,6 +134,7 @@ class Widths:
         return value if not isinstance(value, Expr) else self._greatest(node, value, f"`{key}`")
 
     def _greatest(self, node: Node, value: Value, what: str) -> Any:
+        value = self._known(value)
         try:
             if not {kind(one) for one in by_axis(value)}.isdisjoint(("str", "mixed")):
                 return min(self._possible.of(value), key=str)  # a word: no weight depends on it
@@ -140,6 +142,15 @@ class Widths:
         except (Unbounded, ValueError, OverflowError):
             raise not_shared(node, f"{what} of `{node.op}` has no known largest value") from None
         return apply("pair", rows, columns)
+
+    def _known(self, value: Value) -> Value:
+        """A value with the sizes in place of dimensions that name tensors which some networks lack."""
+        return rebuilt(value, self._size)
+
+    def _size(self, leaf: Value) -> Value:
+        if not isinstance(leaf, Dim) or leaf in self.definitions:
+            return leaf
+        return self._known(self.shapes[leaf.node][leaf.axis])
 
     def _slot(self, weights: str, nodes: list[Node]) -> Slot:
         first = nodes[0]
@@ -158,7 +169,10 @@ class Widths:
         sizes = [primitive.kernel_size(node.attrs) for node in nodes]
         try:
             return frozenset(
-                by_axis(one) for size in sizes if size is not None for one in self._possible.of(size)
+                by_axis(one)
+                for size in sizes
+                if size is not None
+                for one in self._possible.of(self._known(size))
             )
         except Unbounded:
             raise not_shared(nodes[0], f"the kernel sizes of `{nodes[0].op}` cannot be listed") from None
