@@ -38,7 +38,8 @@ class Diagrams:
         self._leaves: dict[Any, int] = {}
         self._nodes: dict[tuple[int, tuple[int, ...]], int] = {}
         self._classes: dict[int, dict[int, tuple[int, ...]]] = {}
-        self._conditions: dict[tuple[bool, int, int], int] = {}
+        self._conjunctions: dict[tuple[int, int], int] = {}
+        self._disjunctions: dict[tuple[int, int], int] = {}
         self.true, self.false, self.none = self.leaf(True), self.leaf(False), self.leaf(None)
 
     def leaf(self, value: Hashable) -> int:
@@ -113,22 +114,42 @@ class Diagrams:
         return self._condition(False, a, b)
 
     def _condition(self, all_: bool, a: int, b: int) -> int:
-        key = (all_, a, b) if a < b else (all_, b, a)
-        root = self._conditions.get(key)
-        if root is None:
-            decisive, neutral = (self.false, self.true) if all_ else (self.true, self.false)
-            known = self._conditions
+        """Bryant's algorithm; all results are kept, since conditions of a space share most of their parts."""
+        known, wanted = self._conjunctions if all_ else self._disjunctions, (a, b) if a < b else (b, a)
+        if wanted in known:
+            return known[wanted]
+        level, children = self.level, self.children
+        decisive, neutral = (self.false, self.true) if all_ else (self.true, self.false)
 
-            def settled(roots: tuple[int, ...]) -> int | None:
-                p, q = roots
-                if p == q or decisive in (p, q):
-                    return p if p == q else decisive
-                if neutral in (p, q):
-                    return q if p == neutral else p
-                return known.get((all_, p, q) if p < q else (all_, q, p))
+        def settled(p: int, q: int) -> int | None:
+            if p in (q, neutral):
+                return q
+            if decisive in (p, q):
+                return decisive
+            return p if q == neutral else known.get((p, q) if p < q else (q, p))
 
-            root = known[key] = self._combined(settled, (a, b))
-        return root
+        ahead = [wanted]
+        while ahead:
+            at = ahead[-1]
+            if at in known:
+                ahead.pop()
+                continue
+            p, q = at
+            top = min(level[p], level[q])
+            arity = len(children[p] if level[p] == top else children[q])
+            ps = children[p] if level[p] == top else (p,) * arity
+            qs = children[q] if level[q] == top else (q,) * arity
+            found = [settled(x, y) for x, y in zip(ps, qs, strict=True)]
+            if None in found:
+                missing = [(x, y) for x, y, z in zip(ps, qs, found, strict=True) if z is None]
+                ahead += [(x, y) if x < y else (y, x) for x, y in reversed(missing)]
+                continue
+            if self.steps > self.most_steps:
+                raise TooLarge(f"{self.most_steps:,} steps over decision diagrams")
+            self.steps += 1 + 2 * arity // self.roots_per_step
+            ahead.pop()
+            known[at] = self.node(top, tuple(found))  # type: ignore[arg-type]
+        return known[wanted]
 
     def _combined(self, settled: Callable[[tuple[int, ...]], int | None], roots: tuple[int, ...]) -> int:
         """The function that is `settled` of these where that is not None; without recursion."""
