@@ -54,7 +54,7 @@ def call_of(ev: Evaluator, fn: SpecValue, expr: ast.Call, frame: Frame) -> SpecV
         return indexing.is_defined(ev, expr, frame)
     args = [ev.evaluate(a, frame) for a in expr.args]
     site, whole = frame.sites.nodes.get(id(expr), ""), id(expr) in frame.sites.whole
-    if not args:
+    if not (args and expr.settings):
         return call(ev, fn, args, settings_of(ev, expr, frame), expr, frame, site, whole)
     with ev.reading() as sizes:
         settings = settings_of(ev, expr, frame)

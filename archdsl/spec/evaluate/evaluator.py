@@ -189,14 +189,9 @@ class Evaluator:
         finally:
             self.conditions = self.builder.known = before
 
-    @contextmanager
-    def reading(self) -> Iterator[list[Value]]:
+    def reading(self) -> _Reading:
         """Context that collects the conditions under which the sizes read in it are defined."""
-        before, self.read = self.read, []
-        try:
-            yield self.read
-        finally:
-            self.read = before
+        return _Reading(self)
 
     def note_size(self, node: str) -> None:
         """Records that a size of a tensor is read, which is defined only where the tensor is."""
@@ -229,3 +224,22 @@ class Evaluator:
         value = self.language.expressions[type(expr)](self, expr, frame)
         self.height -= 3
         return value
+
+
+class _Reading:
+    """The context of `Evaluator.reading`; a class, since a generator takes several times as long to enter,
+    and every assignment and call does.
+    """
+
+    __slots__ = ("_before", "_ev")
+    _before: list[Value] | None
+
+    def __init__(self, ev: Evaluator):
+        self._ev = ev
+
+    def __enter__(self) -> list[Value]:
+        self._before, self._ev.read = self._ev.read, []
+        return self._ev.read
+
+    def __exit__(self, *error: object) -> None:
+        self._ev.read = self._before

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Container, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 from itertools import islice
 
@@ -27,16 +27,21 @@ def demand(ev: Evaluator, sizes: list[Value], at: Spanned, frame: Frame) -> None
         reaching.demand(ev, condition, CODE, headline, at, frame)
 
 
-@contextmanager
-def demanding(ev: Evaluator, sizes: list[Value], at: Spanned, frame: Frame) -> Iterator[None]:
+_NOTHING = nullcontext()
+
+
+def demanding(ev: Evaluator, sizes: list[Value], at: Spanned, frame: Frame) -> AbstractContextManager[None]:
     """Context: nodes added in it demand that the sizes their settings were computed from are defined.
 
-    `sizes` collects the conditions.
+    `sizes` are the conditions, mostly none.
     """
+    return _demanding(ev, sizes, at, frame) if sizes else _NOTHING
+
+
+@contextmanager
+def _demanding(ev: Evaluator, sizes: list[Value], at: Spanned, frame: Frame) -> Iterator[None]:
     start = len(ev.builder.nodes)
     yield
-    if not sizes:
-        return
     added = islice(reversed(ev.builder.nodes.values()), len(ev.builder.nodes) - start)
     for node in [item.name for item in added if isinstance(item, Node)]:
         present = ev.builder.present.get(node, True)
