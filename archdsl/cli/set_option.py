@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from archdsl.lang.source_files import shortened
 from archdsl.spec.from_text import parse_value
 
 _SETTING = re.compile(r"[A-Za-z_]\w*=")
@@ -48,7 +49,7 @@ class _Pair(click.ParamType):  # type: ignore[type-arg]  # generic in new versio
     ) -> tuple[str, Any]:
         name, equals, text = value.partition("=")
         if not equals or not name.isidentifier() or not text:
-            self.fail(f"expected NAME=VALUE such as classes=11, got `{value}`", param, ctx)
+            self.fail(f"expected NAME=VALUE such as classes=11, got `{shortened(value)}`", param, ctx)
         return name, parse_value(text)
 
 

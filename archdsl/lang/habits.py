@@ -8,6 +8,8 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping
 
+from archdsl.lang.source_files import shortened
+
 _CONV = "conv(c = CHANNELS, k = 3)"
 _GLOBAL = "write global_pool; windows have max_pool(k = 3, s = 2) and avg_pool"
 _RESIZE = "write resize(like = x), resize(scale = 2) or upsample"
@@ -230,7 +232,7 @@ def string_form(text: str, kind: str) -> str | None:
     if kind == "bool" and text.lower() in ("true", "false"):
         return f"write {text.lower()} without quotes"
     if _NUMBER.match(text):
-        return f"write {text} without quotes"
+        return f"write {shortened(text)} without quotes"
     sizes = re.findall(r"\d+", text) if re.match(r"\d+([x, ]+\d+)+\Z", text) else []
     return f"write [{', '.join(sizes)}]" if sizes else None
 

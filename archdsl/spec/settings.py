@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from operator import index
-from typing import Any, cast
+from typing import Any, cast, get_args
 
 from archdsl.diagnostics import Source, SpecError, closest
 from archdsl.lang import ast, parse
 from archdsl.lang.loader import Unit
+from archdsl.lang.source_files import shortened
 from archdsl.spec.evaluate.frame import Frame
 from archdsl.spec.evaluate.sites import walk
-from archdsl.spec.evaluate.values import ListValue, SetValue, SpecValue
+from archdsl.spec.evaluate.values import (
+    ListValue,
+    RecordValue,
+    SetValue,
+    SpecValue,
+    is_op,
+    kind_of,
+)
 from archdsl.spec.units import UNITS, Quantity, quantity
 
 _QUANTITY = re.compile(r"([0-9]{1,18}(?:\.[0-9]{1,18})?) ?([A-Za-z]{1,3})")
+_ITEMS = 10  # shown of a list
 _TYPES: dict[str, tuple[tuple[type, ...], str]] = {
     "bool": ((bool,), "true or false"),
     "int": ((int,), "an integer"),
@@ -48,13 +57,17 @@ def split_settings(
             guess = closest(name, known)
             help = (f"did you mean `{guess}`? " if guess else "") + f"available settings: {', '.join(known)}"
             raise frame.error(
-                "ARCH204", f"`{declared.name.id}` has no setting `{name}`", declared.name, help=help
+                "ARCH204",
+                f"`{declared.name.id}` has no setting `{shortened(name)}`",
+                declared.name,
+                help=help,
             )
         shape = _shape(value)
         if len(shape) != 3 or not all(1 <= n <= 1_000_000 for n in shape):
             raise frame.error(
-                "ARCH208", f"`{name}` must be a shape such as 3x360x480, got {value}", declared.name
-            )
+                "ARCH208", f"`{name}` must be a shape such as 3x360x480, got {shown(listed(value))}",
+                declared.name,
+            )  # fmt: skip
         inputs[name] = (shape[0], shape[1], shape[2])
     return inputs, parameters
 
@@ -83,28 +96,51 @@ def settle(
                 "ARCH205", f"missing setting `{setting.name}` of `{declared.name.id}`", setting,
                 help=f"give it a default, or set it: --set {setting.name}=…",
             )  # fmt: skip
-        known = _TYPES.get(setting.type or "")
+        known = setting.type in _TYPES
         outside = setting.name in given
         default = None if setting.default is None or (outside and known) else evaluate(setting.default)
         value = _written(given[setting.name], default, evaluate) if outside else default
-        wanted, kind = known or _of_default(default)
-        right = isinstance(value, wanted) and isinstance(value, bool) == (bool in wanted)
-        if wanted and not right:
-            example = {"a list": "[8, 16]", "a set": "{3, 5}"}.get(kind)
+        kind = _fault(setting, value, default)
+        if kind:
             raise frame.error(
-                "ARCH208", f"`{setting.name}` must be {kind}, got {plain(value)}", setting,
-                help=f"--set '{setting.name}={example}'" if example else None,
+                "ARCH208", f"`{setting.name}` must be {kind}, got {shown(value)}", setting,
+                help=_form(kind, setting.name, declared),
             )  # fmt: skip
         frame.names[setting.name] = cast(SpecValue, value)
 
 
-def _of_default(default: Any) -> tuple[tuple[type, ...], str]:
+def _fault(setting: ast.Setting, value: SpecValue | None, default: SpecValue | None) -> str:
+    """What a setting must be, if its value is something else; empty if it is right."""
+    if setting.type == "op" or is_op(default):
+        return "" if is_op(value) else "an op"
+    wanted, kind = _TYPES.get(setting.type or "") or _of_default(default)
+    right = isinstance(value, wanted) and isinstance(value, bool) == (bool in wanted)
+    return kind if wanted and not right else ""
+
+
+def _of_default(default: object) -> tuple[tuple[type, ...], str]:
     """The value types inferred from a default (empty: any), and their description."""
-    others = (((ListValue, tuple), "a list"), ((SetValue,), "a set"), ((Quantity,), "a number with its unit"))
+    others = (
+        ((ListValue, tuple), "a list"), ((SetValue,), "a set"), ((RecordValue,), "a record"),
+        ((Quantity,), "a number with its unit"),
+    )  # fmt: skip
     for types, words in (*_TYPES.values(), *others):
         if isinstance(default, types):
             return types, words
     return (), ""
+
+
+def _form(kind: str, name: str, declared: ast.Space | ast.Network | ast.Search) -> str | None:
+    """How to write a value of this kind: ops and records cannot be given from outside of a file."""
+    example = {"a list": "[8, 16]", "a set": "{3, 5}"}.get(kind)
+    if example:
+        return f"--set '{name}={example}'"
+    inside = {"an op": "conv(k = 1)", "a record": "(c = 8, k = 3)"}.get(kind)
+    if inside is None:
+        return None
+    if isinstance(declared, ast.Space):
+        return f"write it in the file: network NAME from {declared.name.id}({name} = {inside}) {{…}}"
+    return f"write it in the file, as the default: {name} = {inside}"
 
 
 def _written(value: Any, default: Any, evaluate: Callable[[ast.Expr], Any]) -> Any:
@@ -143,6 +179,30 @@ def _amount(value: Any, default: Any) -> Any:
     if written is None or UNITS.get(written[2], ("",))[0] != default.dimension:
         return value
     return quantity(float(written[1]) if "." in written[1] else int(written[1]), written[2])
+
+
+def shown(value: object) -> str:
+    """A value in a message, as it is written in the language, shortened."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, int) and abs(value) >= 10**30:  # Python does not write integers of 5,000 digits
+        return "an integer of more than 30 digits"
+    if isinstance(value, ListValue):
+        return f"[{_row(map(shown, value.items[:_ITEMS]), len(value.items))}]"
+    if isinstance(value, SetValue):
+        return f"{{{_row((m.label for m in value.members[:_ITEMS]), len(value.members))}}}"
+    if isinstance(value, RecordValue):
+        entries = (f"{name} = {shown(item)}" for name, item in [*value.entries.items()][:_ITEMS])
+        return f"({_row(entries, len(value.entries))})"
+    if isinstance(value, str | int | float | Quantity):
+        return shortened(str(value))
+    return (
+        kind_of(cast(SpecValue, value)) if isinstance(value, get_args(SpecValue)) else shortened(repr(value))
+    )
+
+
+def _row(items: Iterable[str], count: int) -> str:
+    return ", ".join(map(shortened, items)) + (", …" if count > _ITEMS else "")
 
 
 def plain(value: Any) -> Any:

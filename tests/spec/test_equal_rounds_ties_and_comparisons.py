@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from click.testing import CliRunner
 
 import archdsl
 from archdsl.cli import cli
+from archdsl.cli import run as main
 from archdsl.diagnostics import SpecError
 from archdsl.passes.costs.layers import layer_table
 
@@ -112,6 +115,65 @@ def test_what_is_no_list_or_set_is_refused_with_an_example(tmp_path, wrong):
     assert result.exit_code == 1
     assert "ARCH208" in result.output
     assert f"--set '{wrong.partition('=')[0]}=" in result.output
+
+
+PARTS = space(
+    "k = one of kernels\nx = image -> kind -> conv(c = size.c, k = k)\n"
+    "output y = x -> conv(c = widths[1] * n)",
+    "(; kind: op = conv, size = (c = 4, k = 3), widths = [8, 16], kernels = {3, 5}, n = 2, act = relu)",
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "kind"),
+    [
+        ("kind", "dwconv", "an op"),
+        ("act", "3", "an op"),
+        ("size", "3", "a record"),
+        ("size", "(c = 8)", "a record"),
+    ],
+)
+def test_ops_and_records_are_set_in_the_file(tmp_path, capsys, name, value, kind):
+    file = tmp_path / "s.arch"
+    file.write_text(PARTS)
+    assert main(["check", str(file), "--set", f"{name}={value}"]) == 1
+    out = capsys.readouterr().out
+    assert f"error[ARCH208]: `{name}` must be {kind}, got {value}" in out
+    network = re.search(r"help: .* network NAME from (.*\)) \{…\}", out)
+    assert network
+    file.write_text(f"{PARTS}network N from {network[1]} {{ k = 3 }}\n")
+    assert main(["check", str(file)]) == 0
+
+
+@pytest.mark.parametrize(
+    ("setting", "said"),
+    [
+        ("widths={1, 2}", "got {1, 2}"),
+        ("kernels=3", "got 3"),
+        ("n=true", "got true"),
+        ("n=[1, 2]", "got [1, 2]"),
+        ("image=3x4", "got [3, 4]"),
+        *[
+            (f"{name}={'1' * 5_000}", "got 1111")
+            for name in ("n", "widths", "kernels", "image", "kind", "size")
+        ],
+        (f"n={'a' * 5_000}", "got aaa"),
+        (f"widths=[{'1' * 5_000}]", "write 111"),
+        (f"widths={{{', '.join(map(str, range(5_000)))}}}", "got {0, 1"),
+        (f"{'n' * 5_000}=3", "no setting `nnn"),
+    ],
+)
+def test_values_in_messages_are_short_and_as_written(tmp_path, capsys, setting, said):
+    (tmp_path / "s.arch").write_text(PARTS)
+    assert main(["check", str(tmp_path / "s.arch"), "--set", setting]) == 1
+    out = capsys.readouterr().out
+    assert said in out
+    assert len(out) < 1_500
+
+
+def test_integers_that_python_does_not_write_are_refused_as_well():
+    with pytest.raises(SpecError, match="must be a list"):
+        archdsl.load("s.arch", text=PARTS).space(widths=10**5_000)
 
 
 @pytest.mark.parametrize("order", ["tie a, b", "tie b, a"])
