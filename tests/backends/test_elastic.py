@@ -237,3 +237,24 @@ space S {
     decisions = space.searched.decisions
     for outcomes in product(*(range(decision.size) for decision in decisions.values())):
         demand_equal(space, net, dict(zip(decisions, outcomes, strict=True)), training=True)
+
+
+def test_groups_that_do_not_divide_the_largest_width_of_all_networks_are_a_located_error() -> None:
+    """It ended in the constructor of the convolution: no network has both 8 channels and 3 groups."""
+    space = archdsl.load("""arch 1
+
+space S {
+  input image: [4, 8, 8]
+  g = one of {2, 3}
+  wide = image -> conv(c = 8 if g == 2 else 6)
+  output y = wide -> conv(c = 12, g = g)
+}
+""").space()
+    with pytest.raises(SpecError) as error:
+        build(space.searched)
+    (found,) = error.value.diagnostics
+    assert found.code == "ARCH810"
+    assert found.primary is not None
+    assert "with the largest settings of all networks, 8 input channels are not divisible by 3 groups" in (
+        found.headline
+    )

@@ -27,6 +27,9 @@ MOST_SETS = 32
 MOST_CHANNELS, MOST_TOGETHER = 1 << 17, 1 << 22
 """Channels of a tensor, and of all tensors of a space together: their places are listed one by one."""
 
+_ROOM = 1 << 20
+"""Rows and columns for the largest layer: whether images are large enough is a question of networks."""
+
 
 @dataclass(frozen=True)
 class Slot:
@@ -161,7 +164,10 @@ class Widths:
         wide = max(self.width(node.name) for node in nodes)
         joined = tuple(width for _, width in self.blocks[first.inputs[0]])
         kernels = self._kernels(nodes) if self._transforms_kernels else frozenset()
-        return _slot(weights, first.op, most, width, wide, joined, kernels)
+        try:
+            return _slot(weights, first.op, most, width, wide, joined, kernels)
+        except NotShared as error:
+            raise not_shared(first, str(error)) from None
 
     def _kernels(self, nodes: list[Node]) -> frozenset[KernelSize]:
         """The kernel sizes of nodes with the same weights; none if these have no kernel."""
@@ -284,7 +290,10 @@ def _both(one: Slot, other: Slot) -> Slot:
     most = {key: _largest([one.most[key], other.most[key]]) for key in one.most}
     width, wide = max(one.width, other.width), max(one.wide, other.wide)
     joined = (width,) if len(one.joined) == 1 else one.joined
-    return _slot(one.weights, one.op, most, width, wide, joined, one.kernels | other.kernels)
+    try:
+        return _slot(one.weights, one.op, most, width, wide, joined, one.kernels | other.kernels)
+    except NotShared as error:
+        raise _apart(one, f"cannot be stored: {error}") from None
 
 
 def _apart(slot: Slot, why: str) -> SpecError:
@@ -297,12 +306,22 @@ def _slot(
     kernels: frozenset[KernelSize],
 ) -> Slot:  # fmt: skip
     primitive = ops.get(op)
+    primitive.shape([(width, _ROOM, _ROOM)], most, _demand_shared)
     xs, y = [(width, 1, 1)], (wide, 1, 1)
     layer = primitive.layer(xs, y, most)
     assert layer is not None
     found = transforms(kernels, by_axis(primitive.kernel_size(most))) if len(kernels) > 1 else {}
     params = primitive.cost(xs, y, most).params + parameters_of(found)
     return Slot(weights, op, layer, most, width, wide, params, joined, kernels, found)
+
+
+def _demand_shared(condition: Any, code: str, message: str, /, **values: Any) -> None:
+    """A demand of a shape rule on the largest layer, of which no network need have all channels and settings.
+
+    Raises NotShared.
+    """
+    if condition is False and code != "ARCH330":  # a note, and of sizes of images
+        raise NotShared(f"with the largest settings of all networks, {message.format(**values)}")
 
 
 def accumulated(blocks: Blocks) -> list[int]:
