@@ -98,6 +98,14 @@ def codes(statement: str, output: str = "concat({image, before}) -> conv(c = 8)"
         ("before.h != 31", False),
         ("before.h in 30..40", False),
         ("32 in {before.h, 7}", False),
+        ("7 in {before.h, 7}", False),
+        ("7 in {{size, 3}, 7}", False),
+        ("7 in [before.h, 7]", False),
+        ("40 in {before.h..50}", False),
+        ("len({before.h, 7}) == 2", False),
+        ("max({before.h, 7}) > 3", False),
+        ("not (9 in {before.h, 7})", True),
+        ("not (7 in {before.h, 7}) or defined(before)", True),
         ("size + 2 * before.w > 3", False),
         ("not before.h == 31", True),
         ("not defined(before) or before.h == 32", True),
@@ -112,10 +120,13 @@ def test_a_comparison_with_the_size_of_an_absent_tensor_is_false(condition: str,
     text = ABSENT.format(
         statement=f"k = 1 if ({condition}) else 3", output="concat({image, before}) -> conv(c = 8, k = k)"
     )
-    space = archdsl.load("absent.arch", text=text).target("S")
+    program = archdsl.load("absent.arch", text=text)
+    space = program.target("S")
     assert isinstance(space, Space)
-    for gate, kernel in ((0, 1 if without else 3), (1, 1)):
+    for gate, network, kernel in ((0, "Without", 1 if without else 3), (1, "With", 1)):
         graph = space.bind({"gate": gate}).graph
+        assert graph.nodes[graph.outputs["y"]].attrs["k"] == kernel  # type: ignore[union-attr]
+        graph = program.network(network).graph
         assert graph.nodes[graph.outputs["y"]].attrs["k"] == kernel  # type: ignore[union-attr]
 
 

@@ -197,6 +197,9 @@ def member(ev: Evaluator, expr: ast.Binary, frame: Frame) -> SpecValue:
         choices = list(right.items)
     else:
         raise frame.error("ARCH207", f"expected a set after `in`, got {kind_of(right)}", expr.right)
+    undefined = _undefined(*choices)
+    if undefined is not None:
+        return undefined
     result: Value = False
     places = [m.value for m in expr.right.members] if isinstance(expr.right, ast.Set) else []
     for n, value in enumerate(choices):

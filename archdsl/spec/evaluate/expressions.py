@@ -104,6 +104,8 @@ def _conditional(ev: Evaluator, expr: ast.Conditional, frame: Frame) -> SpecValu
 def _attribute(ev: Evaluator, expr: ast.Attribute, frame: Frame) -> SpecValue:
     base = ev.evaluate(expr.base, frame)
     if isinstance(base, Undefined):
+        if ev.read is not None and expr.name in AXES:
+            ev.read.append(False)
         return base
     if isinstance(base, Tensor) and expr.name in AXES:
         ev.note_size(base.node)

@@ -172,7 +172,10 @@ def plain(ev: Evaluator, expr: ast.Expr, frame: Frame) -> str:
 
 
 def range_(ev: Evaluator, expr: ast.Range, frame: Frame) -> SpecValue:
-    low, high = whole(ev, expr.low, frame), whole(ev, expr.high, frame)
+    low, high = ev.evaluate(expr.low, frame), ev.evaluate(expr.high, frame)
+    if isinstance(low, Undefined) or isinstance(high, Undefined):
+        return low if isinstance(low, Undefined) else high
+    low, high = _whole(low, expr.low, frame), _whole(high, expr.high, frame)
     step = 1 if expr.step is None else whole(ev, expr.step, frame)
     if expr.step is not None and step < 1:
         raise frame.error("ARCH208", f"the step of a range must be >= 1, got {step}", expr.step)
@@ -184,7 +187,10 @@ def range_(ev: Evaluator, expr: ast.Range, frame: Frame) -> SpecValue:
 
 def whole(ev: Evaluator, expr: ast.Expr, frame: Frame) -> int:
     """An integer that does not depend on decisions."""
-    value = ev.evaluate(expr, frame)
+    return _whole(ev.evaluate(expr, frame), expr, frame)
+
+
+def _whole(value: SpecValue, expr: ast.Expr, frame: Frame) -> int:
     if isinstance(value, int) and not isinstance(value, bool):
         return value
     if isinstance(value, Expr | Choice | Either):

@@ -22,7 +22,7 @@ _SETTING = "a setting here reads the size of a tensor that is not defined in eve
 
 def demand(ev: Evaluator, sizes: list[Value], at: Spanned, frame: Frame) -> None:
     """Demands that sizes exist, under the conditions `sizes`, in every network that reaches this."""
-    for condition in dict.fromkeys(sizes):
+    for condition in _varying(sizes):
         headline = "this reads the size of a tensor that is not defined in every network"
         reaching.demand(ev, condition, CODE, headline, at, frame)
 
@@ -46,9 +46,14 @@ def _demanding(ev: Evaluator, sizes: list[Value], at: Spanned, frame: Frame) -> 
     for node in [item.name for item in added if isinstance(item, Node)]:
         present = ev.builder.present.get(node, True)
         demand = ev.builder.demand_of(node, frame.place(at), ev.allowed, ev.conditions)
-        for condition in dict.fromkeys(sizes):
+        for condition in _varying(sizes):
             if condition != present:
                 demand(apply("or", apply("not", present), condition), CODE, _SETTING)
+
+
+def _varying(sizes: list[Value]) -> Iterator[Value]:
+    """The conditions that depend on decisions; a size that no network has is undefined, also in settings."""
+    return (condition for condition in dict.fromkeys(sizes) if condition is not False)
 
 
 def over_what_is_read(
