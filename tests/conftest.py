@@ -10,6 +10,10 @@ from collections.abc import Iterator
 
 import pytest
 from coverage import Coverage
+from hypothesis import settings
+
+settings.register_profile("archdsl", deadline=None)  # a busy machine takes 200 ms for an example now and then
+settings.load_profile("archdsl")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

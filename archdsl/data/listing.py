@@ -29,15 +29,22 @@ Pair = tuple[Path, ...]
 def files(folder: Path, suffixes: tuple[str, ...] = SUFFIXES) -> list[Path]:
     """Regular, non-hidden files of a folder with these suffixes (case-insensitive), sorted by name.
 
-    Raises SpecError (ARCH900 for a missing folder, ARCH909 for too many files).
+    Raises SpecError (ARCH900 for a missing folder, ARCH902 for links to nothing and other entries that are no
+    files, ARCH909 for too many files).
     """
     endings = tuple(suffix.lower() for suffix in suffixes)
-    return [folder / name for name in _names(folder, directories=False) if name.lower().endswith(endings)]
+
+    def called(kind: Callable[[os.DirEntry[str]], bool]) -> list[Path]:
+        return [folder / name for name in _names(folder, kind) if name.lower().endswith(endings)]
+
+    if neither := called(_neither):
+        raise SpecError(grouped(map(_no_file, neither)))
+    return called(_is_file)
 
 
 def folders(folder: Path) -> list[Path]:
     """The folders in a folder, sorted by name.  Raises as `files`."""
-    return [folder / name for name in _names(folder, directories=True)]
+    return [folder / name for name in _names(folder, _is_folder)]
 
 
 def files_below(folder: Path, suffix: str) -> list[Path]:
@@ -106,13 +113,13 @@ def left_out(folder: Path, every: bool = False) -> tuple[str, ...]:
 
     Non-image suffixes only with `every`.
     """
-    endings = Counter(_ending(name) for name in _names(folder, directories=False))
+    endings = Counter(_ending(name) for name in _names(folder, _is_file))
     others = {e: n for e, n in endings.items() if e in _NOT_READ or (every and e not in SUFFIXES)}
     lines = [
         f"{_files(n)} {'end' if n > 1 else 'ends'} in {ending or 'nothing'}" for ending, n in others.items()
     ]
     for inner in folders(folder)[:_MOST_FOLDERS]:
-        names = _names(inner, directories=False)
+        names = _names(inner, _is_file)
         n = sum(_ending(name) in (*SUFFIXES, *_NOT_READ) for name in names)
         if n:
             lines.append(f"{_files(n)} {'lie' if n > 1 else 'lies'} one folder deeper, in {inner.name}/")
@@ -147,14 +154,14 @@ def _alone(image: Path, where: Path, beside: str) -> Diagnostic:
     )
 
 
-def _names(folder: Path, directories: bool) -> list[str]:
+def _names(folder: Path, kind: Callable[[os.DirEntry[str]], bool]) -> list[str]:
     found = []
     try:
         with os.scandir(folder) as entries:
             for seen, entry in enumerate(entries):
                 if seen >= MOST_FILES:
                     raise _too_many(folder)
-                if not entry.name.startswith(".") and _is(entry, directories):
+                if not entry.name.startswith(".") and kind(entry):
                     found.append(entry.name)
     except OSError as error:
         raise failed(
@@ -177,8 +184,27 @@ def _too_many(folder: Path) -> SpecError:
     )
 
 
-def _is(entry: os.DirEntry[str], directory: bool) -> bool:
+def _no_file(path: Path) -> Diagnostic:
     try:
-        return entry.is_dir() if directory else entry.is_file()
+        there = f"a link to {path.readlink()}, which does not exist" if path.is_symlink() else "not a file"
+    except OSError as error:
+        there = error.strerror or str(error)
+    return fault("ARCH902", "image cannot be read", path, there, "replace it by the file, or remove it")
+
+
+def _is_file(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_file()
     except OSError:  # a link to itself is neither
         return False
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False
+
+
+def _neither(entry: os.DirEntry[str]) -> bool:
+    return not (_is_file(entry) or _is_folder(entry))
