@@ -15,6 +15,7 @@ from archdsl.cli import opening
 from archdsl.cli.data import data_option, device_option
 from archdsl.cli.engines import engine_options
 from archdsl.cli.ranges import Within
+from archdsl.cli.resuming import demand_spec
 from archdsl.cli.set_option import set_option
 from archdsl.cli.trial_options import SearchCommand, around_options, demand_one_process
 from archdsl.data.source import DataSource
@@ -68,7 +69,7 @@ def _refuse_aux(_ctx: click.Context, _param: click.Parameter, weight: str | None
 
 
 @click.command(cls=SearchCommand, epilog=_EPILOG)
-@click.argument("spec", metavar="SPEC")
+@click.argument("spec", metavar="SPEC", required=False)
 @click.option("--search", "name", help="Search to run, if the file has several (default: the last).")
 @set_option
 @data_option(required=False)
@@ -108,7 +109,8 @@ def _refuse_aux(_ctx: click.Context, _param: click.Parameter, weight: str | None
 @click.option("--aux", expose_value=False, hidden=True, callback=_refuse_aux)
 @click.pass_context
 def search(
-    ctx: click.Context, /, spec: str, name: str | None, settings: dict[str, Any], data: DataSource | None,
+    ctx: click.Context, /, spec: str | None, name: str | None, settings: dict[str, Any],
+    data: DataSource | None,
     tables: tuple[TableSource, ...], passes: str | None, strategy: str | None, evaluate: str | None,
     minimize: tuple[str, ...], maximize: tuple[str, ...], require: tuple[str, ...], baseline: str | None,
     seed: int | None, device: str | None, amp: str | None, checkpoint: bool, channels_last: bool,
@@ -125,6 +127,7 @@ def search(
     """
     from archdsl.cli.searching import run_search
 
+    spec = demand_spec(spec, resume, "search")
     if resume is not None and out is not None:
         raise click.UsageError("--resume cannot be combined with --out")
     goals = (*(("maximize", text) for text in maximize), *(("minimize", text) for text in minimize))

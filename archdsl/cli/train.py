@@ -16,6 +16,7 @@ from archdsl.cli.aux_outputs import aux_weights
 from archdsl.cli.data import data_option, device_option
 from archdsl.cli.networks import open_trained, with_classes
 from archdsl.cli.ranges import Within
+from archdsl.cli.resuming import demand_spec
 from archdsl.cli.set_option import SetCommand, name_option, set_option
 from archdsl.cli.training import run_training
 from archdsl.data.source import DataSource, parse_data
@@ -61,7 +62,7 @@ SIZE = _Size()
 
 
 @click.command(cls=SetCommand, epilog=_EPILOG)
-@click.argument("spec", metavar="SPEC")
+@click.argument("spec", metavar="SPEC", required=False)
 @name_option
 @set_option
 @data_option(required=False)
@@ -148,7 +149,8 @@ SIZE = _Size()
 )  # fmt: skip
 @click.pass_context
 def train(
-    ctx: click.Context, /, spec: str, name: str | None, settings: dict[str, Any], data: DataSource | None,
+    ctx: click.Context, /, spec: str | None, name: str | None, settings: dict[str, Any],
+    data: DataSource | None,
     init: Path | None, init_strict: bool, distill: str | None, teacher_weights: Path | None,
     device: str | None, licence: str, out: Path | None, resume: Path | None, **recipe: Any,
 ) -> None:  # fmt: skip
@@ -157,6 +159,7 @@ def train(
     SGD with momentum 0.9; the averaged weights are evaluated on the validation split after each epoch, and
     the best are saved to weights.safetensors.  Interrupted or killed runs are continued by --resume.
     """
+    spec = demand_spec(spec, resume, "train")
     if data is None and resume is None:
         raise click.UsageError("expected a dataset with --data, or a run to resume with --resume")
     if resume is not None and out is not None:

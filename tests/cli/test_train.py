@@ -308,3 +308,14 @@ def test_a_manifest_without_settings_is_no_run_to_go_on_with(trained: Path, tmp_
     (tmp_path / "run" / "manifest.json").write_text(json.dumps(data))
     assert run(["train", "small.arch", "--resume", "run"]) == 1
     assert "ARCH911" in capsys.readouterr().err
+
+
+def test_resuming_without_a_spec_shows_how_the_run_was_started(
+    trained: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["train", "--resume", str(trained)]) == 2
+    said = capsys.readouterr().err
+    assert f"archdsl train SPEC --resume {trained}" in said
+    assert "it was started by: archdsl " in said
+    assert run(["train"]) == 2
+    assert "missing argument SPEC" in capsys.readouterr().err

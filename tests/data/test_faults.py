@@ -121,6 +121,11 @@ def test_a_folder_with_too_many_files_is_left_early(root, monkeypatch):
     assert told(refused(root)) == [("ARCH909", "train")]
 
 
+def test_links_to_folders_are_left_out(root):
+    (root / "images" / "train" / "up").symlink_to("..")
+    assert len(opened(root).train) == 3
+
+
 def test_files_that_are_no_images_are_left_out(root):
     (root / "images" / "train" / "Thumbs.db").write_bytes(b"x")
     (root / "images" / "train" / ".hidden.png").write_bytes(b"x")

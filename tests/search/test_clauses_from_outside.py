@@ -115,10 +115,16 @@ def test_a_location_in_joined_excerpts_is_one_of_the_same_text(parts, data) -> N
     assert shown or at.start == at.end
 
 
-def test_a_search_made_by_the_command_line_goes_on_by_the_command_that_it_prints():
+def test_a_search_made_by_the_command_line_goes_on_by_the_command_that_it_prints(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     Path("s.arch").write_text(SPACE)
     clauses = ["--strategy", "random", "--evaluate", "costs", "--minimize", "macs", "--set", "trials=2"]
     assert run(["search", "s.arch", *clauses, "--out", "whole"]) == 0
+    capsys.readouterr()
+    assert run(["search", "--resume", "whole"]) == 2
+    said = capsys.readouterr().err
+    assert "archdsl search SPEC --resume whole; it was started by: archdsl " in said
     Path("cut").mkdir()
     shutil.copy("whole/manifest.json", "cut")
     lines = Path("whole/journal.jsonl").read_text().splitlines(keepends=True)

@@ -1,0 +1,34 @@
+"""The SPEC of a run that is resumed."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+
+import click
+
+
+def demand_spec(spec: str | None, resume: Path | None, kind: str) -> str:
+    """SPEC. Without one, a usage error that shows with which command the run to resume was started.
+
+    The manifest of a run records the text of its spec, which cannot be evaluated if it imports other files.
+    """
+    if spec is not None:
+        return spec
+    if resume is None:
+        raise click.UsageError("missing argument SPEC")
+    raise click.UsageError(
+        f"--resume continues a run with its spec: archdsl {kind} SPEC --resume {shlex.quote(str(resume))}"
+        + _started_by(resume, kind)
+    )
+
+
+def _started_by(resume: Path, kind: str) -> str:
+    from archdsl.runs.manifest import read_manifest
+    from archdsl.search.repeats import RepeatedFolder
+
+    folder = next(iter(RepeatedFolder(resume).started()), resume) if kind == "search" else resume
+    if not (folder / "manifest.json").exists():
+        return ""
+    command = read_manifest(folder / "manifest.json", kind).command
+    return f"; it was started by: {shlex.join(command)}" if command else ""
