@@ -69,9 +69,19 @@ class _Settings(BaseModel):
     name: str | None = None
     search: str | None = None
     table: str | list[str] | None = None
-    data: str | _Data | None = None
     licence: str = ""
     class_weights_rule: str | None = None
+
+
+class _OfSearch(_Settings):
+    data: _Data | None = None
+
+
+class _OfTrain(_Settings):
+    data: str | None = None
+
+
+_KINDS: Mapping[str, type[_Settings]] = {"archdsl/search-run": _OfSearch, "archdsl/train-run": _OfTrain}
 
 
 def manifest(
@@ -137,7 +147,7 @@ def _manifest(path: Path) -> Manifest:
         data = json.loads(path.read_bytes().decode("utf-8"))
         data, checksum = checksums.unsealed(data) if isinstance(data, dict) else (data, None)
         found = Manifest.model_validate(data, strict=True)
-        _Settings.model_validate(found.settings, strict=True)
+        _KINDS.get(found.format, _Settings).model_validate(found.settings, strict=True)
         TypeAdapter(list[str]).validate_python(found.data.get("classes", []), strict=True)
         demand_within({**found.settings, "seed": found.seed}, f"{path}: ")
         if not checksums.is_intact(data, checksum, demanded=found.version >= _SEALED):

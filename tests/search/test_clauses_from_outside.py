@@ -131,3 +131,24 @@ def test_a_search_made_by_the_command_line_goes_on_by_the_command_that_it_prints
     Path("cut/journal.jsonl").write_text("".join(lines[:2]))
     assert run(["search", "s.arch", "--resume", "cut"]) == 0
     assert Path("cut/best.arch").read_text() == Path("whole/best.arch").read_text()
+
+
+@pytest.mark.parametrize(
+    ("setting", "instead"),
+    [
+        ("epochs=1", "--evaluate 'training(epochs = 1)'"),
+        ("population=4", "--strategy 'evolution(population = 4)'"),
+        ("evaluate=costs", "--evaluate 'costs'"),
+    ],
+)
+def test_settings_of_an_evaluator_or_a_strategy_are_overridden_as_clauses(
+    setting: str, instead: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clauses = "strategy = evolution\n  evaluate = training(epochs = 2)\n  trials = 1\n  maximize miou"
+    search = f"search Q for Two {{\n  {clauses}\n}}\n"
+    Path("s.arch").write_text(f"{SPACE}{search}")
+    assert run(["search", "s.arch", "--set", setting, "--out", "run"]) == 1
+    said = capsys.readouterr().err
+    assert "error[ARCH606]" in said
+    assert instead in said
+    assert not Path("run").exists()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
@@ -47,6 +48,27 @@ def test_a_journal_that_is_none_ends_every_verb_with_a_finding(how: str, finishe
     assert run(["search", f"{folder}/s.arch", "--resume", f"{folder}/run"]) in (1, 2)
     assert run(["front", f"{folder}/run"]) == 1
     assert run(["runs", f"{folder}"]) == 0
+    assert "internal error" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("value", ["x", 3, None, [], {}, "missing"])
+def test_a_manifest_with_an_entry_of_another_type_or_none_ends_every_verb_with_a_finding(
+    value: object, finished: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(finished, tmp_path / "copy")
+    file = tmp_path / "copy" / "run" / "manifest.json"
+    written = json.loads(file.read_text())
+    places = [("settings", key) for key in written["settings"]] + [(key,) for key in written]
+    for *inside, key in places:
+        damaged = {**written, "settings": dict(written["settings"]), "sha256": "edited"}
+        holder = damaged["settings"] if inside else damaged
+        if value == "missing":
+            holder.pop(key)
+        else:
+            holder[key] = value
+        file.write_text(json.dumps(damaged))
+        for words in (["search", f"{tmp_path}/copy/s.arch", "--resume"], ["report"], ["front"]):
+            assert run([*words, f"{tmp_path}/copy/run"]) in (0, 1, 2), (inside, key, words)
     assert "internal error" not in capsys.readouterr().err
 
 

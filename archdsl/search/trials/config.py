@@ -23,7 +23,7 @@ from archdsl.search.overrides import seconds, with_data
 from archdsl.search.scores import terms_of
 from archdsl.search.strategies.base import Strategy
 from archdsl.search.terms import cannot, configured, plain, refused, term
-from archdsl.spec.search_values import SearchSpec, SearchValue, Term, terms_in
+from archdsl.spec.search_values import SearchSpec, SearchValue, Term, terms_in, written
 from archdsl.spec.units import Quantity
 
 _CLAUSES = ("strategy", "evaluate", "trials", "parallel", "seed", "budget", "data", "batch")
@@ -179,12 +179,28 @@ def _goals(spec: SearchSpec) -> SearchConfig:
     return replace(config, batch=batch)
 
 
+def _inside(config: TrialConfig, name: str, value: Any) -> str | None:
+    """How to override a setting of the evaluator or the strategy, which are overridden as clauses."""
+    if name in ("strategy", "evaluate") and isinstance(value, str):
+        return f"--{name} '{value}'"
+    clauses = (
+        ("evaluate", config.evaluator, EVALUATORS[config.evaluator.name]),
+        ("strategy", config.strategy, STRATEGIES[config.strategy.name]),
+    )
+    for option, clause, kind in clauses:
+        if name in kind.settings:
+            return f"--{option} '{written(replace(clause, settings={**clause.settings, name: value}))}'"
+    return None
+
+
 def _overridden(config: TrialConfig, given: Mapping[str, Any], trains: bool) -> TrialConfig:
     """Applies overrides. Raises SpecError (ARCH606) for unknown names and invalid values."""
     known = ("trials", "parallel", "seed", "budget", *(("data", *_OF_DATA) if trains else ()))
     if unknown := [key for key in given if key not in known]:
         guess = closest(unknown[0], list(known))
-        help = f"did you mean `{guess}`?" if guess else f"available: {', '.join(known)}"
+        help = _inside(config, unknown[0], given[unknown[0]]) or (
+            f"did you mean `{guess}`?" if guess else f"available: {', '.join(known)}"
+        )
         raise cannot(f"a search by trials has no setting `{unknown[0]}`", help)
     clauses = settings_of(Search)
     for key in (*_NUMBERS, "batch"):
