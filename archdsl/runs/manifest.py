@@ -69,16 +69,35 @@ class _Settings(BaseModel):
     name: str | None = None
     search: str | None = None
     table: str | list[str] | None = None
-    licence: str = ""
-    class_weights_rule: str | None = None
+    amp: str | None = None
+    channels_last: bool = False
 
 
 class _OfSearch(_Settings):
     data: _Data | None = None
+    checkpoint: bool = False
+    passes: str | None = None
+    baseline: str | None = None
+
+
+class _Teacher(BaseModel):
+    """The files of a teacher."""
+
+    spec: str
+    weights: str
 
 
 class _OfTrain(_Settings):
     data: str | None = None
+    licence: str = ""
+    class_weights_rule: str | None = None
+    loss: str = ""
+    crop: Annotated[list[int], Field(min_length=2, max_length=2)] | None = None
+    scale: Annotated[list[float], Field(min_length=2, max_length=2)] | None = None
+    flip: bool = True
+    aux: dict[str, float] = {}
+    distill_loss: str | None = None
+    teacher_files: _Teacher | None = None
 
 
 _KINDS: Mapping[str, type[_Settings]] = {"archdsl/search-run": _OfSearch, "archdsl/train-run": _OfTrain}

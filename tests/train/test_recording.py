@@ -250,6 +250,24 @@ def test_numbers_of_a_manifest_are_in_their_range(name: str, value: object, said
     assert f"must be {said}" in caught.value.diagnostics[0].headline
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("loss", 3), ("crop", "32"), ("crop", [32]), ("scale", [1.0]), ("flip", "no"), ("aux", [0.4]),
+        ("aux", {"y": "x"}), ("amp", True), ("channels_last", 1), ("set", []), ("data", {"kind": "camvid"}),
+        ("distill_loss", 1), ("teacher_files", {"spec": "t.arch"}), ("teacher_files", []),
+    ],
+)  # fmt: skip
+def test_settings_of_a_manifest_have_the_types_that_a_training_takes(
+    name: str, value: object, tmp_path: Path
+) -> None:
+    path = tmp_path / "manifest.json"
+    made().write(path)
+    changed(path, **{name: value})
+    with pytest.raises(SpecError, match=f"ARCH911.*{name}"):
+        read_manifest(path, "train")
+
+
 def test_a_manifest_that_was_changed_is_refused_until_it_says_that_it_was(tmp_path: Path):
     path = tmp_path / "manifest.json"
     made().write(path)
