@@ -56,7 +56,7 @@ class Attention(Primitive):
         return Cost(params + c * c * r * r + 3 * c, macs + m * c * c * r * r)
 
     def traffic(self, xs: Sequence[Sizes], y: Sizes, a: Attrs) -> tuple[int, int]:
-        """The traffic of the linear layers and of the reduction; the attention matrix is not counted."""
+        """The values that linear layers and reduction read and write, without the attention matrix."""
         (c, h, w), r = xs[0], a["reduction"]
         whole, reduced = c * h * w, c * (h // r) * (w // r)
         both_ways = 2 * whole + 2 * reduced  # queries and their results, keys and values

@@ -383,12 +383,13 @@ class Primitive:
     def fused_expression(
         self, names: Sequence[str], layers: Sequence[str], xs: Sequence[Sizes], y: Sizes, a: Attrs
     ) -> str | None:
-        """The expression of the sequence of outputs of several nodes with equal inputs and settings, computed
-        as one.
+        """Python that computes the outputs of several nodes with equal inputs and settings in one call, as a
+        sequence.
 
-        It may use `layers` (archdsl.ops.layers); the argument `layers` holds the expressions of their
-        modules. For a primitive without a module it is empty, and there is one node. Results are equal up to
-        rounding. None if it has no advantage over `expression`.
+        `names` are the variables of the inputs, `layers` the expressions of the nodes' modules, one per
+        node; a primitive without a module gets none, for a single node. The result may call functions of the
+        module archdsl.ops.layers by the name `layers`. Results are equal to those of `expression` up to
+        rounding. None if `expression` is as fast.
         """
         return None
 

@@ -39,7 +39,7 @@ def demand_room(x: Sizes, a: Attrs, demand: Demand) -> None:
         holds = both(le(down + spare, h), le(across + spare, w))
         holds = holds if mode == word else apply("or", apply("not", eq(mode, word)), holds)
         if mode == word or not isinstance(mode, str):
-            message = "{h} × {w} is too small to be padded by {p} × {p2} in the mode " + word
+            message = "an input of {h} × {w} is too small to be padded by {p} × {p2} in the mode " + word
             demand(holds, "ARCH115", message, h=h, w=w, p=down, p2=across)
 
 

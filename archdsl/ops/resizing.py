@@ -79,13 +79,15 @@ class Resize(Primitive):
         given = [t for t in TARGETS if a.get(t) is not None] + ["like"] * (len(xs) > 1)
         if len(given) != 1:
             text = "both " + " and ".join(given) if given else "nothing"
-            demand(False, "ARCH321", f"resize needs exactly one of like, scale, size and down, got {text}")
+            demand(
+                False, "ARCH321", f"{self.name} needs exactly one of like, scale, size and down, got {text}"
+            )
             return xs[0]
         if given == ["like"]:
             return (c, xs[1][1], xs[1][2])
         if given == ["size"]:
             if len(a["size"]) != 2:
-                demand(False, "ARCH321", "the size of resize must be [height, width]")
+                demand(False, "ARCH321", f"the size of {self.name} must be [height, width]")
                 return xs[0]
             return (c, a["size"][0], a["size"][1])
         if given == ["down"]:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class Scale(Primitive):
-    """Multiplies every channel by a learned factor, initially 1."""
+    """Multiplies each channel by a learned factor of its own, initially 1 (C parameters)."""
 
     name = "scale"
     summary = "a learned factor per channel"

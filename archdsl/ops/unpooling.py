@@ -25,7 +25,10 @@ from archdsl.ops.pooling import demand_half
 if TYPE_CHECKING:
     from archdsl.ops.lifting import Call, Lifted
 
-_SIZES = "max_unpool: {c} × {h} × {w} is not {c2} × {h2} × {w2} pooled by {k} × {k2} with stride {s} × {s2}"
+_SIZES = (
+    "max_unpool: the first input has {c} × {h} × {w}, but the second one, {c2} × {h2} × {w2}, has "
+    "{c2} × {pooled_h} × {pooled_w} after pooling by {k} × {k2} with stride {s} × {s2}"
+)
 
 
 class MaxUnpool(Primitive):
@@ -51,8 +54,10 @@ class MaxUnpool(Primitive):
     def shape(self, xs: Sequence[Sizes], a: Attrs, demand: Demand) -> Sizes:
         (c, h, w), (c2, h2, w2), (rows, columns) = *xs, windows(a)
         demand_half(self.name, a, demand)
-        pooled = both(eq(c, c2), both(eq(h, rows.size(h2)), eq(w, columns.size(w2))))
+        pooled_h, pooled_w = rows.size(h2), columns.size(w2)
+        pooled = both(eq(c, c2), both(eq(h, pooled_h), eq(w, pooled_w)))
         values = {"k": rows.k, "k2": columns.k, "s": rows.s, "s2": columns.s}
+        values |= {"pooled_h": pooled_h, "pooled_w": pooled_w}
         demand(pooled, "ARCH118", _SIZES, c=c, h=h, w=w, c2=c2, h2=h2, w2=w2, **values)
         return xs[1]
 

@@ -68,8 +68,9 @@ def inputs_from(graph: Graph | None, images_BCHW: torch.Tensor) -> tuple[torch.T
 
 
 def reading(images_BCHW: torch.Tensor, maps: Mapping[str, int], wanted: Sequence[str]) -> torch.Tensor:
-    """Images with further channels `maps` (name: number of channels), reduced to the maps `wanted`, in this
-    order.
+    """The channels of images, followed by those of the maps `wanted`, in this order.
+
+    `images_BCHW` has the channels of images followed by those of all `maps` (name: number of channels).
     """
     if tuple(maps) == tuple(wanted):
         return images_BCHW

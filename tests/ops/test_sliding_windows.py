@@ -208,7 +208,7 @@ SPACE = """space S {{
             'conv(k = [9, 3], padding_mode = "reflect")',
             4,
             "ARCH115",
-            "4 × 16 is too small to be padded by 4 × 1",
+            "an input of 4 × 16 is too small to be padded by 4 × 1",
         ),
         ("max_pool(k = 3, padding = [2, 1])", 8, "ARCH116", "the padding 2 × 1 of a window of 3 × 3"),
         ("conv(s = [3, 2])", 8, "ARCH330", "8 × 16 is not divisible by the stride 3 × 2"),

@@ -222,7 +222,7 @@ def test_an_unpooled_row_depends_on_the_windows_that_it_is_in(window: tuple[int,
         (
             "max_unpool(image, image)",
             "ARCH118",
-            "4 × 8 × 6 is not 4 × 8 × 6 pooled by 2 × 2 with stride 2 × 2",
+            "the second one, 4 × 8 × 6, has 4 × 4 × 3 after pooling by 2 × 2 with stride 2 × 2",
         ),
         (
             "image -> conv_transpose(k = 2, s = 1)",

@@ -55,9 +55,20 @@ def test_layers_without_weights_are_tied_whatever_their_channels():
     network(f"{wide}tie a, b\noutput y = concat(a, b)")
 
 
-def test_convolutions_of_other_channels_are_not_tied():
-    with pytest.raises(SpecError, match="ARCH220"):
-        network("a = image -> conv(c = 4)\nb = image -> conv(c = 6)\ntie a, b\noutput y = concat(a, b)")
+@pytest.mark.parametrize(
+    ("b", "why"),
+    [
+        ("image -> conv(c = 6)", "`c` of `conv` is 4 and 6"),
+        ("image -> relu -> conv(c = 4, k = 5)", "`k` of `conv` is 3 and 5"),
+        ("concat(image, image) -> conv(c = 4)", "the number of input channels of `conv` is 8 and 16"),
+        ("image -> conv(c = 4) -> conv(c = 4)", "1 and 2 layers with weights"),
+        ("image -> conv_transpose(c = 4)", "`conv` and `conv_transpose`"),
+    ],
+)
+def test_layers_that_differ_are_not_tied_and_the_message_says_how_they_differ(b: str, why: str):
+    with pytest.raises(SpecError, match="ARCH220") as caught:
+        network(f"a = image -> conv(c = 4)\nb = {b}\ntie a, b\noutput y = a")
+    assert caught.value.diagnostics[0].headline.endswith(why)
 
 
 COMPARED = "i = one of {{1, 2, 3}}\nx = image -> conv(d = i)\noutput y = (x -> relu) if {} else x"

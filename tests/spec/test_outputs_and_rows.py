@@ -127,7 +127,7 @@ def test_an_entry_defined_again_in_a_later_round_is_told_to_have_the_round_in_it
     (error,) = findings(network("  stage s for i in 1..2 { x[0] = image -> relu }\n  output y = x[0]"))
     assert error.code == "ARCH203"
     assert error.help is not None
-    assert "shared by all iterations" in error.help
+    assert "all iterations share entries" in error.help
 
 
 SEVERAL = """arch 1

@@ -143,7 +143,9 @@ class Partial:
         return found
 
     def moved(self, source: str, mux: Mux, lay: Lay) -> Lay:
-        """The size and places of a mux's output if it selects `source`, whose size and places are `lay`."""
+        """The lay of a mux's output if it selects `source`: its size, and where its channels are in the
+        widest output. `lay` is that of `source`.
+        """
         key = mux.name, source, lay
         found = self._moved.get(key)
         if found is None:

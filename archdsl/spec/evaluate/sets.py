@@ -115,7 +115,7 @@ def absent_label(expr: ast.Expr) -> str:
 
 def bounded(ev: Evaluator, size: int, node: Spanned, frame: Frame) -> None:
     if size > SET_BUDGET:
-        ev.stop(frame.error("ARCH712", f"a set or range with more than {SET_BUDGET:,} members", node))
+        ev.stop(frame.error("ARCH712", f"a set or range has more than {SET_BUDGET:,} members", node))
 
 
 def text_of(value: SpecValue) -> str:

@@ -15,6 +15,7 @@ from archdsl import ops
 from archdsl.diagnostics import Label, Location, SpecError
 from archdsl.ir import Expr, Mux, Node, Requirement
 from archdsl.ir.expr import LARGEST, TooLargeError, apply
+from archdsl.ir.text.writer import value_text
 from archdsl.lang import ast
 from archdsl.spec.evaluate import sets, sized
 from archdsl.spec.evaluate.builder import Exhausted, Trace
@@ -39,6 +40,7 @@ ERROR_BUDGET = 50
 """Maximum number of errors before evaluation stops."""
 MISTAKE_BUDGET = 500
 """Maximum number of errors including repeated ones."""
+_IN_STAGE = "all iterations share entries: use a subscript that depends on the iteration, or a cell"
 STATEMENT_NAMES = {ast.Input: "input", ast.Output: "output", ast.Require: "require", ast.Return: "return"}
 
 
@@ -251,10 +253,7 @@ def _define(ev: Evaluator, target: ast.Expr, key: Key | None, value: SpecValue, 
             "ARCH203",
             f"`{text}` is defined twice",
             target,
-            help=(
-                "entries are shared by all iterations: use a subscript that depends on the "
-                "iteration, or move it into a cell"
-            ),
+            help=_IN_STAGE if frame.binders else "an entry is defined once: choose another name or subscript",
             secondary=(Label(first, "first defined here"),) if first else (),
         )
     family.entries[key] = value
@@ -445,9 +444,10 @@ def tie(ev: Evaluator, statement: ast.Tie, frame: Frame, counts: dict[str, int])
         names = list(islice(reversed(nodes), len(nodes) - end, len(nodes) - start))[::-1]
         tied.append((member, [n for n in names if _has_weights(nodes[n])]))
     for member, run in tied[1:]:
-        if [_tied(ev, n) for n in run] != [_tied(ev, n) for n in tied[0][1]]:
+        if (why := _difference(ev, tied[0][1], run)) is not None:
             raise frame.error(
-                "ARCH220", "tied ops must be equal and have the same channels", member,
+                "ARCH220", f"layers that differ cannot share weights: {why}", member,
+                help="tie assignments of the same ops with equal settings and channels",
                 secondary=(Label(frame.location(statement.members[0]), "tied to this"),),
             )  # fmt: skip
         for first, other in zip(tied[0][1], run, strict=True):
@@ -458,8 +458,30 @@ def _has_weights(item: Node | Mux) -> bool:
     return isinstance(item, Node) and ops.get(item.op).has_weights
 
 
-def _tied(ev: Evaluator, name: str) -> object:
-    """The properties that tied nodes must have in common: settings, and the sizes of their weights.
+def _difference(ev: Evaluator, first: list[str], other: list[str]) -> str | None:
+    """What prevents nodes from sharing weights: their number, op, settings, or the sizes of their weights."""
+    if len(first) != len(other):
+        return f"{len(first)} and {len(other)} layers with weights"
+    for one, two in zip(first, other, strict=True):
+        (op, attrs, layer), (op2, attrs2, layer2) = _tied(ev, one), _tied(ev, two)
+        if op != op2:
+            return f"`{op}` and `{op2}`"
+        for key in attrs | attrs2:
+            if attrs.get(key) != attrs2.get(key):
+                return f"`{key}` of `{op}` {_both(attrs.get(key), attrs2.get(key))}"
+        if layer != layer2:
+            channels = [ev.builder.shapes[ev.builder.nodes[name].inputs[0]][0] for name in (one, two)]
+            return f"the number of input channels of `{op}` {_both(*channels)}"
+    return None
+
+
+def _both(one: object, other: object) -> str:
+    plain = all(isinstance(value, int | float | str | tuple) for value in (one, other))
+    return f"is {value_text(one)} and {value_text(other)}" if plain else "differs"
+
+
+def _tied(ev: Evaluator, name: str) -> tuple[str, dict[str, Any], object]:
+    """The properties that tied nodes must have in common: op, settings, and the sizes of their weights.
 
     In place of weights whose sizes depend on decisions, the channels of the input.
     """
