@@ -80,11 +80,12 @@ class Possible:
             if here in known:
                 ahead.pop()
                 continue
-            needs = [v for v in self._needs(here) if isinstance(v, Expr) and v not in known]
-            if needs:
-                ahead += needs
+            needs = self._needs(here)
+            missing = [v for v in needs if isinstance(v, Expr) and v not in known]
+            if missing:
+                ahead += missing
                 continue
-            found = self._compute(here)
+            found = self._compute(here, needs)
             known[here] = _span(found) if isinstance(found, frozenset) and len(found) > LIMIT else found
             ahead.pop()
         return self._of_known(value)
@@ -106,15 +107,13 @@ class Possible:
             return self._sizes(value)
         return ()
 
-    def _compute(self, value: Expr) -> Found:
+    def _compute(self, value: Expr, needs: Sequence[Value]) -> Found:
         if isinstance(value, Pick):
             return self._pick(value)
-        if isinstance(value, Dim):
-            return self._joined(self._sizes(value))
+        if isinstance(value, Dim) or (isinstance(value, Apply) and value.fn == "if"):
+            return self._joined(needs)
         if not isinstance(value, Apply):
             return None
-        if value.fn == "if":
-            return self._joined(self._needs(value))
         if value.fn in ("and", "or"):
             return self._connective(value)
         return self._apply(value)
@@ -128,6 +127,8 @@ class Possible:
         return found if found and isinstance(found, frozenset) else _EITHER
 
     def _joined(self, values: Sequence[Value]) -> Found:
+        if len(values) == 1:  # the common case, where decisions are fixed
+            return self._of_known(values[0])
         parts = [self._of_known(value) for value in values]
         if all(isinstance(part, frozenset) for part in parts):
             return frozenset().union(*parts)  # type: ignore[arg-type]
@@ -155,11 +156,12 @@ class Possible:
     def _apply(self, value: Apply) -> Found:
         sets = [self._of_known(a) for a in value.args]
         known = [s for s in sets if isinstance(s, frozenset)]
-        if len(known) < len(sets) or prod(map(len, known)) > LIMIT * 8:
+        combinations = prod(map(len, known))
+        if len(known) < len(sets) or combinations > LIMIT * 8:
             spans = [_span(s) for s in sets]
             return None if None in spans else _SPANS.get(value.fn, _unknown)(*spans)
         function = FUNCTIONS[value.fn]
-        self._combinations += prod(map(len, known))
+        self._combinations += combinations
         values: set[Any] = set()
         for combination in product(*known):
             try:
