@@ -11,7 +11,7 @@ from archdsl.ir.expr import apply, kind
 from archdsl.lang import ast
 from archdsl.lang.ast import Spanned
 from archdsl.spec.evaluate import builtins, choosing, indexing, reaching, sized, stamping
-from archdsl.spec.evaluate.builder import Trace
+from archdsl.spec.evaluate.calls import Trace
 from archdsl.spec.evaluate.control import Poisoned
 from archdsl.spec.evaluate.evaluator import Evaluator
 from archdsl.spec.evaluate.frame import Frame, join
@@ -232,18 +232,33 @@ def _stamped(
     builder = ev.builder
     settings = {name: ev.refine(value) for name, value in merged.items()}
     key = stamping.key_of(fn, args, settings, builder, ev.allowed)
+    if key is None:
+        return _evaluated(ev, fn, args, settings, at, frame, site, False)
     prefix = frame.node_path(site) or fn.name
-    stamp = ev.stamps.get(key) if key is not None else None
-    if stamp is not None and len(builder.nodes) + len(stamp.nodes) <= builder.budget:
+    application = stamping.Application(
+        cast(list[Tensor], args),
+        prefix,
+        ev.allowed,
+        ev.conditions,
+        frame.trace,
+        frame.location(at),
+        frame.cell,
+    )
+    stamp = ev.stamps.get(key.parts)
+    if stamp is not None and len(builder.nodes) + len(stamp.calls) <= builder.budget:
         ev.count_call(at, frame)
         instance = builder.instance(prefix, "op", fn.name)
-        return stamping.apply(stamp, builder, cast(list[Tensor], args), prefix, instance, frame.cell)
-    start, counts = len(builder.nodes), (len(builder.obligations), builder.settled)
-    result = _evaluated(ev, fn, args, settings, at, frame, site, False)
-    if key is not None:
-        stamp = stamping.record(builder, start, counts, cast(list[Tensor], args), prefix, result)
+        return stamping.apply(stamp, builder, application, key.sizes, instance)
+    counts, particular = (len(builder.obligations), builder.settled), ev.particular
+    calls = builder.calls = []
+    try:
+        result = _evaluated(ev, fn, args, settings, at, frame, site, False)
+    finally:
+        builder.calls = None
+    if ev.particular == particular:
+        stamp = stamping.record(builder, calls, counts, application, key.sizes, result)
         if stamp is not None:
-            ev.stamps[key] = stamp
+            ev.stamps[key.parts] = stamp
     return result
 
 

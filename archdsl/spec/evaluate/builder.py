@@ -9,39 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple
+from typing import Literal
 
-from archdsl.diagnostics import Label, Location
+from archdsl.diagnostics import Location
 from archdsl.ir import Apply, Decision, Instance, Mux, Node, Requirement, Shape, Value
 from archdsl.ir.expr import LARGEST, Scalar, TooLargeError, any_of, apply, both, grouped, pick
 from archdsl.ops.base import Demand, Primitive, at_least_one
 from archdsl.passes.analyses.symbolic import Definitions, input_shapes, mux_shape
-
-Allowed = dict[str, tuple[int, ...]]
-
-
-@dataclass(frozen=True, slots=True)
-class Trace:
-    """The backtrace of evaluation: stage iterations and calls, innermost first."""
-
-    outer: Trace | None
-    location: Location
-    text: str
-
-    def labels(self) -> tuple[Label, ...]:
-        """The backtrace, outermost first."""
-        own = (Label(self.location, self.text),)
-        return own if self.outer is None else self.outer.labels() + own
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """The origin of a node, for diagnostics and layer names."""
-
-    location: Location
-    trace: Trace | None
-    instance: str | None
-    cell: str | None
+from archdsl.spec.evaluate.calls import Allowed, MuxCall, NodeCall, Place, Trace, Typing
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,14 +35,6 @@ class Obligation:
     trace: Trace | None
     allowed: Mapping[str, tuple[int, ...]]
     conditions: tuple[Value, ...]
-
-
-class _Typing(NamedTuple):
-    """What a shape rule computes: the shape, the number of constraints that hold, and all others."""
-
-    shape: Shape
-    settled: int
-    demands: list[tuple[Value, str, str, dict[str, Value]]]
 
 
 @dataclass
@@ -100,10 +67,12 @@ class Builder:
     """Number of constraints that held immediately."""
     work: int = 0
     """Work spent on joining conditions."""
+    calls: list[NodeCall | MuxCall] | None = None
+    """Where calls that add nodes are listed, while an op is recorded."""
     _muxes: dict[tuple[object, ...], str] = field(default_factory=dict)
     _sources: dict[str, dict[Scalar, str | None]] = field(default_factory=dict)
     """The input of each case of a mux, by its key."""
-    _typings: dict[tuple[object, ...], _Typing] = field(default_factory=dict)
+    _typings: dict[tuple[object, ...], Typing] = field(default_factory=dict)
     _node_numbers: dict[str, int] = field(default_factory=dict)
     """The last suffix used for each name, so that unique names take constant time."""
     _instance_numbers: dict[str, int] = field(default_factory=dict)
@@ -144,30 +113,37 @@ class Builder:
         conditions: tuple[Value, ...],
         optional: frozenset[int] = frozenset(),
         typed_with: Mapping[str, Value] | None = None,
+        typing: Typing | None = None,
     ) -> str:
         """Adds a node for a primitive, and returns its name.
 
-        `typed_with` replaces `attrs` in shape inference if these are out of range.
+        `typed_with` replaces `attrs` in shape inference if these are out of range; `typing` is its result,
+        where that is known.
         """
         if len(self.nodes) >= self.budget:
             raise Exhausted(place.location, self.budget)
         name = self.unique(name)
         shapes, present = self._inputs_of(primitive, inputs, optional)
 
-        typing = self._typed(primitive, tuple(shapes), typed_with or attrs)
+        typing = typing or self._typed(primitive, tuple(shapes), typed_with or attrs)
         self.settled += typing.settled
-        demand = self.demand_of(name, place, allowed, conditions)
-        for condition, code, message, values in typing.demands:
-            demand(condition, code, message, **values)
+        if typing.demands:
+            demand = self.demand_of(name, place, allowed, conditions)
+            for condition, code, message, values in typing.demands:
+                demand(condition, code, message, **values)
         self.shapes[name] = typing.shape
         if present is not True:
             self.present[name] = present
         self.nodes[name] = Node(
             name, primitive.name, inputs, attrs, name, optional, place.instance, place.cell, place.location
         )
+        if self.calls is not None:
+            self.calls.append(
+                NodeCall(name, primitive, inputs, attrs, place, allowed, conditions, optional, typing)
+            )
         return name
 
-    def _typed(self, primitive: Primitive, shapes: tuple[Shape, ...], attrs: Mapping[str, Value]) -> _Typing:
+    def _typed(self, primitive: Primitive, shapes: tuple[Shape, ...], attrs: Mapping[str, Value]) -> Typing:
         """The shape and constraints of a primitive, computed once for the same sizes and settings."""
         key = primitive, shapes, tuple([(name, type(value), value) for name, value in attrs.items()])
         known = self._typings.get(key)
@@ -186,7 +162,7 @@ class Builder:
         for size in shape:
             if isinstance(size, int) and size > LARGEST:
                 raise TooLargeError("this tensor is too large")
-        found = self._typings[key] = _Typing(shape, settled, demands)
+        found = self._typings[key] = Typing(shape, settled, demands)
         return found
 
     def demand_of(self, node: str, place: Place, allowed: Allowed, conditions: tuple[Value, ...]) -> Demand:
@@ -222,6 +198,14 @@ class Builder:
         self, on: str | Value, name: str, cases: Sequence[tuple[Scalar, str | None]], location: Location
     ) -> str:
         """Adds a mux over tensors; returns the tensor itself where all cases are equal."""
+        made = self._mux(on, name, cases, location)
+        if self.calls is not None:
+            self.calls.append(MuxCall(name, made, on, cases, location))
+        return made
+
+    def _mux(
+        self, on: str | Value, name: str, cases: Sequence[tuple[Scalar, str | None]], location: Location
+    ) -> str:
         sources = {source for _, source in cases}
         if len(sources) == 1 and None not in sources:
             return next(iter(sources))  # type: ignore[return-value]

@@ -151,6 +151,7 @@ def _unused(
             raise frame.error("ARCH207", f"`unused` expects tensors, got {kind_of(member.value)}", at)
         nodes.append(member.value.node)
     ev.spend(len(list(upstream(ev.builder, nodes))), at, frame)
+    ev.particular += 1
     try:
         found = loose(ev.builder, nodes)
     except TooLargeError as error:

@@ -265,6 +265,7 @@ def by_value(
     ev: Evaluator, subscript: Expr, at: Callable[[SpecValue], SpecValue], expr: Spanned, frame: Frame
 ) -> SpecValue:
     """Maps `at` over the possible values of arithmetic over several decisions."""
+    ev.particular += 1
     try:
         values = sorted(Possible(ev.builder.definitions, ev.allowed).of(subscript))
     except Unbounded:

@@ -22,13 +22,13 @@ from archdsl.ir.resolve import specialize
 from archdsl.lang import ast
 from archdsl.lang.ast import Spanned
 from archdsl.spec.deciding.searcher import Searcher
-from archdsl.spec.evaluate.builder import Allowed, Builder
+from archdsl.spec.evaluate.builder import Builder
+from archdsl.spec.evaluate.calls import Allowed
 from archdsl.spec.evaluate.constants import Constants
 from archdsl.spec.evaluate.control import Fatal
 from archdsl.spec.evaluate.frame import Frame
 from archdsl.spec.evaluate.quantities import with_dimension
 from archdsl.spec.evaluate.sites import Sites, sites
-from archdsl.spec.evaluate.stamping import Key as StampKey
 from archdsl.spec.evaluate.stamping import Stamp
 from archdsl.spec.evaluate.values import (
     Choice,
@@ -96,7 +96,11 @@ class Evaluator:
     """The call stack of declared ops and cells, outermost first."""
     defined_at: dict[tuple[int, Key], Location] = field(default_factory=dict)
     """Where each entry of an indexed name was defined."""
-    stamps: dict[StampKey, Stamp] = field(default_factory=dict)
+    stamps: dict[tuple[object, ...], Stamp] = field(default_factory=dict)
+    particular: int = 0
+    """Results so far that depend on more than sizes and settings: on the networks that reach a point, or on
+    what computes a tensor.
+    """
     in_range: dict[tuple[object, ...], int] = field(default_factory=dict)
     """Values of settings of primitives that are in range, and the number of constraints on each."""
     calls: int = 0

@@ -14,7 +14,7 @@ from archdsl.lang import shipped
 from archdsl.lang.ast import Spanned
 from archdsl.lang.habits import name_form, prefixed_form
 from archdsl.lang.loader import Unit
-from archdsl.spec.evaluate.builder import Place, Trace
+from archdsl.spec.evaluate.calls import Place, Trace
 from archdsl.spec.evaluate.sites import Sites
 from archdsl.spec.evaluate.values import Key, SpecValue
 

@@ -17,6 +17,7 @@ def reached(ev: Evaluator, unless: Value = False) -> Witness | None:
 
     Raises Undecided if the budget is exhausted.
     """
+    ev.particular += 1
     formula = unless
     for condition in ev.conditions:
         formula = apply("or", formula, apply("not", condition))

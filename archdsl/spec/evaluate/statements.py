@@ -18,7 +18,8 @@ from archdsl.ir.expr import LARGEST, TooLargeError, apply
 from archdsl.ir.text.writer import value_text
 from archdsl.lang import ast
 from archdsl.spec.evaluate import sets, sized
-from archdsl.spec.evaluate.builder import Exhausted, Trace
+from archdsl.spec.evaluate.builder import Exhausted
+from archdsl.spec.evaluate.calls import Trace
 from archdsl.spec.evaluate.control import Poisoned
 from archdsl.spec.evaluate.evaluator import Evaluator
 from archdsl.spec.evaluate.frame import Frame, Target, join
