@@ -12,6 +12,7 @@ from archdsl.lang import ast, parse
 from archdsl.lang.loader import Unit
 from archdsl.lang.source_files import shortened
 from archdsl.spec.evaluate.frame import Frame
+from archdsl.spec.evaluate.sets import SET_BUDGET
 from archdsl.spec.evaluate.sites import walk
 from archdsl.spec.evaluate.values import (
     ListValue,
@@ -106,7 +107,18 @@ def settle(
                 "ARCH208", f"`{setting.name}` must be {kind}, got {shown(value)}", setting,
                 help=_form(kind, setting.name, declared),
             )  # fmt: skip
+        if _items(value, {}) > SET_BUDGET:
+            raise frame.error("ARCH712", f"a list with more than {SET_BUDGET:,} items", setting)
         frame.names[setting.name] = cast(SpecValue, value)
+
+
+def _items(value: SpecValue | None, known: dict[int, int]) -> int:
+    """The numbers of a list and of the lists in it, each as often as it is in them."""
+    if not isinstance(value, ListValue):
+        return 1
+    if id(value) not in known:
+        known[id(value)] = sum(_items(item, known) for item in value.items)
+    return known[id(value)]
 
 
 def _fault(setting: ast.Setting, value: SpecValue | None, default: SpecValue | None) -> str:

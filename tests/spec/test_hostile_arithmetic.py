@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import archdsl
+import limited
 from archdsl import ops
 from archdsl.diagnostics import Diagnostic, SpecError
 from archdsl.passes.analyses.shapes import infer
@@ -168,3 +169,31 @@ space S {
     (found,) = archdsl.load(Path("many.arch"), text=text).check().diagnostics
     assert found.code in ("ARCH211", "ARCH711")
     assert found.primary is not None
+
+
+@pytest.mark.parametrize(
+    ("first", "again", "use", "code"),
+    [
+        (
+            "relu -> relu",
+            "{0} -> {0}",
+            "space S { input image: [3, 8, 8]  output y = image -> {0} }",
+            "ARCH711",
+        ),
+        (
+            "[1, 2]",
+            "[{0}, {0}]",
+            "space S(; w = {0}) { input image: [3, 8, 8]  output y = image }",
+            "ARCH712",
+        ),
+    ],
+)
+def test_constants_that_double_are_found_before_they_fill_the_memory(
+    first: str, again: str, use: str, code: str, tmp_path: Path
+) -> None:
+    lines = [f"A{n + 1} = {again.replace('{0}', f'A{n}')}" for n in range(40)]
+    file = tmp_path / "doubled.arch"
+    file.write_text("\n".join(["arch 1", f"A0 = {first}", *lines, use.replace("{0}", "A40"), ""]))
+    ended = limited.run("check", file)
+    assert ended.code == 1
+    assert f"error[{code}]" in ended.out

@@ -46,7 +46,9 @@ def chain_expression(ev: Evaluator, expr: ast.Chain, frame: Frame) -> SpecValue:
             ),
         )
     if type(source) is not Tensor and is_op(source) and is_op(op):
-        return Composition((*_steps(source), *_steps(op)))
+        first, then = _steps(source), _steps(op)
+        ev.spend(len(first) + len(then), expr, frame)
+        return Composition((*first, *then))
     with sized.demanding(ev, sizes, step, frame):
         return applying.call(ev, op, [source], {}, step, frame, site, whole)
 
