@@ -20,7 +20,7 @@ demo: $(VENV)/.installed
 # A process for each core takes file after file, in the order of tests/conftest.py; one thread each, as more
 # only wait for each other.
 # PYTEST_ARGS replaces what follows: make test PYTEST_ARGS='-m "not slow"'
-PYTEST_ARGS ?= --cov --cov-report=term:skip-covered
+PYTEST_ARGS ?= --coverage=95
 
 test: $(VENV)/.installed-dev
 	OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)

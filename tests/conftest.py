@@ -1,4 +1,4 @@
-"""The order of the test files, and what coverage measures.
+"""The order of the test files.
 
 Processes that take file after file end at about the same time if files with many slow tests begin.
 """
@@ -6,11 +6,11 @@ Processes that take file after file end at about the same time if files with man
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
 
 import pytest
-from coverage import Coverage
 from hypothesis import settings
+
+pytest_plugins = ["line_coverage"]
 
 settings.register_profile("archdsl", deadline=None)  # a busy machine takes 200 ms for an example now and then
 settings.load_profile("archdsl")
@@ -20,16 +20,3 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Files with many slow tests begin: none is left to one process when the others have finished."""
     slow = Counter(item.path for item in items if item.get_closest_marker("slow"))
     items.sort(key=lambda item: -slow[item.path])  # stable, so the tests of a file stay together
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
-    """Slow tests are not measured: tracing doubles their time, and others run the same lines."""
-    measured = Coverage.current() if item.get_closest_marker("slow") else None
-    if measured is not None:
-        measured.stop()
-    try:
-        return (yield)
-    finally:
-        if measured is not None:
-            measured.start()
