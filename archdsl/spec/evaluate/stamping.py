@@ -140,7 +140,7 @@ def record(
         for value in _values(stamp):
             if isinstance(value, Apply) and value.depth > SHALLOW:
                 return None
-            if named is not None and not nodes_in(value) <= named:
+            if named is not None and isinstance(value, Expr) and not nodes_in(value) <= named:
                 return None
         if call.name not in number:
             number[call.name] = n
