@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 from archdsl.backends.elastic.sampled import sampled_decisions
 from archdsl.backends.elastic.widths import Widths
 from archdsl.backends.supernet.structure import parts
-from archdsl.configs.sharing import Kernels
+from archdsl.configs.sharing import BN, Kernels
 from archdsl.diagnostics import Diagnostic, Label, SpecError
 from archdsl.ir import Graph
 from archdsl.passes.transforms.simplify import simplify
@@ -65,12 +65,21 @@ def demand_shared(
                 headline = f"`{key} = {value}` applies to elastic weights, which {graph.name} does not have"
                 raise cannot(headline, f"set share = elastic, or leave `{key}` out")
         return {}
-    simple = simplify(graph)
-    found = sampled_decisions(simple, Widths(simple, config.bn, config.kernels))
+    found = _to_sample(graph, config.bn, config.kernels)
     samplers = by_decision(config.sampler, config.gates_from, config.samplers, graph)
     soft = [path for path in found if path not in fixed and samplers[path].name in SOFT]
     if soft:
         raise _soft(graph, soft, samplers, found)
+    return found
+
+
+def _to_sample(graph: Graph, bn: BN, kernels: Kernels) -> dict[str, tuple[str, str]]:
+    """As `sampled_decisions`; members of a co-search often search one graph."""
+    key = _to_sample, bn, kernels
+    if key not in graph.facts:
+        simple = simplify(graph)
+        graph.facts[key] = sampled_decisions(simple, Widths(simple, bn, kernels))
+    found: dict[str, tuple[str, str]] = graph.facts[key]
     return found
 
 
