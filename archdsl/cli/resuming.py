@@ -8,16 +8,14 @@ from pathlib import Path
 import click
 
 
-def demand_spec(spec: str | None, resume: Path | None, kind: str) -> str:
-    """SPEC. Without one, a usage error that shows with which command the run to resume was started.
+def without_spec(resume: Path | None, kind: str) -> click.UsageError:
+    """An error for a command without SPEC; it shows by which command the run to resume was started.
 
     The manifest of a run records the text of its spec, which cannot be evaluated if it imports other files.
     """
-    if spec is not None:
-        return spec
     if resume is None:
-        raise click.UsageError("missing argument SPEC")
-    raise click.UsageError(
+        return click.UsageError("missing argument SPEC")
+    return click.UsageError(
         f"--resume continues a run with its spec: archdsl {kind} SPEC --resume {shlex.quote(str(resume))}"
         + _started_by(resume, kind)
     )

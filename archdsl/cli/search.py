@@ -15,7 +15,7 @@ from archdsl.cli import opening
 from archdsl.cli.data import data_option, device_option
 from archdsl.cli.engines import engine_options
 from archdsl.cli.ranges import Within
-from archdsl.cli.resuming import demand_spec
+from archdsl.cli.resuming import without_spec
 from archdsl.cli.set_option import set_option
 from archdsl.cli.trial_options import SearchCommand, around_options, demand_one_process
 from archdsl.data.source import DataSource
@@ -127,7 +127,8 @@ def search(
     """
     from archdsl.cli.searching import run_search
 
-    spec = demand_spec(spec, resume, "search")
+    if spec is None:
+        raise without_spec(resume, "search")
     if resume is not None and out is not None:
         raise click.UsageError("--resume cannot be combined with --out")
     goals = (*(("maximize", text) for text in maximize), *(("minimize", text) for text in minimize))

@@ -16,7 +16,7 @@ from archdsl.cli.aux_outputs import aux_weights
 from archdsl.cli.data import data_option, device_option
 from archdsl.cli.networks import open_trained, with_classes
 from archdsl.cli.ranges import Within
-from archdsl.cli.resuming import demand_spec
+from archdsl.cli.resuming import without_spec
 from archdsl.cli.set_option import SetCommand, name_option, set_option
 from archdsl.cli.training import run_training
 from archdsl.data.source import DataSource, parse_data
@@ -159,7 +159,8 @@ def train(
     SGD with momentum 0.9; the averaged weights are evaluated on the validation split after each epoch, and
     the best are saved to weights.safetensors.  Interrupted or killed runs are continued by --resume.
     """
-    spec = demand_spec(spec, resume, "train")
+    if spec is None:
+        raise without_spec(resume, "train")
     if data is None and resume is None:
         raise click.UsageError("expected a dataset with --data, or a run to resume with --resume")
     if resume is not None and out is not None:

@@ -316,6 +316,6 @@ def test_resuming_without_a_spec_shows_how_the_run_was_started(
     assert run(["train", "--resume", str(trained)]) == 2
     said = capsys.readouterr().err
     assert f"archdsl train SPEC --resume {trained}" in said
-    assert "it was started by: archdsl " in said
+    assert "it was started by: archdsl" in said
     assert run(["train"]) == 2
     assert "missing argument SPEC" in capsys.readouterr().err

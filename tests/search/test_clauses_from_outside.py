@@ -124,7 +124,7 @@ def test_a_search_made_by_the_command_line_goes_on_by_the_command_that_it_prints
     capsys.readouterr()
     assert run(["search", "--resume", "whole"]) == 2
     said = capsys.readouterr().err
-    assert "archdsl search SPEC --resume whole; it was started by: archdsl " in said
+    assert "archdsl search SPEC --resume whole; it was started by: archdsl" in said
     Path("cut").mkdir()
     shutil.copy("whole/manifest.json", "cut")
     lines = Path("whole/journal.jsonl").read_text().splitlines(keepends=True)
