@@ -147,9 +147,10 @@ def files_in(
 ) -> list[Path]:  # fmt: skip
     """The file of a map for each image: `IMAGE.png` in a folder.
 
-    It may be one folder deeper, and end in `_NAME`; an image may end in another word (as in Cityscapes). Adds
-    to `problems` (ARCH936) images without a map, and several maps of one image. Raises SpecError (ARCH900)
-    without the folder, which `setting` names.
+    Of the image `a_leftImg8bit.png` the map is `a.png` or `a_NAME.png` (`name`), in the folder `where` or one
+    below it: the last word of an image's name is ignored if need be, as in Cityscapes. Adds to `problems`
+    (ARCH936) images without a map, and several maps of one image. Raises SpecError (ARCH900) if `where` does
+    not exist; its message names `setting`.
     """
     known = _by_key(where, name, problems, setting)
     found = []

@@ -23,7 +23,7 @@ SPARE = {"reflect": 1, "circular": 0}
 
 
 def filled(a: Attrs) -> str | None:
-    """The padding mode for concrete settings; None for zeros."""
+    """The padding mode of settings without decisions; None for zeros."""
     mode = a.get("padding_mode", "zeros")
     return None if mode == "zeros" else str(mode)
 

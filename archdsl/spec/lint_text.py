@@ -43,7 +43,7 @@ def _choices(body: ast.Expr | ast.Block, frame: Frame) -> Iterator[Diagnostic]:
     for expr in exprs:
         for part in walk(expr):  # type: ignore[arg-type]
             if isinstance(part, _CHOICES):
-                headline, help = "choices are not allowed inside an op", "declare it as a cell"
+                headline, help = "choices are not allowed inside an op", "declare the op as a cell"
                 yield from frame.error("ARCH215", headline, part, help=help).diagnostics
 
 

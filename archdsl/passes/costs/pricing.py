@@ -89,7 +89,7 @@ def _applied(node: Node, shapes: Mapping[str, FixedShape]) -> Applied:
 
 
 def pieces(nodes: Iterable[Node]) -> dict[str, list[Node]]:
-    """The nodes of each application of a declared op; other nodes are separate pieces."""
+    """The nodes of each application of a declared op, by its path; other nodes alone, by their names."""
     groups: dict[str, list[Node]] = {}
     for node in nodes:
         groups.setdefault(node.name if node.instance is None else node.instance, []).append(node)

@@ -83,7 +83,7 @@ def candidates(ev: Evaluator, expr: ast.OneOf | ast.AnyOf | ast.SomeOf, frame: F
     """The set to choose from, where choices are allowed."""
     if frame.instance is not None:
         raise frame.error(
-            "ARCH215", "choices are not allowed inside an op", expr, help="declare it as a cell"
+            "ARCH215", "choices are not allowed inside an op", expr, help="declare the op as a cell"
         )
     source = ev.evaluate(expr.source, frame)
     if isinstance(source, Undefined):

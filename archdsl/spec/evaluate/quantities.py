@@ -49,7 +49,7 @@ def with_dimension(value: Value, dimension_: str) -> SpecValue:
 
 def described(values: Sequence[SpecValue]) -> str:
     """Values with their dimensions, for messages."""
-    return ", ".join(f"{_text(value)} measures {dimension(value)}" for value in values)
+    return ", ".join(f"{_text(value)} is a {dimension(value)}" for value in values)
 
 
 def _text(value: SpecValue) -> str:
