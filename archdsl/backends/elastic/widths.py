@@ -15,7 +15,7 @@ from archdsl.diagnostics import Diagnostic, Label, SpecError
 from archdsl.ir import Dim, Expr, Graph, Mux, Node, Value
 from archdsl.ir.expr import apply, by_axis, kind
 from archdsl.ir.resolve import rebuilt
-from archdsl.ops.base import Layer
+from archdsl.ops.base import ADVISORY, Layer
 from archdsl.ops.places import NotShared, Parts, Places, leading
 from archdsl.passes.analyses.symbolic import infer_symbolic
 from archdsl.passes.transforms.bind import Bound
@@ -320,7 +320,7 @@ def _demand_shared(condition: Any, code: str, message: str, /, **values: Any) ->
 
     Raises NotShared.
     """
-    if condition is False and code != "ARCH330":  # a note, and of sizes of images
+    if condition is False and code not in ADVISORY:
         raise NotShared(f"with the largest settings of all networks, {message.format(**values)}")
 
 
