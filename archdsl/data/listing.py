@@ -33,18 +33,17 @@ def files(folder: Path, suffixes: tuple[str, ...] = SUFFIXES) -> list[Path]:
     files, ARCH909 for too many files).
     """
     endings = tuple(suffix.lower() for suffix in suffixes)
-
-    def called(kind: Callable[[os.DirEntry[str]], bool]) -> list[Path]:
-        return [folder / name for name in _names(folder, kind) if name.lower().endswith(endings)]
-
-    if neither := called(_neither):
+    found = [
+        e for e in _entries(folder) if e.name.lower().endswith(endings) and not _is(e, os.DirEntry.is_dir)
+    ]
+    if neither := [folder / entry.name for entry in found if not _is(entry, os.DirEntry.is_file)]:
         raise SpecError(grouped(map(_no_file, neither)))
-    return called(_is_file)
+    return [folder / entry.name for entry in found]
 
 
 def folders(folder: Path) -> list[Path]:
     """The folders in a folder, sorted by name.  Raises as `files`."""
-    return [folder / name for name in _names(folder, _is_folder)]
+    return [folder / entry.name for entry in _entries(folder) if _is(entry, os.DirEntry.is_dir)]
 
 
 def files_below(folder: Path, suffix: str) -> list[Path]:
@@ -113,14 +112,13 @@ def left_out(folder: Path, every: bool = False) -> tuple[str, ...]:
 
     Non-image suffixes only with `every`.
     """
-    endings = Counter(_ending(name) for name in _names(folder, _is_file))
+    endings = Counter(_ending(name) for name in _file_names(folder))
     others = {e: n for e, n in endings.items() if e in _NOT_READ or (every and e not in SUFFIXES)}
     lines = [
         f"{_files(n)} {'end' if n > 1 else 'ends'} in {ending or 'nothing'}" for ending, n in others.items()
     ]
     for inner in folders(folder)[:_MOST_FOLDERS]:
-        names = _names(inner, _is_file)
-        n = sum(_ending(name) in (*SUFFIXES, *_NOT_READ) for name in names)
+        n = sum(_ending(name) in (*SUFFIXES, *_NOT_READ) for name in _file_names(inner))
         if n:
             lines.append(f"{_files(n)} {'lie' if n > 1 else 'lies'} one folder deeper, in {inner.name}/")
     return tuple(lines)
@@ -154,15 +152,20 @@ def _alone(image: Path, where: Path, beside: str) -> Diagnostic:
     )
 
 
-def _names(folder: Path, kind: Callable[[os.DirEntry[str]], bool]) -> list[str]:
+def _file_names(folder: Path) -> list[str]:
+    return [entry.name for entry in _entries(folder) if _is(entry, os.DirEntry.is_file)]
+
+
+def _entries(folder: Path) -> list[os.DirEntry[str]]:
+    """The non-hidden entries of a folder, sorted by name; they know what they are from listing the folder."""
     found = []
     try:
         with os.scandir(folder) as entries:
             for seen, entry in enumerate(entries):
                 if seen >= MOST_FILES:
                     raise _too_many(folder)
-                if not entry.name.startswith(".") and kind(entry):
-                    found.append(entry.name)
+                if not entry.name.startswith("."):
+                    found.append(entry)
     except OSError as error:
         raise failed(
             "ARCH900",
@@ -171,7 +174,7 @@ def _names(folder: Path, kind: Callable[[os.DirEntry[str]], bool]) -> list[str]:
             error.strerror or str(error),
             "check the path and its permissions",
         ) from error
-    return sorted(found)
+    return sorted(found, key=lambda entry: entry.name)
 
 
 def _too_many(folder: Path) -> SpecError:
@@ -192,19 +195,8 @@ def _no_file(path: Path) -> Diagnostic:
     return fault("ARCH902", "image cannot be read", path, there, "replace it by the file, or remove it")
 
 
-def _is_file(entry: os.DirEntry[str]) -> bool:
+def _is(entry: os.DirEntry[str], kind: Callable[[os.DirEntry[str]], bool]) -> bool:
     try:
-        return entry.is_file()
+        return kind(entry)
     except OSError:  # a link to itself is neither
         return False
-
-
-def _is_folder(entry: os.DirEntry[str]) -> bool:
-    try:
-        return entry.is_dir()
-    except OSError:
-        return False
-
-
-def _neither(entry: os.DirEntry[str]) -> bool:
-    return not (_is_file(entry) or _is_folder(entry))
