@@ -38,8 +38,8 @@ class Diagrams:
         self._leaves: dict[Any, int] = {}
         self._nodes: dict[tuple[int, tuple[int, ...]], int] = {}
         self._classes: dict[int, dict[int, tuple[int, ...]]] = {}
-        self._conjunctions: dict[tuple[int, int], int] = {}
-        self._disjunctions: dict[tuple[int, int], int] = {}
+        self._conjunctions: dict[tuple[int, ...], int] = {}
+        self._disjunctions: dict[tuple[int, ...], int] = {}
         self.true, self.false, self.none = self.leaf(True), self.leaf(False), self.leaf(None)
 
     def leaf(self, value: Hashable) -> int:
@@ -115,45 +115,30 @@ class Diagrams:
 
     def _condition(self, all_: bool, a: int, b: int) -> int:
         """Bryant's algorithm; all results are kept, since conditions of a space share most of their parts."""
-        known, wanted = self._conjunctions if all_ else self._disjunctions, (a, b) if a < b else (b, a)
-        if wanted in known:
-            return known[wanted]
-        level, children = self.level, self.children
+        known = self._conjunctions if all_ else self._disjunctions
         decisive, neutral = (self.false, self.true) if all_ else (self.true, self.false)
 
-        def settled(p: int, q: int) -> int | None:
-            if p in (q, neutral):
-                return q
-            if decisive in (p, q):
+        def settled(roots: tuple[int, ...]) -> int | None:
+            p, q = roots
+            if p == q or q == neutral:
+                return p
+            if decisive in roots:
                 return decisive
-            return p if q == neutral else known.get((p, q) if p < q else (q, p))
+            return q if p == neutral else known.get((q, p))
 
-        ahead = [wanted]
-        while ahead:
-            at = ahead[-1]
-            if at in known:
-                ahead.pop()
-                continue
-            p, q = at
-            top = min(level[p], level[q])
-            arity = len(children[p] if level[p] == top else children[q])
-            ps = children[p] if level[p] == top else (p,) * arity
-            qs = children[q] if level[q] == top else (q,) * arity
-            found = [settled(x, y) for x, y in zip(ps, qs, strict=True)]
-            if None in found:
-                missing = [(x, y) for x, y, z in zip(ps, qs, found, strict=True) if z is None]
-                ahead += [(x, y) if x < y else (y, x) for x, y in reversed(missing)]
-                continue
-            if self.steps > self.most_steps:
-                raise TooLarge(f"{self.most_steps:,} steps over decision diagrams")
-            self.steps += 1 + 2 * arity // self.roots_per_step
-            ahead.pop()
-            known[at] = self.node(top, tuple(found))  # type: ignore[arg-type]
-        return known[wanted]
+        return self._combined(settled, (a, b), known)
 
-    def _combined(self, settled: Callable[[tuple[int, ...]], int | None], roots: tuple[int, ...]) -> int:
-        """The function that is `settled` of these where that is not None; without recursion."""
-        memo: dict[tuple[int, ...], int] = {}
+    def _combined(
+        self,
+        settled: Callable[[tuple[int, ...]], int | None],
+        roots: tuple[int, ...],
+        known: dict[tuple[int, ...], int] | None = None,
+    ) -> int:
+        """The function that is `settled` of these where that is not None; without recursion.
+
+        `known` are results of the same functions, to which new ones are added.
+        """
+        memo = {} if known is None else known
         ahead: list[tuple[tuple[int, ...], int, list[tuple[int, ...]] | None]] = [(roots, 0, None)]
         while ahead:
             at, top, branches = ahead.pop()
