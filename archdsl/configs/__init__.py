@@ -1,6 +1,5 @@
-"""The vocabulary of searches as frozen config classes: strategies, samplers, schedules, optimizers, datasets,
-losses.
+"""The names that a search can use (strategies, samplers, optimizers, datasets, losses), with settings.
 
-The fields of a config are its settings: the checker accepts exactly these keys and values, `archdsl explain`
-lists them, and searches read them.
+Each name has a frozen config class whose fields are its settings: the checker accepts exactly these keys and
+values, `archdsl explain` lists them, and searches read them.
 """

@@ -1,4 +1,4 @@
-"""Configs of the clauses of a search and of its groups."""
+"""Configs of the clauses of a `search` block and of the groups in it."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Search:
         usual="none",
     )
     blend_outputs: Any = setting(
-        "names", "decisions on whose every candidate the rest of its block is evaluated: a supernet blends the outputs instead of the inputs",
+        "names", "decisions for which a supernet evaluates the rest of the block on each candidate and blends the results, instead of blending the candidates",
         usual="none",
     )  # fmt: skip
     parallel: int = setting(
@@ -52,13 +52,13 @@ class Search:
 
 @dataclass(frozen=True)
 class Group:
-    """Clauses of `architecture` and of `parameters`."""
+    """Clauses of the groups `architecture { … }` and `parameters { … }`."""
 
     optimizer: Any = setting("word", "the optimizer of these parameters", group="optimizers")
 
 
 SIZES = ("sampled", "largest", "smallest", "random")
-"""Which sizes a network has in a forward pass."""
+"""The outcomes that decisions on sizes take in a forward pass."""
 
 
 @dataclass(frozen=True)
@@ -66,14 +66,14 @@ class ArchitectureGroup:
     """Clauses of a group that declares one of several architectures which share weights."""
 
     optimizer: Any = setting(
-        "word", "the optimizer of its architecture parameters", group="optimizers", usual="that of `architecture`"
+        "word", "the optimizer of the architecture parameters", group="optimizers", usual="that of `architecture`"
     )  # fmt: skip
     passes: Any = setting(
-        "choices", "the sizes of its networks in the forward passes of a step", choices=SIZES, usual="[sampled]"
+        "choices", "the forward passes of a step: a network of each of these sizes", choices=SIZES, usual="[sampled]"
     )  # fmt: skip
     pretrain_passes: Any = setting(
-        "choices", "the same in steps of `pretrain`; [] leaves it out there", choices=SIZES, usual="as `passes`"
+        "choices", "`passes` during the epochs of `pretrain`; [] excludes this architecture from them", choices=SIZES, usual="as `passes`"
     )  # fmt: skip
     decode: Any = setting(
-        "word", "how its network is derived from probabilities", group="decoders", usual="as that of the search"
+        "word", "how the network of this architecture is derived from probabilities", group="decoders", usual="that of the search"
     )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Configs of message passing between the decisions of cells."""
+"""Configs of message passing between the architecture parameters of neighbouring cells (arXiv:1909.06793)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from archdsl.configs.setting import setting
 
 @dataclass(frozen=True)
 class Messages:
-    """Message passing from each cell to the next."""
+    """Message passing from the logits of each cell to those of the next, by linear layers."""
 
     hidden: int = setting("whole", "hidden width of the message function", 64, low=1)
     residual: float = setting(
@@ -27,6 +27,6 @@ class Messages:
 
 @dataclass(frozen=True)
 class Gcn(Messages):
-    """A graph convolution (GAS, arXiv:1909.06793, section 3.3)."""
+    """Message passing by a graph convolution (GAS, arXiv:1909.06793, section 3.3)."""
 
     layers: int = setting("whole", "number of graph convolutions, as published", 1, choices=(1,))

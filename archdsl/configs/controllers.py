@@ -11,16 +11,17 @@ from archdsl.configs.setting import setting
 
 @dataclass(frozen=True)
 class Lstm:
-    """An LSTM that selects the outcomes of decisions one by one; its input is its previous output.
+    """An LSTM that samples the outcome of one decision per step; its input is its previous hidden state.
 
-    Names are path prefixes: `body.kind` selects `body[2].kind`, `body[3].kind`, ….
+    In the settings, names of decisions are prefixes of paths without subscripts: `body.kind` names
+    `body[2].kind`, `body[3].kind`, ….
     """
 
     hidden: int = setting("whole", "hidden size, and input size", 100, low=1, high=1000)
     layers: int = setting("whole", "number of layers", 2, low=1, high=4)
     warmup: int = setting("whole", "warm-up steps before the first decision", 0, high=100)
     order: tuple[str, ...] = setting(
-        "data", "order of decisions: these come first", (), form=NAMES, usual="declaration order"
+        "data", "decisions that are sampled first, in this order", (), form=NAMES, usual="declaration order"
     )
     share: tuple[Any, ...] = setting(
         "data", "groups of decisions that share an output layer", (), form=GROUPED_NAMES,
@@ -39,7 +40,7 @@ class Lstm:
 
 @dataclass(frozen=True)
 class Reinforce:
-    """A controller trained by the policy gradient (Williams, 1992)."""
+    """A controller trained by REINFORCE, a policy gradient (Williams, 1992)."""
 
     controller: Any = setting("word", "the controller", group="controllers", usual="lstm")
     lr: float | None = setting("number", "learning rate of the controller (Adam)", None, usual="1e-2")
@@ -53,7 +54,7 @@ class Reinforce:
 
     @property
     def rate(self) -> float:
-        """The learning rate."""
+        """The learning rate of the controller: `lr`, or the default."""
         return 1e-2 if self.lr is None else self.lr
 
 

@@ -1,4 +1,4 @@
-"""Configs of the datasets that a search or `--data` can name; see docs/data.md."""
+"""Configs of the datasets that `data = …` of a search or the option `--data` can name; see docs/data.md."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from archdsl.registry import imported
 
 @dataclass(frozen=True)
 class Batched:
-    """Batching and augmentation, common to all datasets."""
+    """Settings of batching and augmentation, which all datasets have."""
 
     batch: int | None = setting("whole", "batch size", low=1, usual="8")
     crop: Any = setting(
@@ -26,17 +26,19 @@ class Batched:
     flip: bool = setting("flag", "random horizontal flips", True)
     edge_width: int = setting(
         "whole",
-        "pixels across the edges between classes, for losses with the target edges",
+        "width of the edges between classes in pixels, for losses with the target edges",
         2,
         low=1,
         high=64,
     )
-    stack: Any = setting("data", "maps that images have as further channels", form=forms.MAPS, usual="none")
+    stack: Any = setting(
+        "data", "maps that are appended to the images as further channels", form=forms.MAPS, usual="none"
+    )
 
 
 @dataclass(frozen=True)
 class Synthetic(Batched):
-    """Generated street scenes."""
+    """Settings of generated street scenes."""
 
     images: int = setting("whole", "number of training scenes", 64, low=1, high=2**20)
     size: Any = setting(
@@ -48,7 +50,7 @@ class Synthetic(Batched):
 
 @dataclass(frozen=True)
 class Files(Batched):
-    """Images and masks in files."""
+    """Settings of datasets of image and mask files."""
 
     path: str | None = setting("text", "dataset folder, relative to the spec", usual="required")
     resize: Any = setting(
@@ -75,30 +77,30 @@ class Files(Batched):
         usual="none",
     )
     map_scale: Any = setting(
-        "data", "value of 1 in the files of a map", form=forms.MAP_SCALE,
+        "data", "factor that converts the integers in the files of a map to its values", form=forms.MAP_SCALE,
         usual="1 / 255 with 8 bits, 1 / 65,535 with 16",
     )  # fmt: skip
     map_unknown: Any = setting(
-        "data", 'the number in the files of a map that stands for unknown pixels; "none": all are known',
+        "data", 'the integer in the files of a map that marks unknown pixels; "none": all pixels are known',
         form=forms.MAP_UNKNOWN, usual="0",
     )  # fmt: skip
     map_channels: Any = setting(
-        "data", "channels of a map; one of 3 or 4 is an image, as the right one of a stereo pair",
+        "data", "number of channels of a map; a map of 3 or 4 channels is an image, such as the right image of a stereo pair",
         form=forms.MAP_CHANNELS, usual="1",
     )  # fmt: skip
     map_mean: Any = setting(
-        "data", "what is subtracted from a map that is an input of a network", form=forms.MAP_MEAN,
-        usual="that of images of 3 or 4 channels, else 0",
+        "data", "mean for normalizing a map that is an input of a network", form=forms.MAP_MEAN,
+        usual="the mean of images with as many channels, if 3 or 4; else 0",
     )  # fmt: skip
     map_std: Any = setting(
-        "data", "what a map that is an input of a network is then divided by", form=forms.MAP_STD,
-        usual="that of images of 3 or 4 channels, else 1",
+        "data", "standard deviation for normalizing a map that is an input of a network", form=forms.MAP_STD,
+        usual="the deviation of images with as many channels, if 3 or 4; else 1",
     )  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Folder(Files):
-    """A folder of images and masks."""
+    """Settings of a folder of images and masks with classes of its own."""
 
     classes: Any = setting("data", "class names", form=forms.NAMES, usual="read from classes.txt")
     labels: Any = setting("data", "mask labels of each class", form=forms.LABELS, usual="0, 1, …")
@@ -109,11 +111,12 @@ class Folder(Files):
 
 @dataclass(frozen=True)
 class DatasetKind(Word):
-    """A kind of dataset, named by `data = …` and `--data`.
+    """A kind of dataset, such as `camvid`, which `data = …` and `--data` can name.
 
-    `files` opens a split in the folder of the setting `path`, (root, split, config) -> Files; its config has
-    the settings of `Files`. `samples`, for a kind without files, makes both splits, (config) -> Splits.
-    Built-in kinds name these functions as "module:attribute", since their modules import numpy.
+    It has one of two functions. `files(root, split, config)` returns a split in the folder `root` as
+    `archdsl.data.files.Files`; its config has the settings of `Files`. `samples(config)`, for data that is
+    not read from files, returns both splits as `archdsl.data.dataset.Splits`. Built-in kinds name the
+    function as "module:attribute", so that its module is imported on first use.
     """
 
     files: Callable[..., Any] | str | None = None

@@ -11,30 +11,34 @@ from archdsl.configs.setting import setting
 
 @dataclass(frozen=True)
 class Cells:
-    """The decisions of a lattice of cells, by their paths without subscripts."""
+    """The decisions of a lattice of cells (FasterSeg, arXiv:1912.10917), by paths without subscripts."""
 
-    kinds: str = setting("part", "the decisions on the op of each cell", "cells.kind")
-    reads: str = setting("part", "the decisions on the row that each cell reads", "cells.x")
-    widths: str = setting("part", "the decisions on the output width of each layer", "widths.w")
+    kinds: str = setting("part", "the decisions that choose the op of each cell", "cells.kind")
+    reads: str = setting(
+        "part", "the decisions that choose the row (resolution) that each cell reads", "cells.x"
+    )
+    widths: str = setting("part", "the decisions that choose the output width of each layer", "widths.w")
 
 
 @dataclass(frozen=True)
 class Branches(Cells):
-    """Chains of cells of a lattice, joined in a space of their own."""
+    """Decodes branches, one or two paths of cells through a lattice, to a network of another space."""
 
-    into: str | None = setting("space", "the space of the networks that are derived", usual="none: required")
+    into: str | None = setting(
+        "space", "the space that the derived network belongs to", usual="none: required"
+    )
     stages: tuple[str, ...] = setting(
         "data",
-        "the stages of that space, one for each of the one or two branches",
+        "the stages of the space `into`, one for each branch; there are one or two branches",
         ("long", "side"),
         form=forms.NAMES,
     )
     ends: Any = setting(
-        "data", "the rows at which each branch may end", form=forms.ROWS,
+        "data", "for each branch, a list of the rows at which it may end", form=forms.ROWS,
         usual="the coarsest row, then any other one",
     )  # fmt: skip
     select: str | None = setting(
-        "part", "the decision on the ends, with an outcome for each combination of them",
+        "part", "the decision that chooses the end rows, with an outcome for each combination of them",
         usual="the first combination",
     )  # fmt: skip
     select_by: str | None = setting(
@@ -43,8 +47,8 @@ class Branches(Cells):
         " mIoU · (latency / 8.3 ms)^-0.07, as in the released code of FasterSeg",
         None, choices=("probability", "score"), usual="score if mode = released, else probability",
     )  # fmt: skip
-    skip: str = setting("text", "the candidate that means that the cell is removed", "skip")
-    without_skip: bool = setting("flag", "keep all cells: `skip` is excluded", False)
+    skip: str = setting("text", "the candidate of a cell that stands for removing the cell", "skip")
+    without_skip: bool = setting("flag", "exclude the candidate `skip`, so that no cell is removed", False)
     shortest: Any = setting(
         "data", "the minimum number of cells of a branch, by its end row", form=forms.COUNTS,
         usual="layers / 3, plus 2 for each halving of the resolution",

@@ -16,11 +16,11 @@ from archdsl.registry import imported
 _ADAM = "adam(lr = {}, decay = 1e-5, betas = [0.9, 0.999])"
 
 PREDICTIONS = ("miou", "macc", "fwiou", "reward", "accuracy", "cross_entropy")
-"""Scores of predictions on the validation images."""
+"""Names of the scores of class predictions on the validation images."""
 OF_MAPS = ("f1", "precision", "recall", "mae", "rmse", "delta1")
-"""Scores of outputs that are maps."""
+"""Names of the scores of outputs that are maps."""
 MEANS = PREDICTIONS[:4]
-"""Scores that are means over classes, with settings."""
+"""Names of the scores that are means over classes, and therefore have settings such as `omit`."""
 
 
 def _optimizer() -> Any:
@@ -34,35 +34,35 @@ def _loss() -> Any:
 
 @dataclass(frozen=True)
 class EvaluatorKind(Maker):
-    """An evaluator; `scores` are the names, beside costs, available in objectives.
+    """A kind of evaluator; `scores` are the names that objectives can use in addition to costs.
 
-    `make` is (config, context) -> archdsl.search.evaluators.base.Evaluator; `context` hold the
+    `make(config, context)` returns an `archdsl.search.evaluators.base.Evaluator`; `context` contains the
     space and other inputs. An evaluator that `trains` reads the data of the search, and evaluates networks
     with equal graphs only once.
     """
 
     scores: tuple[str, ...] = ()
     of_maps: tuple[str, ...] = ()
-    """Scores of outputs that are maps, where the loss compares outputs with some; others may lack then."""
+    """Names of scores available if the loss compares outputs with maps; `scores` may then be absent."""
     trains: bool = False
     predicts: bool = False
-    """Whether it scores predictions, where classes can be omitted: `miou(omit = ["sky"])`."""
+    """Whether the scores are of class predictions, so that classes can be omitted: `miou(omit = ["sky"])`."""
     memory: Callable[..., Any] | str | None = None
-    """From the config to a memory of the scores of trials, in the order of proposals, for later evaluations
-    (archdsl.search.evaluators.base.Memory), or to None."""
+    """`memory(config)` returns the state that scores of earlier trials change and later evaluations depend on
+    (`archdsl.search.evaluators.base.Memory`), or None."""
     demand: Callable[..., Any] | str | None = None
-    """From the config and the graph of a space to an error, SpecError, for what it cannot evaluate there; found
-    by `check` before a search starts."""
+    """`demand(config, graph)` raises SpecError if the evaluator cannot evaluate all networks of the space;
+    `check` calls it."""
     reads_command: bool = False
-    """Whether it runs the program given by `--command`, which prints the scores."""
+    """Whether the evaluator runs the program of the option `--command`, which prints the scores."""
 
     @property
     def by_graph(self) -> bool:
-        """Whether to merge networks with equal graphs, as evaluations are expensive."""
+        """Whether networks with equal graphs are evaluated once, because an evaluation is expensive."""
         return self.trains or self.reads_command
 
     def demand_runnable(self, config: Any, graph: Any) -> None:
-        """Raises SpecError for what it cannot evaluate of a space."""
+        """Raises SpecError if the evaluator cannot evaluate all networks of a space."""
         found: Callable[..., Any] | None = (
             imported(self.demand) if isinstance(self.demand, str) else self.demand
         )
@@ -70,13 +70,13 @@ class EvaluatorKind(Maker):
             found(config, graph)
 
     def reads(self, score: str) -> bool:
-        """Whether it reads settings of scores."""
+        """Whether the evaluator supports the settings of a score, such as `omit`."""
         return self.predicts and score in MEANS
 
 
 @dataclass(frozen=True)
 class Training:
-    """Training from scratch."""
+    """Settings of the evaluator that trains each network from scratch."""
 
     epochs: int = setting(
         "whole", "epochs of each network; overridden by rungs of successive halving", 3, low=1
@@ -88,7 +88,7 @@ class Training:
 
 @dataclass(frozen=True)
 class Weights:
-    """Weights shared by all networks, in a supernet."""
+    """Settings of the evaluator whose networks share the weights of a supernet (one-shot)."""
 
     path: str | None = setting(
         "text",
@@ -103,7 +103,7 @@ class Weights:
     )
     distill: str | None = setting(
         "text",
-        "targets of all networks of a step but the largest: its predictions (in_place), or labels (none)",
+        "targets of the networks of a step except the largest: the predictions of the largest (in_place), or the labels (none)",
         choices=("in_place", "none"),
         usual="in_place with sandwich, else none",
     )
@@ -170,25 +170,26 @@ class EndToEnd:
 
 @dataclass(frozen=True)
 class MovingLevel:
-    """Early stopping of trainings whose validation score is below a moving average of others at that
-    point.
+    """Early stopping by a moving average of validation scores (arXiv:1904.02365).
+
+    A training stops if its score is below the average of the scores that earlier trainings had at this point.
     """
 
-    level: float = setting("number", "initial level", 0.01)
-    decay: float = setting("number", "decay of the level", 0.99, high=1)
+    level: float = setting("number", "initial level, the moving average of validation scores", 0.01)
+    decay: float = setting("number", "decay of the moving average", 0.99, high=1)
     slack: float = setting(
         "number",
-        "maximum slack below the level, as a fraction of it; the slack is random",
+        "a training stops if its score is below (1 - u) · level, with u sampled uniformly from 0 to this slack",
         0.9,
         high=1,
     )
     narrowed: Any = setting(
-        "data", "factors of the slack, one after each `every` trainings", (0.9, 0.8, 0.7, 0.6),
+        "data", "factors by which the slack is multiplied successively, one after each `every` trainings", (0.9, 0.8, 0.7, 0.6),
         form=forms.SHARES,
     )  # fmt: skip
     every: int = setting(
         "whole",
-        "number of trainings between changes of the slack; those above the level count twice",
+        "number of trainings between changes of the slack; trainings with a score above the level count twice",
         100,
         low=1,
     )
@@ -196,7 +197,7 @@ class MovingLevel:
 
 @dataclass(frozen=True)
 class TwoStage:
-    """Training of the decoder, then of the entire network."""
+    """Settings of the evaluator that trains the decoder first, then the entire network (arXiv:1904.02365)."""
 
     first: Any = setting(
         "word", "the first stage", group="stages", choices=("decoder_only",), usual="decoder_only"
@@ -217,7 +218,7 @@ class TwoStage:
 
 @dataclass(frozen=True)
 class Command:
-    """A user program, given by `--command`."""
+    """Settings of the evaluator that runs a program of the user, the value of the option `--command`."""
 
     timeout: Any = setting(
         "time", "time limit of each network, after which it has failed", 600_000, usual="10 min"

@@ -1,4 +1,4 @@
-"""Structured values of settings, such as [height, width]: a description of each, and a check."""
+"""Forms of structured values of settings, such as [height, width], with a description and a check."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Colour = tuple[int, int, int]
 
 
 class Form(NamedTuple):
-    """A form of values: its description, a check, and the conversion to the value in a config."""
+    """A form of values: its description in messages, a check, and the conversion to the value in a config."""
 
     description: str
     accepts: Callable[[Any], bool]

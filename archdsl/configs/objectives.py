@@ -16,7 +16,7 @@ class NoSettings:
 
 @dataclass(frozen=True)
 class OfOutput:
-    """The loss of an output."""
+    """Settings that all losses of outputs have."""
 
     target: str | None = setting(
         "target", "target of the loss: labels, edges, or a map of the data",
@@ -26,18 +26,18 @@ class OfOutput:
         "data", "outputs whose losses are added up", form=forms.NAMES, usual="the main output"
     )
     compare_at: str = setting(
-        "text", "the size at which they are compared: of the target (the output is resized bilinearly), or of the output (the target is resized to the nearest)",
+        "text", "the size at which output and target are compared: of the target (the output is resized bilinearly), or of the output (the target is resized by nearest neighbour)",
         "labels", choices=("labels", "logits"),
     )  # fmt: skip
 
 
 SHARED = ("target", "outputs", "compare_at", "class_weights")
-"""Settings of losses that their functions do not read."""
+"""Settings of losses that are not passed to the loss functions: callers apply them."""
 
 
 @dataclass(frozen=True)
 class CrossEntropy(OfOutput):
-    """The mean cross-entropy of labelled pixels."""
+    """The mean cross-entropy over labelled pixels."""
 
     class_weights: Any = setting(
         "data", "class weights of the loss", form=forms.CLASS_WEIGHTS, usual="1 for every class"
@@ -46,7 +46,7 @@ class CrossEntropy(OfOutput):
 
 @dataclass(frozen=True)
 class Ohem(CrossEntropy):
-    """Online hard example mining: the cross-entropy of the hardest pixels."""
+    """Online hard example mining (arXiv:1604.03540): the mean cross-entropy over the hardest pixels."""
 
     threshold: float = setting(
         "number", "pixels whose true class has at most this probability are hard", 0.7, high=1
@@ -58,25 +58,25 @@ class Ohem(CrossEntropy):
 
 @dataclass(frozen=True)
 class Bce(OfOutput):
-    """The binary cross-entropy of an output of one channel, its logit."""
+    """The binary cross-entropy of an output whose single channel is the logit."""
 
     positive: float = setting("number", "weight of positive pixels", 1.0)
     balanced: bool = setting(
-        "flag", "weights the pixels of each kind by the share of the other kind in the batch (HED, arXiv:1504.06375)",
+        "flag", "weight positive pixels by the share of negative ones in the batch, and vice versa (HED, arXiv:1504.06375)",
         False,
     )  # fmt: skip
 
 
 @dataclass(frozen=True)
 class SmoothL1(OfOutput):
-    """The mean of e²/(2 beta) for errors |e| below `beta`, and of |e| - beta/2 beyond (Huber)."""
+    """The smooth L1 (Huber) loss: the mean of e²/(2 beta) where |e| < beta, and of |e| - beta/2 elsewhere."""
 
-    beta: float = setting("number", "the error from which the loss is linear", 1.0, low=1e-6)
+    beta: float = setting("number", "the absolute error above which the loss is linear", 1.0, low=1e-6)
 
 
 @dataclass(frozen=True)
 class Distillation:
-    """Knowledge distillation: the divergence from a teacher's outputs."""
+    """Knowledge distillation: the divergence of the outputs from a teacher's outputs."""
 
     weight: float = setting("number", "weight of the distillation loss", run=False)
     teacher: str = setting("text", "group that acts as the teacher", run=False)
@@ -85,7 +85,7 @@ class Distillation:
 
 @dataclass(frozen=True)
 class Timed:
-    """A latency or frame rate from a lookup table."""
+    """Settings of the latency and the frame rate, which are estimated with a lookup table."""
 
     device: str | None = setting("text", "device of the lookup table", usual="the table's own device")
     table: str | None = setting(
@@ -110,14 +110,14 @@ class Timed:
 
 @dataclass(frozen=True)
 class OfClasses:
-    """A mean over the classes that are present or predicted."""
+    """Settings of scores that are means over the classes which occur in the labels or the predictions."""
 
     omit: Any = setting("data", "names of excluded classes", form=forms.NAMES, usual="none")
 
 
 @dataclass(frozen=True)
 class OfAccuracies(OfClasses):
-    """A mean that includes the accuracies of classes."""
+    """Settings of scores that contain the mean of the accuracies of classes."""
 
     compat: bool = setting(
         "flag", "a class that is predicted but absent from the labels has an accuracy of 2, as in the paper's released code",

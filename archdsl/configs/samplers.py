@@ -10,7 +10,7 @@ from archdsl.configs.setting import setting
 
 @dataclass(frozen=True)
 class Fixed:
-    """A sampler without settings."""
+    """The config of a sampler without settings."""
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from archdsl.configs.setting import setting
 
 @dataclass(frozen=True)
 class Schedule:
-    """A schedule between an initial and a final value."""
+    """A schedule that moves a learning rate or temperature from an initial to a final value."""
 
     lr: float | None = setting(
         "number", "initial learning rate; not for temperatures", usual="`lr` of the optimizer"
@@ -19,6 +19,6 @@ class Schedule:
 
 @dataclass(frozen=True)
 class Poly(Schedule):
-    """last + (first − last) · (1 − progress)^power."""
+    """Polynomial decay: last + (first − last) · (1 − progress)^power, with progress from 0 to 1."""
 
     power: float = setting("number", "exponent of the remaining fraction (1 − progress)", 0.9)

@@ -14,9 +14,12 @@ Kind = Literal[
     "whole", "number", "flag", "text", "time", "pair", "word", "data", "choices", "names", "part", "space",
     "target", "loss",
 ]  # fmt: skip
-"""Types of values: "pair" is a list of two numbers, "word" another config, "data" has a form of its own,
-"choices" is a list of choices, "names" a list of names in the space, "part" one such name, "space" the name
-of a space of the file, "target" the name of what outputs are compared with, "loss" a sum of losses.
+"""Types of values.
+
+"pair": a list of two numbers; "word": a name with settings, such as a sampler; "data": a value that the
+`form` of the setting checks; "choices": a list of some of the setting's `choices`; "names": a list of names
+of parts of the space; "part": one such name; "space": the name of a space of the file; "target": the name of
+the map that outputs are compared with; "loss": a sum of losses.
 """
 
 MOST = 1_000_000
@@ -25,12 +28,13 @@ MOST = 1_000_000
 
 @dataclass(frozen=True)
 class Setting:
-    """A setting.
+    """A setting of a config.
 
-    `low` and `high` are the ends of its range, `group` is the group of its word, one of `choices` if there
-    are any. The names in a setting that `declares` scores can be used in objectives and requirements of the
-    search. Textual choices are written without quotes. A setting with `run=False` passes `check` with a note
-    and is rejected by `search`. `usual` describes a default that is not a constant.
+    A number is between `low` and `high`, inclusive. A word is one of the words of `group`, restricted to
+    `choices` if there are any. If `declares`, the value is a list of names of scores that objectives and
+    requirements of the search can use. Textual choices are written without quotes. A setting with `run=False`
+    passes `check` with a note and is rejected by `search`. `usual` describes a default that is not a
+    constant.
     """
 
     kind: Kind
@@ -71,9 +75,7 @@ class Setting:
         }[self.kind]  # fmt: skip
 
     def accepts(self, value: object) -> bool:
-        """Whether a plain value is valid; words such as samplers are checked against their group
-        elsewhere.
-        """
+        """Whether a plain value is valid; always True for words such as samplers, which the caller checks."""
         if self.kind == "choices":
             return isinstance(value, tuple) and all(one in self.choices for one in value)
         if self.kind == "names":
@@ -106,12 +108,12 @@ class Setting:
         return True
 
     def read(self, value: Any) -> Any:
-        """Converts a valid value to its form in the config: a label, or a list of labels, as a tuple."""
+        """Converts a valid value to the value in the config: for example, a label to a tuple of one label."""
         return value if self.form is None or self.form.reads is None else self.form.reads(value)
 
 
 def setting(kind: Kind, doc: str, default: Any = None, **more: Any) -> Any:
-    """Declares a config field as a setting; `more` are further fields of `Setting`."""
+    """Returns a dataclass field that declares a setting; `more` are further fields of `Setting`."""
     return dataclasses.field(default=default, metadata={"setting": Setting(kind, doc, default, **more)})
 
 

@@ -9,9 +9,12 @@ from archdsl.configs.forms import GROUPED_NAMES, SHARES
 from archdsl.configs.setting import setting
 
 BN = Literal["shared", "per_width"]
-"""Batch normalization of elastic weights: parts of one set, or a set for each combination of widths."""
+"""Batch normalization of elastic weights: slices of one set of parameters, or a set for each combination of
+widths.
+"""
 Kernels = Literal["cropped", "transformed"]
-"""Smaller kernels of elastic weights: the centre of the largest, or learned linear maps of it (OFA)."""
+"""Smaller kernels of elastic weights: the centre of the largest kernel, or a learned linear map of it (OFA).
+"""
 
 
 @dataclass(frozen=True)
@@ -21,7 +24,11 @@ class Uniform:
 
 @dataclass(frozen=True)
 class Fair:
-    """Networks with equally frequent outcomes, as many per step as the largest decision has (FairNAS)."""
+    """Strict fairness (FairNAS, arXiv:1907.01845).
+
+    Each step trains as many networks as the largest decision has outcomes; in these, all outcomes of a
+    decision are equally frequent.
+    """
 
 
 @dataclass(frozen=True)
@@ -33,14 +40,17 @@ class Sandwich:
 
 @dataclass(frozen=True)
 class Progressive:
-    """Decisions that open in turn; before that, they have their largest outcome (OFA)."""
+    """Progressive shrinking (OFA, arXiv:1908.09791).
+
+    Each decision is fixed to its largest outcome until it is opened; decisions are opened in sequence.
+    """
 
     opens: Any = setting(
-        "data", "decisions fixed to their largest outcomes at first, in the order in which they are opened; those of a list together", (),
+        "data", "decisions fixed to their largest outcomes at first, in the order in which they are opened; decisions in an inner list are opened together", (),
         form=GROUPED_NAMES, usual="required",
     )  # fmt: skip
     at: Any = setting(
-        "data", "fractions of the training after which they are opened, one for each entry", form=SHARES, usual="evenly spaced from 0",
+        "data", "fractions of the training after which the entries of `opens` are opened, one for each entry", form=SHARES, usual="evenly spaced from 0",
     )  # fmt: skip
     train: Any = setting(
         "word", "how networks are sampled from the opened outcomes", group="sharing",

@@ -1,4 +1,4 @@
-"""Configs of strategies."""
+"""Configs of search strategies."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from archdsl.configs.word import Maker
 
 @dataclass(frozen=True)
 class StrategyKind(Maker):
-    """A strategy that proposes individual networks.
+    """A strategy that proposes individual networks, in contrast to differentiable search.
 
-    `make` is (config, domain, seed) -> archdsl.search.strategies.base.Strategy; `domain` holds the decisions
-    (`archdsl.search.trials.domain`). `pareto`: it supports several objectives. Proposals of a strategy with
-    `learn=False` do not depend on observations.
+    `make(config, domain, seed)` returns an `archdsl.search.strategies.base.Strategy`; `domain` contains the
+    decisions (`archdsl.search.trials.domain`). A strategy with `pareto` supports several objectives. With
+    `learns=False`, its proposals do not depend on the scores of earlier ones.
     """
 
     pareto: bool = False
@@ -41,7 +41,7 @@ class Differentiable:
         0,
     )
     order: int = setting(
-        "whole", "0: weights and architecture in one backward pass; 1: first-order bilevel optimization, each on half of the data",
+        "whole", "0: weights and architecture are updated from one backward pass; 1: first-order bilevel optimization (DARTS), each on half of the data",
         0, choices=(0, 1),
     )  # fmt: skip
     clip: float = setting("number", "maximum gradient norm; 0 disables clipping", 5.0)
@@ -101,7 +101,7 @@ class Evolution:
 
 @dataclass(frozen=True)
 class Nsga2:
-    """Evolution towards the Pareto front of several objectives (Deb et al. 2002)."""
+    """NSGA-II: evolution towards the Pareto front of several objectives (Deb et al. 2002)."""
 
     population: int = setting("whole", "population size", 32, low=1, high=10_000)
     offspring: int = setting(
@@ -129,7 +129,7 @@ class Nsga2:
 
 @dataclass(frozen=True)
 class HillClimb:
-    """Repeatedly moves to a better network that differs in one decision."""
+    """Hill climbing: repeatedly moves to a better network that differs in one decision."""
 
     draws: int = setting(
         "whole", "random networks; a climb starts from the best of them", 4, low=1, high=100_000
@@ -186,7 +186,7 @@ class Unset:
 
 @dataclass(frozen=True)
 class SuccessiveHalving:
-    """Networks of another strategy, the best of which are trained longer (arXiv:1810.05934)."""
+    """Asynchronous successive halving (ASHA, arXiv:1810.05934) of networks that another strategy proposes."""
 
     of: Any = setting("word", "strategy that proposes networks", group="strategies", usual="evolution")
     rungs: Any = setting("data", "training epochs of each rung", (1, 3, 9), form=forms.RUNGS)

@@ -1,4 +1,4 @@
-"""Names that a search can use as values."""
+"""Classes that describe the names which a search can use as values, such as `gumbel` or `cross_entropy`."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ Task = Literal["classes", "binary", "regression"]
 
 @dataclass(frozen=True)
 class Word:
-    """A name such as `gumbel`: its summary, and the config class whose fields are its settings.
+    """Describes a name such as `gumbel`: its summary, and the config class whose fields are its settings.
 
-    `function` is the number of positional arguments if the word is called like a function; `example` shows a
-    call. With `of_output`, a name of an output of the network is an optional argument. A word with
-    `run=False` is parsed and checked, and rejected by `archdsl search`.
+    `function` is the number of positional arguments if the name is called like a function, as `log(macs)`;
+    `example` shows a call. With `of_output`, the name of an output of the network is an optional argument. A
+    word with `run=False` passes `archdsl check`, but is rejected by `archdsl search`.
     """
 
     summary: str
@@ -36,9 +36,9 @@ class Word:
 
 @dataclass(frozen=True)
 class Maker(Word):
-    """A word that builds an object: `make` is called with the config as its first argument.
+    """A word whose function `make` builds an object from the config, its first argument.
 
-    Built-in words name it as "module:attribute", since their modules import numpy.
+    Built-in words name the function as "module:attribute", so that its module is imported on first use.
     """
 
     make: Callable[..., Any] | str | None = None
@@ -52,11 +52,12 @@ class Maker(Word):
 
 @dataclass(frozen=True)
 class LossKind(Maker):
-    """A loss of an output; its config has the settings of `archdsl.configs.objectives.OfOutput`.
+    """A loss function of an output; its config has the settings of `archdsl.configs.objectives.OfOutput`.
 
-    `make` is (output, target, **settings) -> a scalar, the mean over the pixels that have a target: output
-    B × C × H × W, in float32; target B × H × W, class ids or `archdsl.data.dataset.IGNORE` for a loss of
-    classes, else float32 numbers, NaN where unknown. A loss of classes also gets `weights_K`, or None.
+    `make(output, target, **settings)` returns a scalar tensor, the mean over the pixels that have a target.
+    `output` is B × C × H × W, float32. `target` is B × H × W: for a task of classes, class ids, or
+    `archdsl.data.dataset.IGNORE` for unlabelled pixels; otherwise float32 numbers, NaN where unknown. A loss
+    of classes also gets `weights_K`, the class weights, or None.
     """
 
     task: Task = "classes"

@@ -1,4 +1,4 @@
-"""The vocabulary of searches: every name with its summary and config class, by kind."""
+"""The registry of the names that searches can use: by kind, each name with its summary and config class."""
 
 from __future__ import annotations
 
@@ -48,14 +48,14 @@ OBJECTIVES: dict[str, Word] = {
     "fwiou": Word("frequency-weighted intersection over union", objectives.OfClasses, of_output=True),
     "accuracy": Word("pixel accuracy", objectives.NoSettings, of_output=True),
     "reward": Word("the reward of template-based search (arXiv:1904.02365): (miou · macc · fwiou)^(1/3)", objectives.OfAccuracies, of_output=True),
-    "f1": Word("F1 of pixels whose probability is at least 0.5, of a yes-or-no map", objectives.NoSettings, of_output=True),
-    "precision": Word("precision of such a map", objectives.NoSettings, of_output=True),
-    "recall": Word("recall of such a map", objectives.NoSettings, of_output=True),
+    "f1": Word("F1 score of an output trained with `bce`; pixels with a probability of at least 0.5 are positive", objectives.NoSettings, of_output=True),
+    "precision": Word("precision of an output trained with `bce`", objectives.NoSettings, of_output=True),
+    "recall": Word("recall of an output trained with `bce`", objectives.NoSettings, of_output=True),
     "mae": Word("mean absolute error of a map of numbers", objectives.NoSettings, of_output=True),
     "rmse": Word("root of the mean squared error of a map of numbers", objectives.NoSettings, of_output=True),
-    "delta1": Word("share of pixels of a map of numbers whose ratio to the target is below 1.25", objectives.NoSettings, of_output=True),
+    "delta1": Word("fraction of pixels with max(prediction / target, target / prediction) < 1.25 (δ1 of depth estimation)", objectives.NoSettings, of_output=True),
     "log": Word("natural logarithm of a cost", objectives.NoSettings, function=1, example="log(macs)"),
-    "window": Word("an adaptive weight: halved after an epoch if a cost reaches the end of a range, doubled if it is at most the start", objectives.NoSettings, function=3, example="window(0.01, rate, 155 fps .. 175 fps)"),
+    "window": Word("an adaptive weight: after each epoch it is halved if a cost is at least the end of a range, and doubled if the cost is at most the start", objectives.NoSettings, function=3, example="window(0.01, rate, 155 fps .. 175 fps)"),
     "latency": Word("latency of one image from a lookup table, in ms", objectives.Timed),
     "rate": Word("frame rate from a lookup table, in images per second", objectives.Timed),
     "params": Word("number of trainable parameters", objectives.NoSettings),
@@ -129,7 +129,7 @@ GROUPS: Mapping[str, Mapping[str, Word]] = {
 
 
 class _Words(Mapping[str, Word]):
-    """All words of all groups, including those of plug-ins."""
+    """A mapping from names to the words of all groups, including those of plug-ins."""
 
     def __getitem__(self, name: str) -> Word:
         for words in GROUPS.values():
@@ -145,9 +145,10 @@ class _Words(Mapping[str, Word]):
 
 
 WORDS: Mapping[str, Word] = _Words()
-"""Every word by name.
+"""All words by name.
 
-If two kinds share a name, such as a strategy and a sampler, the context decides; this is the first of them.
+If words of several kinds have the same name, as a strategy and a sampler `random`, this is the first in the
+order of `GROUPS`; callers that know the kind look the name up there.
 """
 
 
@@ -158,13 +159,13 @@ KINDS: Mapping[str, str] = {
     "communication": "kind of communication", "scopes": "scope of communication", "objectives": "term of an objective",
     "expectations": "kind of expected latency", "stages": "stage", "early_stops": "rule of early stopping",
 }  # fmt: skip
-"""The singular of each group, for messages."""
+"""The singular noun for the words of each group, for messages."""
 
 NOT_RUN = "not run yet"
 
 
 def one(kind: str) -> str:
-    """`a sampler`, `an optimizer`."""
+    """The kind with its article: `a sampler`, `an optimizer`."""
     return f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"
 
 
@@ -174,14 +175,17 @@ class _Run(Protocol):
 
 
 def listed(known: Mapping[str, _Run]) -> str:
-    """Lists words or settings in a message: supported ones, then those not run yet."""
+    """A list of words or settings for a message: the supported ones, then those that `search` rejects."""
     run = ", ".join(name for name, one in known.items() if one.run)
     others = ", ".join(name for name, one in known.items() if not one.run)
     return "; ".join(filter(None, (run, f"checked, {NOT_RUN}: {others}" if others else "")))
 
 
 def guessed(name: str, known: Mapping[str, _Run]) -> str | None:
-    """A "did you mean" suggestion; supported names take precedence."""
+    """The message "did you mean …?" with the known name closest to `name`, preferably a supported one.
+
+    None if no name is close.
+    """
     guess = closest(name, [one for one in known if known[one].run]) or closest(name, list(known))
     if guess is None:
         return None

@@ -1,3 +1,1 @@
-"""Infrastructure shared by searches and trainings: folder, manifest, journal, checkpoints, processes,
-faults.
-"""
+"""Infrastructure of searches and trainings: run folders, manifests, journals, checkpoints, processes."""

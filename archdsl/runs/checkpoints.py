@@ -1,4 +1,4 @@
-"""Checkpoints: written atomically, free of code, and verified when read."""
+"""Checkpoints of runs: files without pickled code, written atomically, verified by a checksum when read."""
 
 from __future__ import annotations
 
@@ -27,15 +27,18 @@ _DIGITS = 64
 _END_OF_ARCHIVE = b"PK\x05\x06"
 _END_LENGTH = 22
 _LENGTH = 2
-"""Bytes of the length of a comment, the last ones of an archive without one."""
+"""The size in bytes of the ZIP field for the length of the archive comment, the last field of an archive
+without comment.
+"""
 
 
 def save_state(path: Path, state: dict[Any, Any], step: int = 0, run: str = "") -> None:
     """Writes a state: tensors, numbers, strings, None, and lists, tuples and dicts of these.
 
-    `step` and `run` (a hash of the run's inputs) identify it. The file is a torch archive with the SHA-256 of
-    its contents as comment; it replaces `path` after it was flushed to disk. Raises SpecError (ARCH917) if
-    the disk is full, TypeError for other values, which would need pickled code.
+    `step` and `run` (a hash of the run's inputs) are stored with the state and identify it. The file is a
+    torch archive with the SHA-256 of its contents as comment; it replaces `path` after it was flushed to
+    disk. Raises SpecError (ARCH917) if the disk is full, TypeError for values of other types, which would
+    need pickled code.
     """
     _demand_plain(state, "state")
     whole = {"format": _FORMAT, "version": _VERSION, "step": step, "run": run, "state": state}
@@ -50,13 +53,13 @@ def save_state(path: Path, state: dict[Any, Any], step: int = 0, run: str = "") 
 
 
 def load_state(path: Path) -> dict[str, Any]:
-    """Reads a state to the CPU. Raises SpecError (ARCH910) for a truncated, damaged or invalid file."""
+    """Reads a state with its tensors on the CPU. Raises SpecError (ARCH910) for a damaged or invalid file."""
     state: dict[str, Any] = _load(path)["state"]
     return state
 
 
 def _load(path: Path) -> dict[str, Any]:
-    """The bytes of a file. Its checksum is verified before anything is parsed."""
+    """Reads the dict that `save_state` writes; verifies the checksum of the file before parsing it."""
     data = path.read_bytes()
     sealed = _is_sealed(path, data)
     if not sealed:
@@ -77,10 +80,10 @@ def _load(path: Path) -> dict[str, Any]:
 
 
 class _Sealing:
-    """Writes an archive with the checksum of all preceding bytes as its comment.
+    """A file object for writing a ZIP archive with the checksum of all preceding bytes as its comment.
 
-    Nothing but its last two bytes, the length of the comment, is kept: a state may take most of the memory.
-    An error of the file is raised by `end`, as torch does not expect one while it writes.
+    Only the last two bytes, the length of the comment, are buffered, as a state may take most of the memory.
+    If the file cannot be written, `end` raises the error, because torch does not expect one from `write`.
     """
 
     def __init__(self, file: BinaryIO):
@@ -101,7 +104,7 @@ class _Sealing:
         """Does nothing: the file is flushed after `end`."""
 
     def end(self) -> None:
-        """Writes the comment.  Raises OSError if anything could not be written."""
+        """Writes the comment. Raises OSError if this or an earlier write failed."""
         self._put((len(_MARK) + _DIGITS).to_bytes(_LENGTH, "little") + _MARK)
         if self._failed is not None:
             raise self._failed
@@ -118,7 +121,7 @@ class _Sealing:
 
 
 def _is_sealed(path: Path, data: bytes) -> bool:
-    """Whether a file has a checksum. Raises SpecError if it is wrong, or the file is truncated."""
+    """Whether a file has a checksum. Raises SpecError if the checksum is wrong, or the file is truncated."""
     end, digits = len(data) - _DIGITS, data[-_DIGITS:]
     if data.endswith(_MARK, 0, max(0, end)):
         if hashlib.sha256(memoryview(data)[:end]).hexdigest().encode() != digits:
@@ -131,7 +134,10 @@ def _is_sealed(path: Path, data: bytes) -> bool:
 
 
 def _demand_sound_members(path: Path, data: bytes) -> None:
-    """Verifies the checksums of the members of an archive of version 1, which has none of its own."""
+    """Verifies the ZIP checksums of the members of a file of version 1, which has no checksum of the whole.
+
+    Raises SpecError (ARCH910).
+    """
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             if any(member.compress_type != zipfile.ZIP_STORED for member in archive.infolist()):
@@ -145,9 +151,9 @@ def _demand_sound_members(path: Path, data: bytes) -> None:
 
 @dataclass
 class Keeper:
-    """A folder with the newest checkpoints of a run, identified by `run`, a hash of its inputs.
+    """The folder with the newest `keep` checkpoints of a run; `run` is a hash of the run's inputs.
 
-    `passed_over` lists files that `latest` and `restore` skipped, with reasons.
+    `passed_over` lists the files that `latest` or `restore` skipped, with the reason for each.
     """
 
     folder: Path
@@ -156,9 +162,10 @@ class Keeper:
     passed_over: list[tuple[Path, str]] = field(default_factory=list)
 
     def save(self, step: int, state: dict[Any, Any]) -> Path:
-        """Writes the state after a step.
+        """Writes the state after a step; returns the path of the checkpoint.
 
-        Deletes older checkpoints beyond `keep`, and those of later steps, left by a previous attempt.
+        Deletes older checkpoints beyond `keep`, and checkpoints of later steps, left by a previous attempt.
+        Raises as `save_state`.
         """
         path = self.path(step)
         save_state(path, state, step, self.run)
@@ -168,19 +175,19 @@ class Keeper:
         return path
 
     def latest(self) -> tuple[int, dict[str, Any]] | None:
-        """Step and state of the newest readable checkpoint; None without checkpoints.
+        """Step and state of the newest readable checkpoint; None if there are no checkpoints.
 
-        Raises SpecError (ARCH910) if none of them is readable.
+        Raises SpecError (ARCH910) if there are checkpoints and none is readable.
         """
         found: list[dict[str, Any]] = []
         step = self.restore(found.append)
         return None if step is None else (step, found[-1])
 
     def restore(self, take: Callable[[dict[str, Any]], None]) -> int | None:
-        """Passes states to `take`, newest first, until it accepts one; returns its step.
+        """Passes states to `take`, newest first, until one is accepted; returns the step of that checkpoint.
 
-        `take` raises Unfit, leaving everything unchanged, for a state of another run. None without
-        checkpoints; SpecError (ARCH910) if none is usable.
+        For a state of another run, `take` raises Unfit and leaves everything unchanged. Returns None without
+        checkpoints; raises SpecError (ARCH910) if there are checkpoints and none is usable.
         """
         self.passed_over = []
         for step in self.steps():
@@ -209,24 +216,27 @@ class Keeper:
         return whole["state"]  # type: ignore[no-any-return]
 
     def steps(self) -> list[int]:
-        """Steps with checkpoints, newest first."""
+        """The steps that have a checkpoint, newest first."""
         if not self.folder.is_dir():
             return []
         found = (_NAME.fullmatch(path.name) for path in self.folder.iterdir())
         return sorted({int(match[1]) for match in found if match}, reverse=True)
 
     def newest(self) -> Path | None:
-        """The file of the newest checkpoint."""
+        """The path of the newest checkpoint; None if there are no checkpoints."""
         steps = self.steps()
         return self.path(steps[0]) if steps else None
 
     def path(self, step: int) -> Path:
-        """The path of a step's checkpoint."""
+        """The path of the checkpoint of a step, whether or not it exists."""
         return self.folder / f"step-{step:09d}.pt"
 
 
 def _demand_plain(value: Any, where: str) -> None:
-    """Rejects subclasses: numpy's float64 is a float, but is pickled differently."""
+    """Raises TypeError for values that `save_state` does not support; `where` is their location in the state.
+
+    Subclasses are rejected too: numpy's float64 is a float, but is pickled differently.
+    """
     if type(value) in (torch.Tensor, torch.nn.Parameter, int, float, str, bool, type(None)):
         return
     if type(value) is dict:

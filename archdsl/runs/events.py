@@ -12,9 +12,9 @@ Scalar = Callable[[str, float, int], None]
 
 
 def scalars(folder: Path) -> Scalar:
-    """Writes metrics into a folder; does nothing without TensorBoard.
+    """Returns a function that writes metrics into a folder; it does nothing if TensorBoard is not installed.
 
-    Raises SpecError (ARCH917) if the disk is full, maybe at a later metric.
+    Both this function and the returned one raise SpecError (ARCH917) if the disk is full.
     """
     try:
         from torch.utils.tensorboard import SummaryWriter

@@ -16,7 +16,7 @@ _NO_MEMORY = ("out of memory", "not enough memory", "can't allocate memory", "ba
 
 
 class Diverged(SpecError):
-    """A NaN or infinite value (ARCH915) at `step`, first in `where`."""
+    """An error (ARCH915) for NaN or infinite values at `step`; `where` names the first tensor with them."""
 
     def __init__(
         self, step: int, where: str, last_good: Path | None,
@@ -38,14 +38,14 @@ class Diverged(SpecError):
 def demand_finite(
     loss: float, step: int, module: nn.Module, rerun: Callable[[], Any], last_good: Path | None
 ) -> None:
-    """Raises Diverged for a non-finite loss, located by `rerun`, a forward pass."""
+    """Raises Diverged for a non-finite loss; `rerun` runs the forward pass again, to find its origin."""
     if torch.tensor(loss).isfinite():
         return
     raise Diverged(step, first_non_finite(module, rerun) or "the loss", last_good)
 
 
 def bad_parameter(module: nn.Module) -> str | None:
-    """The first parameter or buffer with non-finite values."""
+    """A phrase that names the first parameter or buffer with non-finite values; None if all are finite."""
     for name, tensor in module.state_dict().items():
         if tensor.is_floating_point() and not bool(tensor.isfinite().all()):
             return f"the weights `{name}`"
@@ -53,9 +53,11 @@ def bad_parameter(module: nn.Module) -> str | None:
 
 
 def first_non_finite(module: nn.Module, rerun: Callable[[], Any]) -> str | None:
-    """The origin of non-finite values: a parameter, or else an op's output in `rerun`.
+    """A phrase that names the origin of non-finite values: a parameter, or the output of a layer.
 
-    Running statistics of the module may change; they are not inspected, as the failed step changed them.
+    None if all are finite. `rerun` runs the forward pass whose outputs are inspected, which may change
+    running statistics of the module. These are not inspected, because the failed step has changed them
+    already.
     """
     bad = (name for name, p in module.named_parameters() if not bool(p.isfinite().all()))
     found = [f"the weights `{name}`" for name in islice(bad, 1)]
@@ -79,14 +81,14 @@ def first_non_finite(module: nn.Module, rerun: Callable[[], Any]) -> str | None:
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an exception means out of memory, on a device or the host."""
+    """Whether an exception was raised because the device or the host is out of memory."""
     if isinstance(error, torch.OutOfMemoryError | MemoryError):
         return True
     return isinstance(error, RuntimeError) and any(words in str(error).lower() for words in _NO_MEMORY)
 
 
 def explain_memory(error: BaseException, last_good: Path | None = None) -> Diagnostic:
-    """An out-of-memory error (ARCH916) with advice; `last_good` is the checkpoint to resume from."""
+    """The diagnostic ARCH916 for an out-of-memory exception; `last_good` is the checkpoint to resume from."""
     kept = f"; --resume continues from {last_good}" if last_good else ""
     first = (str(error).splitlines() or ["no memory left"])[0][:160]
     return Diagnostic(

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Folder:
-    """Paths common to all runs."""
+    """The folder of a run: paths in it, its lock, and starting and resuming the run."""
 
     path: Path
 
@@ -57,10 +57,10 @@ class Folder:
 
     @contextmanager
     def held(self, really: bool = True) -> Iterator[None]:
-        """Locks the folder against other processes, even if this one crashes.
+        """Context in which the folder is locked against other processes; does nothing unless `really`.
 
-        Only if `really` is True, that is in the process that writes. Raises SpecError (ARCH919) if another
-        process uses the folder.
+        Of several distributed processes, the one that writes takes the lock. If it crashes, the system
+        releases the lock. Raises SpecError (ARCH919) if another process uses the folder.
         """
         if not really:
             yield
@@ -79,7 +79,7 @@ class Folder:
             lock.release()
 
     def start(self, manifest: Manifest) -> None:
-        """Begins a new run. Raises SpecError (ARCH919) if the folder contains a run."""
+        """Begins a new run: writes its manifest. Raises SpecError as `demand_new`."""
         self.demand_new()
         manifest.write(self.manifest)
 
@@ -96,12 +96,13 @@ class Folder:
                 raise SpecError([Diagnostic("ARCH931", headline, help="choose another folder: --out DIR")])
 
     def written(self) -> list[Path]:
-        """Files that a run writes in addition to its manifest."""
+        """The files that a run may write in addition to its manifest."""
         return [self.journal, self.report, *(self.path / "checkpoints").glob("step-*.pt")]
 
     def resume(self, kind: str, manifest: Manifest, free: Sequence[str] = ()) -> None:
-        """Resumes a run of a kind ("train", "search"); settings in `free` may differ.
+        """Checks that a run of a kind ("train", "search") can be resumed with the inputs of `manifest`.
 
-        Raises SpecError: ARCH911 without a run, ARCH912 for another spec, data or settings.
+        Settings named in `free` may differ. Raises SpecError: ARCH911 if the folder has no such run, ARCH912
+        if spec, data or settings differ from those recorded.
         """
         refuse_differences(self.path, differences(read_manifest(self.manifest, kind), manifest, free))

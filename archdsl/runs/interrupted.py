@@ -1,4 +1,4 @@
-"""An interrupted run."""
+"""The exception that an interrupted run raises."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 class Interrupted(Exception):
-    """A run was interrupted after writing a checkpoint, and can be resumed."""
+    """The run was interrupted after `step`; it can be resumed from `checkpoint`."""
 
     def __init__(self, step: int, checkpoint: Path):
         super().__init__(f"stopped after step {step}")

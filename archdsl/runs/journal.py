@@ -1,4 +1,4 @@
-"""The journal of a run: an append-only JSON-lines file, robust against kills and damage."""
+"""The journal of a run: an append-only JSON-lines file of its events, readable after crashes and damage."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ _encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
 class Journal:
     """An append-only JSON-lines file.
 
-    Opening it changes nothing.  A truncated last line is dropped on the next write. `notes` report damage,
-    and where a copy was kept.
+    Creating the object creates a missing file, but changes no existing one. The next write drops a truncated
+    last line. `notes` are messages on damage found by `cut`, and on the copy of the file that was kept.
     """
 
     def __init__(self, path: Path):
@@ -34,7 +34,7 @@ class Journal:
         self._read()
 
     def _open(self) -> io.FileIO:
-        """Opens the file for one record, so that no file stays open."""
+        """Opens the file for appending; called for each write, so that no file stays open."""
         return self.path.open("ab", buffering=0)
 
     def _read(self) -> None:
@@ -53,13 +53,15 @@ class Journal:
         return len(self._ends) - 1
 
     def write(self, event: Mapping[str, Any]) -> None:
-        """Appends a record.  Numbers must be finite, or None. Raises SpecError (ARCH917) if the disk is full,
-        leaving the file unchanged.
+        """Appends a record of JSON values.
+
+        Raises SpecError (ARCH917), leaving the file unchanged, if the disk is full; ValueError for numbers
+        that are not finite.
         """
         self.write_all([event])
 
     def write_all(self, events: Iterable[Mapping[str, Any]]) -> None:
-        """Appends several records, all of them or none; raises as `write`."""
+        """Appends several records: all of them, or none if an error is raised. Raises as `write`."""
         lines = [_encode(event).encode("utf-8") + b"\n" for event in events]
         line = b"".join(lines)
         with atomic.room_for(self.path), self._open() as file:
@@ -92,11 +94,11 @@ class Journal:
         return Mark(len(self), self._hash.hexdigest())
 
     def cut(self, length: int, sha256: str | None = None, step: int | None = None) -> None:
-        """Truncates the journal to its first `length` lines, up to the checkpoint of the resumed run.
+        """Truncates the journal to its first `length` lines, which it had when the checkpoint was written.
 
-        `sha256` is the hash of their bytes, `step` that of the checkpoint. If the lines were modified, a copy
-        of the file is kept, and readable records up to `step` remain. Raises SpecError (ARCH911), changing
-        nothing, if lines are missing and none is damaged.
+        `sha256` is the hash of these lines (None: unknown), `step` the step of the checkpoint. If the lines
+        were modified or damaged, the journal keeps its readable records up to `step`, and a copy of the file
+        is made. Raises SpecError (ARCH911), changing nothing, if lines are missing and none is damaged.
         """
         damaged = self._more or not all(self._sound[:length])
         if length > len(self) and not damaged:

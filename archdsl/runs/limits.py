@@ -1,4 +1,4 @@
-"""Ranges of numeric settings of runs, on the command line and in manifests."""
+"""The ranges of numeric settings of trainings, which the command line and the reader of manifests check."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from archdsl.diagnostics import Diagnostic, SpecError
 
 @dataclass(frozen=True)
 class Limit:
-    """A range from `low` to `high`, with open or closed ends."""
+    """A range of integers or decimals (`kind`) from `low` to `high`, with open or closed ends."""
 
     kind: type
     low: float
@@ -21,7 +21,7 @@ class Limit:
     high_open: bool = False
 
     def holds(self, value: object) -> bool:
-        """Whether a value is in the range; integers are accepted in ranges of decimals."""
+        """Whether a value is a finite number of this kind in the range; integers count as decimals."""
         if isinstance(value, bool) or not isinstance(value, int if self.kind is int else int | float):
             return False
         if not math.isfinite(value):
@@ -57,7 +57,7 @@ LIMITS: dict[str, Limit] = {
 
 
 def demand_within(settings: Mapping[str, Any], where: str = "") -> None:
-    """Raises SpecError (ARCH933) for settings of a training out of range; `where` is their location."""
+    """Raises SpecError (ARCH933) for settings that are out of range; `where` precedes each message."""
     found = [
         Diagnostic("ARCH933", f"{where}`{name}` must be {LIMITS[name]}, got {_shown(value)}")
         for name, value in _numbers(settings)

@@ -1,4 +1,4 @@
-"""Lines of journals, and positions for checkpoints."""
+"""Parses the lines of journals; positions in a journal, which checkpoints store."""
 
 from __future__ import annotations
 
@@ -11,11 +11,14 @@ from archdsl.bounded import demand_regular
 from archdsl.runs.unfit import Unfit
 
 LONGEST_LINE = 1 << 24
-"""Bytes of a line that is read as a record."""
+"""The maximum length in bytes of a line that `each_record` parses."""
 
 
 class Mark(NamedTuple):
-    """A position in a journal: number of lines, and their SHA-256 (None in checkpoints of version 1)."""
+    """A position in a journal: the number of lines before it, and the SHA-256 of these lines.
+
+    The hash is None in checkpoints of version 1.
+    """
 
     lines: int
     sha256: str | None = None
@@ -26,7 +29,7 @@ class Mark(NamedTuple):
 
     @classmethod
     def read(cls, state: Mapping[str, Any]) -> Mark:
-        """The mark in a checkpoint. Raises Unfit without one."""
+        """The mark in the state of a checkpoint. Raises Unfit if the state has none."""
         found = state.get("journal")
         lines, sha256 = (found.get("lines"), found.get("sha256")) if type(found) is dict else (found, None)
         if type(lines) is not int or lines < 0 or type(sha256) not in (str, type(None)):
@@ -35,9 +38,10 @@ class Mark(NamedTuple):
 
 
 def read_records(path: Path) -> list[dict[str, Any]]:
-    """The complete records of a journal, which may be written concurrently.
+    """The complete records of a journal, oldest first, without damaged ones.
 
-    Raises SpecError (ARCH715) for anything but a regular file, as `each_record`.
+    Another process may write the journal at the same time. Raises SpecError (ARCH715) if `path` is not a
+    regular file.
     """
     demand_regular(path)
     found = map(record, whole_lines(path.read_bytes()))
@@ -45,7 +49,10 @@ def read_records(path: Path) -> list[dict[str, Any]]:
 
 
 def each_record(path: Path) -> Iterator[dict[str, Any] | None]:
-    """The records one by one, for long journals; None for a complete line that is damaged or too long."""
+    """Yields the records of a journal one at a time; None for a complete line that is damaged or too long.
+
+    Raises SpecError (ARCH715) if `path` is not a regular file.
+    """
     demand_regular(path)
     with path.open("rb") as file:
         while line := file.readline(LONGEST_LINE):
@@ -57,7 +64,7 @@ def each_record(path: Path) -> Iterator[dict[str, Any] | None]:
 
 
 def whole_lines(data: bytes) -> list[bytes]:
-    """Complete lines with their ends, without zeros that a crash left behind."""
+    """The complete lines with their line breaks, without lines of zero bytes at the end, left by a crash."""
     lines = [line + b"\n" for line in data.split(b"\n")[:-1]]
     while lines and not lines[-1].strip(b"\0\n"):
         lines.pop()
@@ -65,7 +72,7 @@ def whole_lines(data: bytes) -> list[bytes]:
 
 
 def record(line: bytes) -> dict[str, Any] | None:
-    """The record in a line; None if damaged."""
+    """The JSON object in a line; None if the line is damaged."""
     try:
         found = json.loads(line.decode("utf-8"))
     except (ValueError, RecursionError):
@@ -74,7 +81,7 @@ def record(line: bytes) -> dict[str, Any] | None:
 
 
 def is_of(found: dict[str, Any] | None, step: int | None) -> bool:
-    """Whether a record is readable, and not of a step after `step`."""
+    """Whether a record is readable and belongs to a step up to `step` (None: any step)."""
     if found is None:
         return False
     at = found.get("step", 0)

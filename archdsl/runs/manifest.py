@@ -18,7 +18,7 @@ from archdsl.diagnostics import Diagnostic, SpecError
 from archdsl.runs.limits import demand_within
 
 _SEALED = 2
-"""The first version with a checksum."""
+"""The first version of manifests that have a checksum."""
 
 _PACKAGES = ("archdsl", "torch", "numpy", "pillow", "safetensors")
 
@@ -27,10 +27,11 @@ PluginName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]{1,200}$")]
 
 
 class Manifest(BaseModel):
-    """The inputs of a run.
+    """The inputs of a run, as written to its folder.
 
-    `spec_sha256` is the hash of the network or space; `data` and `settings` are plain values by name, the
-    data's fingerprints among them; `plugins` are versions by name.
+    `spec` is the text of the spec, `spec_sha256` the hash of the graph of its network or space. `data` and
+    `settings` are JSON values by name; `data` contains the fingerprints of the datasets. `plugins` maps the
+    names of plug-ins to their versions.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -63,7 +64,7 @@ class _Data(BaseModel):
 
 
 class _Settings(BaseModel):
-    """The types of settings that a resumed run takes from its manifest."""
+    """The types of the settings that a resumed run takes from its manifest."""
 
     set: dict[str, Any] = {}
     name: str | None = None
@@ -126,7 +127,7 @@ def manifest(
 
 
 def described(splits: Splits) -> dict[str, Any]:
-    """The manifest entry of datasets: names, sizes, and fingerprints."""
+    """The entry `data` of a manifest: name, classes, and sizes and fingerprints of the splits."""
     train, val = splits.train, splits.val
     return {
         "name": train.name, "classes": list(train.classes),
@@ -137,15 +138,15 @@ def described(splits: Splits) -> dict[str, Any]:
 
 
 def run_kind(path: Path) -> str:
-    """The kind of a manifest: "train" or "search". Raises SpecError (ARCH911) for other files."""
+    """The kind of the run of a manifest: "train" or "search". Raises SpecError (ARCH911) for other files."""
     return _manifest(path).format.removeprefix("archdsl/").removesuffix("-run")
 
 
 def read_manifest(path: Path, kind: str) -> Manifest:
-    """Reads a manifest.
+    """Reads the manifest of a run of a kind ("train", "search").
 
-    Raises SpecError: ARCH911 if it is not a manifest of this kind or was modified, ARCH933 for a number out
-    of range, ARCH867 for a plug-in that is not loaded.
+    Raises SpecError: ARCH911 if the file is missing, of another kind, modified or invalid; ARCH933 for a
+    number out of range; ARCH867 for a plug-in that is not loaded.
     """
     found = _manifest(path)
     if found.format != f"archdsl/{kind}-run":
@@ -183,9 +184,9 @@ def _manifest(path: Path) -> Manifest:
 
 
 def differences(before: Manifest, now: Manifest, free: Sequence[str] = ()) -> list[str]:
-    """Differences of a resumed run in spec, data, settings and seed.
+    """Describes how a resumed run differs from the recorded one in spec, seed, data and settings.
 
-    `free` are settings that may change, as may machine and versions.
+    Settings named in `free` may differ, as may machine, device and versions.
     """
     found = []
     if before.spec_sha256 != now.spec_sha256:
@@ -203,7 +204,7 @@ def differences(before: Manifest, now: Manifest, free: Sequence[str] = ()) -> li
 
 
 def refuse_differences(folder: Path, different: Sequence[str]) -> None:
-    """Raises SpecError (ARCH912) if a resumed run would differ from the recorded one."""
+    """Raises SpecError (ARCH912) if there are differences between a resumed run and the recorded one."""
     if different:
         headline = f"{folder} is a run with different inputs"
         help = f"{'; '.join(different)}. Start a new run in another folder"

@@ -15,7 +15,7 @@ from archdsl.diagnostics import Diagnostic, SpecError
 
 @dataclass(frozen=True)
 class Processes:
-    """Process `rank` of `world`, computing on `device`."""
+    """This process: number `rank` of `world` distributed processes, computing on `device`."""
 
     rank: int
     world: int
@@ -23,13 +23,14 @@ class Processes:
 
     @property
     def is_first(self) -> bool:
-        """Whether this process writes files and output."""
+        """Whether this process, of all distributed ones, writes files and prints."""
         return self.rank == 0
 
     def mean_gradients(self, params: Iterable[nn.Parameter]) -> None:
-        """Averages gradients over all processes, in one all-reduce.
+        """Replaces the gradients of parameters by their means over all processes, in one all-reduce.
 
-        A missing gradient counts as zero; a parameter without gradient in all processes has none after.
+        A missing gradient counts as zero; if a parameter has no gradient in any process, it stays without
+        one.
         """
         if self.world == 1:
             return
@@ -42,7 +43,7 @@ class Processes:
             p.grad = (mean / self.world).view_as(p).to(p.dtype) if count else None
 
     def sum(self, tensor: torch.Tensor) -> torch.Tensor:
-        """The sum over all processes, out of place, on the tensor's device."""
+        """The sum of a tensor over all processes, as a new tensor on the same device (all-reduce)."""
         if self.world == 1:
             return tensor
         total = tensor.to(self.device, copy=True)
@@ -50,8 +51,10 @@ class Processes:
         return total.to(tensor.device)
 
     def share(self, count: torch.Tensor) -> torch.Tensor | float:
-        """The factor for a mean over `count` local items (or weight `count`), such that the mean of the
-        results over processes is the mean over all items.
+        """The factor world · count / (sum of all counts), for scaling this process's mean over `count` items.
+
+        The mean of the scaled means over all processes is then the mean over all items. `count` may also be a
+        sum of weights.
         """
         if self.world == 1:
             return 1.0
@@ -59,13 +62,13 @@ class Processes:
         return (self.world * counted / self.sum(counted).clamp(min=torch.finfo(torch.float64).tiny)).float()
 
     def same_weights(self, module: nn.Module) -> None:
-        """Broadcasts parameters and buffers from the first process."""
+        """Overwrites the parameters and buffers of a module by those of the first process (broadcast)."""
         if self.world > 1:
             for tensor in module.state_dict().values():
                 dist.broadcast(tensor, src=0)
 
     def wait(self) -> None:
-        """A barrier."""
+        """Waits until all processes reach this call (barrier)."""
         if self.world > 1:
             dist.barrier()
 
@@ -76,10 +79,10 @@ class Processes:
 
 
 def processes(device: str | None = None) -> Processes:
-    """This process as torchrun started it (gloo on the CPU, NCCL on CUDA), or the only one.
+    """Joins the process group if torchrun started this process (gloo on the CPU, NCCL on CUDA).
 
-    `device` is "cpu", "cuda" or "cuda:N"; by default CUDA if available. Raises SpecError (ARCH920) for an
-    unavailable device.
+    Returns the process, which is the only one otherwise. `device` is "cpu", "cuda" or "cuda:N"; by default
+    CUDA if available. Raises SpecError (ARCH920) for an unknown or unavailable device.
     """
     rank, world = int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
     where = _device(device, int(os.environ.get("LOCAL_RANK", "0")))

@@ -1,4 +1,4 @@
-"""Callbacks for messages of a run: facts, warnings, data diagnostics, and timings."""
+"""The interface through which a run reports facts, warnings, diagnostics of data, and progress of timing."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ class Reporter:
     """Ignores all reports; the command line overrides methods to print them."""
 
     def info(self, line: str) -> None:
-        """A fact about the run."""
+        """Reports a fact about the run."""
 
     def warn(self, line: str) -> None:
-        """A warning."""
+        """Reports a warning."""
 
     def findings(self, found: Sequence[Diagnostic]) -> None:
-        """Warnings and notes about the data."""
+        """Reports warnings and notes about the data."""
 
     def timing(self, op: str, share: float, seconds_left: float) -> None:
-        """An op of a latency table is being timed; `share` of the table is done."""
+        """Reports that an op of a latency table is being timed; `share`, 0 to 1, of the table is done."""
 
     def timed(self) -> None:
-        """The table is complete."""
+        """Reports that the timing of the latency table has ended."""

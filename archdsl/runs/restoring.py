@@ -1,4 +1,4 @@
-"""Validates a state before resuming: names, types, shapes and numbers."""
+"""Validates the state of a checkpoint before a run is resumed: names, types, shapes and finite numbers."""
 
 from __future__ import annotations
 
@@ -14,11 +14,14 @@ _KEPT = {
     torch.optim.SGD: {"momentum_buffer"},
     torch.optim.Adam: {"step", "exp_avg", "exp_avg_sq"},
 }
-"""State of optimizers per parameter."""
+"""The names of the state that each optimizer keeps for a parameter."""
 
 
 def part(state: Mapping[str, Any], name: str, kind: type, *, least: float = -math.inf) -> Any:
-    """A value of a state. Raises Unfit if it is missing, has another type, or is below `least`."""
+    """The value `name` of a state.
+
+    Raises Unfit if it is missing, has another type than `kind`, or is < `least`.
+    """
     if name not in state:
         raise Unfit(f"it has no `{name}`")
     value = state[name]
@@ -30,9 +33,9 @@ def part(state: Mapping[str, Any], name: str, kind: type, *, least: float = -mat
 
 
 def like(state: Mapping[str, Any], name: str, wanted: Any) -> Any:
-    """A value of a state with the names, types and shapes of `wanted`, and finite numbers.
+    """The value `name` of a state.
 
-    Raises Unfit otherwise.
+    Raises Unfit unless it has the nested names, types and tensor shapes of `wanted`, and finite numbers.
     """
     if name not in state:
         raise Unfit(f"it has no `{name}`")
@@ -41,9 +44,9 @@ def like(state: Mapping[str, Any], name: str, wanted: Any) -> Any:
 
 
 def optimiser_state(state: Mapping[str, Any], name: str, of: torch.optim.Optimizer) -> dict[str, Any]:
-    """The state of an optimizer for each parameter, with the settings of `of`, for its `load_state_dict`.
+    """The recorded state of an optimizer, for `of.load_state_dict`; settings such as rates are those of `of`.
 
-    Raises Unfit if it belongs to other parameters than those of `of`.
+    Raises Unfit if the state does not fit the parameters of `of`.
     """
     groups = of.state_dict()["param_groups"]
     params = [p for group in of.param_groups for p in group["params"]]

@@ -1,4 +1,4 @@
-"""Resumes a run from its newest checkpoint, and truncates its journal accordingly."""
+"""Restores a run from its newest checkpoint, and truncates its journal to the records before it."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ from archdsl.runs.lines import Mark
 
 
 def restored(keeper: Keeper, journal: Journal | None, load: Callable[[Mapping[str, Any]], Mark]) -> int:
-    """Loads the newest readable checkpoint, if any; returns the step after which the run resumes.
+    """Loads the newest readable checkpoint; returns the step after which the run resumes, or 0 without one.
 
-    `load` restores a state and returns the length of its journal, or raises Unfit without changing anything.
-    `journal` is that of the process that writes one.  Raises SpecError as `Keeper.restore`, `Journal.cut`.
+    `load` restores a state and returns its position in the journal, or raises Unfit without changing
+    anything. `journal` is None in a process that writes none. Raises SpecError as `Keeper.restore` and
+    `Journal.cut`.
     """
     marks: list[Mark] = []
     step = keeper.restore(lambda state: marks.append(load(state))) or 0
