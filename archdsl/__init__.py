@@ -63,7 +63,7 @@ _PUBLIC = {
     "use": "archdsl.plugins",
 }
 _ROOMS = ("search", "train")
-"""Rooms that are called as functions: `archdsl.train(…)` (`archdsl.calling`)."""
+"""Packages that can also be called as functions: `archdsl.train(…)` (see `archdsl.calling`)."""
 
 __all__ = ["__version__", *_PUBLIC, *_ROOMS]
 
@@ -80,5 +80,5 @@ def __getattr__(name: str) -> object:
 
 
 def __dir__() -> list[str]:
-    """Lists public names, for completion."""
+    """Lists the public names, for completion in an interactive shell."""
     return sorted({*globals(), *__all__})

@@ -1,4 +1,4 @@
-"""`python -m archdsl` is `archdsl`."""
+"""Runs the command line: `python -m archdsl` is the same as `archdsl`."""
 
 from archdsl.cli import main
 

@@ -1,4 +1,4 @@
-"""Atomic writes: a temporary file, then a rename."""
+"""Atomic writes of files: the contents are written to a temporary file, which is then renamed."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ _LONGEST_STEM = 60  # of a temporary name, which must stay shorter than what a f
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """A context with a temporary path in the same folder that replaces `path` at the end.
+    """A context manager that yields a temporary path in the same folder, and renames it to `path` at the end.
 
-    Permissions of an existing file are kept, and links are followed.  If the block raises, `path` is
-    unchanged. Raises SpecError (ARCH917) if the disk is full, and OSError naming `path` if it cannot be
-    written, and for devices, pipes and folders.
+    Permissions of an existing file are kept, and symbolic links are followed. If the block raises, `path` is
+    unchanged. Raises SpecError (ARCH917) if the disk is full, and OSError naming `path` if `path` cannot be
+    written, or is a device, pipe or folder.
     """
     import tempfile  # slow to import, and `check` writes nothing
 
@@ -47,9 +47,9 @@ def replacing(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def room_for(path: Path) -> Iterator[None]:
-    """Raises SpecError (ARCH917) if the block runs out of disk space.
+    """A context manager that raises SpecError (ARCH917) if its block runs out of disk space.
 
-    An OSError without a file name, as a failed write raises, gets the name of `path`.
+    An OSError without a file name, as raised by a failed write, is raised again with the name of `path`.
     """
     try:
         yield
@@ -63,7 +63,7 @@ def room_for(path: Path) -> Iterator[None]:
 
 @contextmanager
 def _named(path: Path, temporary: Path) -> Iterator[None]:
-    """Replaces the name of the temporary file in errors by that of the file being written."""
+    """A context manager that replaces the name of the temporary file in an OSError by `path`."""
     try:
         yield
     except OSError as error:
@@ -73,7 +73,7 @@ def _named(path: Path, temporary: Path) -> Iterator[None]:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Writes a text as UTF-8 with unchanged line ends."""
+    """Writes a text to a file atomically, as UTF-8, without converting line ends."""
     write_bytes(path, text.encode("utf-8"))
 
 
@@ -83,7 +83,7 @@ def write_bytes(path: Path, data: bytes) -> None:
 
 
 def _mode(target: Path) -> int:
-    """The permissions of a file, or those that a new file would get (mkstemp's are for the owner only)."""
+    """The permissions of a file, or of a new one under the umask; mkstemp's are for the owner only."""
     if target.exists():
         return target.stat().st_mode & 0o7777
     mask = os.umask(0)

@@ -1,4 +1,4 @@
-"""Reads untrusted files with limits on size, and on depth and digits of JSON."""
+"""Reads untrusted files, with limits on their size and on the nesting and numbers of JSON."""
 
 from __future__ import annotations
 
@@ -12,15 +12,16 @@ from typing import Any
 from archdsl.diagnostics import Diagnostic, SpecError, closest
 
 LONGEST_NUMBER = 300
-"""Maximum digits of an integer in JSON."""
+"""The maximum number of digits of an integer in JSON."""
 _MOST_LISTED = 500
-"""Names of a folder that are compared with one that is not there."""
+"""The maximum number of names in a folder that are compared with the name of a missing file."""
 
 
 def read_bytes(path: Path, most: int) -> bytes:
-    """Reads a regular file of at most that many bytes.
+    """Reads a regular file of at most `most` bytes.
 
-    Raises SpecError (ARCH715) for anything else, such as a pipe, and for one that cannot be opened.
+    Raises SpecError (ARCH715) for a larger file, for one that cannot be opened, and for anything but a
+    regular file, such as a pipe.
     """
     demand_regular(path)
     try:
@@ -36,7 +37,7 @@ def read_bytes(path: Path, most: int) -> bytes:
 
 
 def demand_regular(path: Path) -> None:
-    """Raises SpecError (ARCH715) for anything but a regular file."""
+    """Raises SpecError (ARCH715) if `path` is missing or is not a regular file."""
     try:
         regular = stat.S_ISREG(path.stat().st_mode)
     except OSError as error:
@@ -55,7 +56,7 @@ def unread(path: Path, error: OSError) -> SpecError:
 
 
 def near(path: Path, ending: str) -> str | None:
-    """The name of a file in the same folder, with this suffix, that `path` most likely refers to."""
+    """The file beside `path`, ending in `ending`, whose name is most similar; None if none is similar."""
     try:
         with os.scandir(path.parent) as entries:
             names = [entry.name for entry, _ in zip(entries, range(_MOST_LISTED), strict=False)]
@@ -65,7 +66,7 @@ def near(path: Path, ending: str) -> str | None:
 
 
 def json_of(text: str) -> Any:
-    """The value of a JSON text.  Raises ValueError, also for great depth, long numbers and surrogates."""
+    """Parses a JSON text. Raises ValueError, also for deep nesting, long numbers and lone surrogates."""
     try:
         found = json.loads(text, parse_int=_whole)
         if "\\ud" in text.lower():

@@ -1,4 +1,4 @@
-"""Callable modules, for functions with the name of a package: `archdsl.train(…)`."""
+"""Modules that can be called, for a package with the name of a function: `archdsl.train(…)`."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from archdsl.registry import imported
 
 
 def callable_module(name: str, place: str) -> None:
-    """Makes a module call the function at "module:attribute", which is imported by the first call.
+    """Makes the module `name` callable: a call imports and calls the function at `place`, "module:attribute".
 
-    `archdsl.train` is the package of that name once something in it was imported, and a function for users.
+    Needed because `archdsl.train` is a function of the public API, but importing a module of the package
+    `archdsl/train` sets that attribute to the package.
     """
 
     class Callable(ModuleType):

@@ -1,4 +1,4 @@
-"""Checksums inside JSON files, independent of formatting."""
+"""Checksums stored inside JSON files, which do not depend on the formatting of the file."""
 
 from __future__ import annotations
 
@@ -8,30 +8,30 @@ from collections.abc import Mapping
 from typing import Any
 
 KEY = "sha256"
-"""The key under which a file has its checksum."""
+"""The key under which a JSON file stores its checksum."""
 
 EDITED = "edited"
-"""What a person who changes a file on purpose writes instead of its checksum."""
+"""The value that replaces the checksum in a file that was changed by hand on purpose."""
 
 HOW = f'if it was edited on purpose, write `"{KEY}": "{EDITED}"` as its last entry'
-"""The hint in messages."""
+"""The hint in error messages about a wrong checksum."""
 
 
 def sealed(data: Mapping[str, Any], edited: bool = False) -> dict[str, Any]:
-    """The data with a checksum as its last key; for data `edited` on purpose, the mark for that instead."""
+    """The data with its checksum as the last entry, or with `EDITED` in its place."""
     return {**data, KEY: EDITED if edited else _digest(data)}
 
 
 def unsealed(data: Mapping[str, Any]) -> tuple[dict[str, Any], object]:
-    """The data without its checksum, and the checksum; None if it has none."""
+    """Splits data into the entries other than the checksum, and the checksum, which is None if missing."""
     return {key: value for key, value in data.items() if key != KEY}, data.get(KEY)
 
 
 def is_intact(data: Mapping[str, Any], checksum: object, demanded: bool) -> bool:
-    """Whether data is unchanged, or was edited on purpose.
+    """Whether the checksum agrees with the data, or says that the data was edited on purpose.
 
-    `demanded`: the file must have a checksum, as its version, another field, shows: no single damage removes
-    both.
+    Without a checksum, the result is `not demanded`; callers demand a checksum if the format version of the
+    file is one that always has a checksum.
     """
     if checksum is None:
         return not demanded

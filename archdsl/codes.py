@@ -241,7 +241,7 @@ _GROUPS = {
 
 
 def index() -> str:
-    """The list of all codes, `docs/errors/index.md`."""
+    """The text of `docs/errors/index.md`: the list of all codes."""
     lines = [
         "# Error codes",
         "",

@@ -43,7 +43,7 @@ class Source:
 
 @dataclass(frozen=True)
 class Location:
-    """Characters start..end (end excluded) of a source."""
+    """A span of a source: the characters from `start` to `end`, `end` excluded."""
 
     source: Source
     start: int
@@ -56,7 +56,7 @@ class Location:
 
 @dataclass(frozen=True)
 class Label:
-    """A location with a message."""
+    """A location with a message to display at it."""
 
     location: Location
     text: str = ""
@@ -64,7 +64,7 @@ class Label:
 
 @dataclass(frozen=True)
 class Fix:
-    """A suggested fix: the new text for each location."""
+    """A suggested correction: the replacement text for each location."""
 
     title: str
     edits: tuple[tuple[Location, str], ...]
@@ -72,11 +72,11 @@ class Fix:
 
 @dataclass(frozen=True)
 class Diagnostic:
-    """A diagnostic.
+    """An error, warning or note about a spec or a command.
 
-    `headline` is a phrase without a full stop. `trace` lists, outermost first, the stage iterations and calls
-    that led to `primary`. `witness` is a shortest list of decisions, as (path, outcome), that causes it;
-    empty if all networks are affected.
+    `headline` is a phrase without a full stop. `trace` lists the stage iterations and calls that led to
+    `primary`, outermost first. `witness` is a shortest list of decisions, as (path, outcome), for which the
+    diagnostic applies; empty if it applies to all networks.
     """
 
     code: str
@@ -91,7 +91,7 @@ class Diagnostic:
 
 
 class SpecError(Exception):
-    """Errors in the user's input. `diagnostics` is never empty."""
+    """An exception for errors in the user's input. `diagnostics` lists them and is never empty."""
 
     def __init__(self, diagnostics: tuple[Diagnostic, ...] | list[Diagnostic]):
         self.diagnostics = tuple(diagnostics)
@@ -102,9 +102,9 @@ class SpecError(Exception):
 
 
 def closest(word: str, known: list[str] | tuple[str, ...]) -> str | None:
-    """The known word closest to `word`, for "did you mean": a misspelling, or what it abbreviates.
+    """The known word most similar to a misspelled or abbreviated word, for "did you mean"; None if none is.
 
-    Words that merely share letters do not count: `tune` does not mean `unused`.
+    Words that merely share letters do not count: `unused` is not suggested for `tune`.
     """
     from difflib import get_close_matches
 

@@ -1,9 +1,9 @@
-"""Room for deep recursion on the stack of Python frames.
+"""Speeds up deep recursion by reserving a large chunk of Python's frame stack.
 
-CPython allocates frames in chunks of 16 KiB, and unmaps a chunk as soon as the call that began it returns.
-Where a loop of a deep recursion happens to stand at the end of a chunk, each of its calls maps and unmaps
-one: a third of the time of evaluating a space. A frame that asks for a large stack of its own begins a large
-chunk, in which the calls below it find room.
+CPython allocates frames in chunks of 16 KiB, and unmaps a chunk when the call whose frame is first in it
+returns. If a loop inside a deep recursion runs at the end of a chunk, each call in the loop maps and unmaps a
+chunk, which took a third of the time of evaluating a space. A function with a very large frame (`SLOTS`)
+makes CPython allocate one large chunk, in which the frames of the calls below it fit as well.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from types import FunctionType
 from typing import Any, ParamSpec, TypeVar
 
 SLOTS = 70_000
-"""Slots of 8 bytes that the large frame reserves; never written, so that they take address space only.
+"""The size of the large frame, in slots of 8 bytes; never written, so they take addresses but no memory.
 
-The chunk is the next power of two, 1 MiB, which leaves 0.5 MiB for the calls below.
+CPython rounds the chunk up to a power of two, 1 MiB, which leaves 0.5 MiB for the calls below.
 """
 
 _P = ParamSpec("_P")
@@ -31,7 +31,7 @@ _call_with_room = FunctionType(_call.__code__.replace(co_stacksize=SLOTS), {})
 
 
 def roomy(function: Callable[_P, _R]) -> Callable[_P, _R]:
-    """The function, called with room for deep recursion below it."""
+    """A decorator: each call reserves a chunk of the frame stack for the deep recursion below it."""
 
     @wraps(function)
     def called(*args: _P.args, **settings: _P.kwargs) -> _R:

@@ -1,8 +1,8 @@
 """Plug-ins: packages that extend archdsl by entry points, loaded only when named.
 
-A plug-in is an installed distribution with entry points in the groups of `GROUPS`.  Whoever runs archdsl
-names it: `--plugin NAME`, `plugins` of `[tool.archdsl]` in the project's pyproject.toml, or
-`archdsl.use("NAME")`.  A spec, a table or the files of a run cannot.
+A plug-in is an installed distribution with entry points in the groups of `GROUPS`. Only the user can load
+plug-ins: by `--plugin NAME`, by `plugins` of `[tool.archdsl]` in the project's pyproject.toml, or by
+`archdsl.use("NAME")`. A spec, a latency table or the files of a run cannot load a plug-in.
 """
 
 from __future__ import annotations
@@ -30,17 +30,17 @@ GROUPS: Mapping[str, str] = {
     "archdsl.runtimes": "archdsl.devices.runtimes:RUNTIMES.add",
     "archdsl.report_sections": "archdsl.report.sections:SECTIONS.add",
 }
-"""Groups of entry points with functions that register one: name, object place, plug-in name."""
+"""Groups of entry points, each with the function that registers one: (name, place of the object, plug-in)."""
 
 _PREFIX = "archdsl."
 _MENTIONED = re.compile(rb"^[^#\n]*\btool\b[^\n]*\barchdsl\b|^\s*\[\s*tool\s*\]", re.MULTILINE)
-"""Where a project may have settings for archdsl; reading TOML takes as long as half a check."""
+"""Finds settings of archdsl in a pyproject.toml; parsing TOML takes half as long as checking a spec."""
 
 _LARGEST_PROJECT = 2**20
 
 _used: dict[str, str] = {}
 _added: dict[tuple[str, str, str], str] = {}
-"""Plug-in, group and name of each entry point that was registered, and its place."""
+"""The place of each registered entry point, by plug-in, group and name."""
 
 
 def used() -> Mapping[str, str]:
@@ -71,7 +71,7 @@ def use(name: str) -> None:
 
 
 def demand_used(plugins: Mapping[str, str], where: Path) -> None:
-    """Raises SpecError (ARCH867) if plug-ins of a run are not loaded."""
+    """Raises SpecError (ARCH867) unless the plug-ins that a run was started with are loaded."""
     if lacking := [name for name in plugins if name not in _used]:
         headline = f"{where} needs plug-ins that are not loaded: {', '.join(lacking)}"
         help = f"add {' '.join(f'--plugin {name}' for name in lacking)} after `archdsl`"
@@ -79,7 +79,7 @@ def demand_used(plugins: Mapping[str, str], where: Path) -> None:
 
 
 def of_project(folder: Path) -> tuple[str, ...]:
-    """The plug-ins named by the nearest pyproject.toml of a folder.
+    """The plug-ins listed in the nearest pyproject.toml of a folder or its parents.
 
     Raises SpecError (ARCH866) for an invalid `[tool.archdsl]`.
     """
@@ -154,7 +154,7 @@ def installed() -> list[str]:
 
 
 def summary(name: str) -> str:
-    """What an installed plug-in adds: `1.0: primitives mish`."""
+    """A description of what an installed plug-in adds, such as `1.0: primitives mish`."""
     found = _distribution(name)
     groups: dict[str, list[str]] = {}
     for point in found.entry_points:
@@ -164,5 +164,5 @@ def summary(name: str) -> str:
 
 
 def _normal(name: str) -> str:
-    """A distribution's name as indexes spell it (PEP 503): `My_Plugin` is `my-plugin`."""
+    """The normalized name of a distribution (PEP 503): `My_Plugin` becomes `my-plugin`."""
     return re.sub(r"[-_.]+", "-", name).lower()

@@ -44,48 +44,48 @@ Dtype = Literal["float32", "float16", "bfloat16", "int8"]
 
 @dataclass(frozen=True, eq=False)
 class Network:
-    """A network without open decisions.
+    """A network: a graph in which every decision is fixed.
 
-    `bound` is its graph before simplification; `chosen` are the decisions by which it was bound from
-    `origin`, if any.
+    `bound` is the graph before simplification, `origin` the name of the space that it was bound from, if any,
+    and `chosen` the decisions by which it was bound.
     """
 
     bound: Graph
     source: str | None = None
-    """The import path of its space, for `to_arch`."""
+    """The import path of the space that the network was bound from, for `to_arch`."""
     given: Mapping[str, Any] = field(default_factory=dict)
-    """Overridden settings of its space."""
+    """Overridden settings of that space."""
     train_outputs: bool = False
     """Whether `graph` includes train-only outputs."""
     transformed: bool = False
-    """Whether passes chosen by the caller were applied, so that `graph` is `bound`."""
+    """Whether `bound` is the result of passes of the caller; if so, `graph` is `bound`, not simplified."""
 
     @cached_property
     def graph(self) -> Graph:
         """The simplified graph, computed on first access.
 
-        Train-only outputs, and nodes that only they need, are removed unless `train_outputs`.
+        Train-only outputs, and nodes that only they need, are removed unless `train_outputs` is True.
         """
         return self.bound if self.transformed else Simplify()(self.whole)
 
     @cached_property
     def whole(self) -> Graph:
-        """The graph before simplification."""
+        """The graph before simplification; without train-only outputs unless `train_outputs` is True."""
         return self.bound if self.train_outputs or self.transformed else Deploy()(self.bound)
 
     def with_train_outputs(self) -> Network:
-        """The network with its train-only outputs; itself if it has none."""
+        """The network including its train-only outputs; `self` if it has none, or if `transformed`."""
         return self if self.transformed or not self.bound.train_only else replace(self, train_outputs=True)
 
     def through(self, passes: Transform | str) -> Network:
-        """Applies passes, or a pipeline such as `deploy, simplify`, to `bound`.
+        """Applies passes, or a pipeline such as `deploy, simplify`, to `bound`; returns the new network.
 
-        The result's `graph` is not simplified further. Raises SpecError as the passes do.
+        The `graph` of the result is not simplified further. Raises the SpecErrors of the passes.
         """
         return self.with_graph(_pipeline(passes)(self.bound))
 
     def with_graph(self, graph: Graph) -> Network:
-        """A copy with another graph, which is not transformed further."""
+        """A copy of the network with another graph, which is not simplified or otherwise transformed."""
         return replace(self, bound=graph, transformed=True)
 
     @property
@@ -111,7 +111,7 @@ class Network:
         return Total()(self.graph).macs
 
     def to_arch(self) -> str:
-        """The network as source text: as decisions of its space, or in full if it has none."""
+        """The network as source text: as decisions of its space, or in full if it was not bound from one."""
         if self.origin is not None and self.source is not None:
             return rows_text(self.bound, self.source, self.given)
         return written_out(self.with_train_outputs().graph)
@@ -126,14 +126,14 @@ class Network:
     def cost(self, dtype: Dtype = "float32") -> NetworkCost:
         """Costs per image, by node and in total: parameters, MACs, memory, receptive field.
 
-        Memory and traffic are of activations in `dtype`.
+        Memory and traffic are those of activations of type `dtype`.
         """
         from archdsl.passes.costs.cost import network_cost
 
         return network_cost(self.graph, dtype=dtype)
 
     def module(self) -> CompiledNetwork:
-        """A PyTorch module with ordinary children and a straight-line forward, in eval mode."""
+        """Builds a PyTorch module in eval mode, with named children and a forward without control flow."""
         from archdsl.backends.torch_module import build
 
         return build(self.graph).eval()
@@ -150,7 +150,7 @@ class Network:
 
 @dataclass(frozen=True, eq=False)
 class Space:
-    """A search space: a set of networks."""
+    """A search space: a graph with decisions, which describes a set of networks."""
 
     elaborated: Elaborated
     source: str | None = None
@@ -161,12 +161,12 @@ class Space:
 
     @cached_property
     def deployed(self) -> Graph:
-        """The graph without train-only outputs, and nodes that only they need; costs refer to it."""
+        """The graph without train-only outputs and the nodes that only they need; costs refer to it."""
         return Deploy()(self.graph)
 
     @cached_property
     def searched(self) -> Graph:
-        """`deployed` with only the decisions that it depends on: those that a search decides."""
+        """`deployed` without decisions that no output depends on: a search decides the remaining ones."""
         return Deploy(keep_decisions=False)(self.graph)
 
     @property
@@ -179,12 +179,12 @@ class Space:
 
     @property
     def size(self) -> int:
-        """The number of combinations of outcomes; see also `networks`."""
+        """The number of combinations of outcomes; several may give the same network (see `networks`)."""
         return self.graph.size
 
     @cached_property
     def networks(self) -> Networks:
-        """Its networks: `networks.count` counts them, `networks.sample` samples uniformly."""
+        """The set of distinct networks: `networks.count` counts them, `networks.sample` samples uniformly."""
         return Networks(self.graph)
 
     @property
@@ -196,10 +196,10 @@ class Space:
         return Prepared()(self.graph)
 
     def sample(self, rng: random.Random, over: Over = "outcomes") -> dict[str, str]:
-        """Samples decisions, as path -> outcome.
+        """Samples an outcome for each decision; returns a mapping from decision paths to outcomes.
 
-        Uniform over the outcomes of each decision; with `over="networks"`, uniform over networks, and
-        inactive decisions are omitted. Raises SpecError (ARCH416) if the networks cannot be counted.
+        By default uniform over the outcomes of each decision. With `over="networks"` uniform over networks,
+        and inactive decisions are omitted; raises SpecError (ARCH416) if the networks cannot be counted.
         """
         if over == "outcomes":
             return {path: rng.choice(d.outcomes) for path, d in self.decisions.items()}
@@ -210,7 +210,7 @@ class Space:
         return {path: self.decisions[path].outcomes[o] for path, o in sampled.items()}
 
     def bind(self, decisions: Mapping[str, Any], name: str = "Found") -> Network:
-        """Binds decisions to a network.
+        """The network given by an outcome for each decision.
 
         Inactive decisions may be omitted. Raises SpecError for unknown paths and outcomes, for missing
         decisions, and for an ill-typed network.
@@ -220,14 +220,14 @@ class Space:
         return Network(Bind(asked, name)(self.graph), self.source, self.elaborated.given)
 
     def through(self, passes: Transform | str) -> Space | Network:
-        """Applies passes, or a pipeline such as `prune(depth = 2), simplify`, to the space.
+        """Applies passes, or a pipeline such as `prune(depth = 2), simplify`; returns the resulting space.
 
-        Returns a Network if no decisions remain. Raises SpecError as the passes do.
+        Returns a Network if no decisions remain. Raises the SpecErrors of the passes.
         """
         return self.with_graph(_pipeline(passes)(self.graph))
 
     def with_graph(self, graph: Graph) -> Space | Network:
-        """A copy with another graph; a Network if that has no decisions."""
+        """A copy of the space with another graph; a Network if that graph has no decisions."""
         if graph.is_fixed:
             return Network(graph, self.source, self.elaborated.given, transformed=True)
         return Space(replace(self.elaborated, graph=graph), self.source)
@@ -243,7 +243,7 @@ class Space:
 
 @dataclass(frozen=True, eq=False)
 class Program:
-    """A file with its imports."""
+    """A spec file with the files that it imports."""
 
     unit: Unit
 
@@ -267,7 +267,7 @@ class Program:
         return self._declared(ast.Search)
 
     def default_name(self) -> str:
-        """The last network of the file, else its last space. Raises SpecError if there is neither."""
+        """The last network of the file, else its last space. Raises SpecError (ARCH224) without either."""
         names = list(self.networks) or list(self.spaces)
         if not names:
             at = Label(Location(self.unit.source, 0, 0), "")
@@ -275,7 +275,7 @@ class Program:
         return names[-1]
 
     def target(self, name: str | None = None, **settings: Any) -> Space | Network:
-        """A space or network of the file by name; by default `default_name()`."""
+        """Elaborates a space or network by name, by default `default_name()`, with `settings` overridden."""
         name = name or self.default_name()
         declared: Any = self.spaces.get(name) or self.networks.get(name)
         if declared is None:
@@ -299,14 +299,14 @@ class Program:
         return self._import_path(origin.id) or self._source(origin.id)
 
     def _import_path(self, name: str) -> str | None:
-        """The path that the file imports a name from."""
+        """The import path from which the file imports a name; None if it does not import the name."""
         for item in self.unit.file.items:
             if isinstance(item, ast.Import) and any(n.id == name for n in item.names):
                 return item.path.value
         return None
 
     def _unknown(self, name: str | None, known: Iterable[str], kind: str) -> SpecError:
-        """An error for a missing declaration of some kinds."""
+        """The error (ARCH224) for an undeclared name; `known` are the declared names of this kind."""
         there = list(known) or [*self.spaces, *self.networks, *self.searches]
         guess = closest(name, there) if name else None
         listed = f"available: {', '.join(there) or 'no spaces or networks'}"
@@ -316,7 +316,7 @@ class Program:
         return SpecError([Diagnostic("ARCH224", f"the file declares no {asked}", at, help=help)])
 
     def space(self, name: str | None = None, **settings: Any) -> Space:
-        """A space of the file, or, by name, an imported one."""
+        """Elaborates a space of the file, by default the last one; with a name, also an imported one."""
         unit, declared = self.unit.imported.get(name or "", (self.unit, None))
         if name in self.unit.declared or not isinstance(declared, ast.Space):
             declared = self._one(name, self.spaces, "space")
@@ -324,7 +324,7 @@ class Program:
         return Space(elaborate(unit, declared, settings), self._import_path(declared.name.id))
 
     def network(self, name: str | None = None, **settings: Any) -> Network:
-        """A network of the file."""
+        """Elaborates a network of the file, by default the last one."""
         declared = self._one(name, self.networks, "network")
         found = self.target(declared.name.id, **settings)
         assert isinstance(found, Network)
@@ -338,12 +338,12 @@ class Program:
         return known[name]
 
     def search(self, name: str | None = None, **settings: Any) -> SearchSpec:
-        """A search of the file as a typed value, with overridden settings."""
+        """Reads a search of the file, by default the last one, with `settings` overridden."""
         declared = self._one(name, self.searches, "search")
         return read_search(self.unit, declared, settings)
 
     def search_settings(self, name: str | None = None) -> tuple[frozenset[str], frozenset[str]]:
-        """Names that can be overridden: settings of a search, and of its space."""
+        """The names of settings that can be overridden: those of the space, and those of the search."""
         declared: ast.Search = self._one(name, self.searches, "search")
         own = frozenset(s.name for s in declared.signature.settings)
         _, space = self.unit.find(declared.space.id)
@@ -355,10 +355,10 @@ class Program:
         self, *, budget: int | None = None, samples: int = 0, over: Over = "outcomes",
         allow_open: bool = False, **settings: Any,
     ) -> Report:  # fmt: skip
-        """Checks the file: diagnostics, and proofs.
+        """Checks the file; returns its diagnostics and proofs.
 
-        `budget` bounds the work per condition; undecided conditions are tried on random networks, plus
-        `samples` more, and are errors unless `allow_open`.
+        `budget` bounds the work per condition. Conditions that stay undecided are tested on random networks,
+        plus `samples` more, drawn as in `Space.sample`; they are errors unless `allow_open`.
         """
         return check_unit(
             self.unit, settings, budget=budget, samples=samples, over=over, allow_open=allow_open
@@ -389,7 +389,7 @@ def _open_network(found: Elaborated) -> Diagnostic:
 
 
 def _well_typed(found: Elaborated, kind: str = "network") -> Graph:
-    """The graph, if it is well-typed; warnings are left to `check`."""
+    """The graph of an elaborated space or network. Raises SpecError for shape errors; ignores warnings."""
     from archdsl.spec.prove.prover import prove
 
     failed = prove(found, kind)[0]
@@ -400,7 +400,7 @@ def _well_typed(found: Elaborated, kind: str = "network") -> Graph:
 
 
 def open_decisions(space: Space) -> Diagnostic:
-    """An error for a space where a network is required."""
+    """The error (ARCH226) for a space where a network is expected."""
     return Diagnostic(
         "ARCH226",
         f"expected a network, but `{space.name}` is a space of {_counted(space.networks.count)}",
@@ -416,7 +416,7 @@ _IS_TEXT = re.compile(r"\s*arch\s+\d")
 
 
 def program_of(spec: Spec) -> Program:
-    """Returns the program, or loads it. Raises SpecError."""
+    """Loads a spec, unless it is already a Program. Raises SpecError."""
     return spec if isinstance(spec, Program) else load(spec)
 
 
@@ -424,10 +424,7 @@ def check(
     spec: Spec, *, budget: int | None = None, samples: int = 0, over: Over = "outcomes",
     allow_open: bool = False, **settings: Any,
 ) -> Report:  # fmt: skip
-    """Checks a spec (see `Program.check`).
-
-    Syntax errors are reported, not raised.
-    """
+    """Checks a spec (see `Program.check`). Syntax errors are part of the report instead of being raised."""
     try:
         program = program_of(spec)
     except SpecError as error:
@@ -436,9 +433,10 @@ def check(
 
 
 def load(path: str | Path, *, text: str | None = None) -> Program:
-    """Loads a file and its imports; `text` replaces the file's contents. Raises SpecError. A string with
-    several lines, or that begins with the language version, is source text; its imports are relative to the
-    working directory.
+    """Loads a spec file and its imports; `text` replaces the contents of the file. Raises SpecError.
+
+    A string of several lines, or one that begins with the language version (`arch 1`), is taken as source
+    text; its imports are relative to the working directory.
     """
     if isinstance(path, str) and text is None and ("\n" in path or _IS_TEXT.match(path)):
         path, text = "spec.arch", path
@@ -447,9 +445,9 @@ def load(path: str | Path, *, text: str | None = None) -> Program:
 
 
 def bind(space: Space | Spec, decisions: Mapping[str, Any], **settings: Any) -> Network:
-    """Binds decisions (path -> outcome) of a space to a network.
+    """The network given by an outcome for each decision (path -> outcome) of a space.
 
-    For a program or a path, this is its last space, with `settings`.
+    For a program or a path, the last space of the file is bound, with `settings` overridden.
     """
     if not isinstance(space, Space):
         space = program_of(space).space(**settings)
@@ -459,7 +457,7 @@ def bind(space: Space | Spec, decisions: Mapping[str, Any], **settings: Any) -> 
 
 
 def compile(program: Spec | Network | Space, name: str | None = None, **settings: Any) -> CompiledNetwork:
-    """Compiles a network to a PyTorch module in eval mode; `forward` returns the main output."""
+    """Compiles a network to a PyTorch module in eval mode, whose `forward` returns the main output."""
     found = program
     if not isinstance(found, Network | Space):
         found = program_of(found).target(name, **settings)

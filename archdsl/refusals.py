@@ -1,4 +1,4 @@
-"""System errors as diagnostics: memory, recursion depth, overflow, a full or broken device."""
+"""Converts system errors to diagnostics: memory, recursion depth, overflow, a full or broken disk."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from contextlib import contextmanager
 from archdsl.diagnostics import Diagnostic, SpecError
 
 _MEMORY = ("allocate memory", "out of memory", "bad_alloc", "bad allocation", "cannot allocate")
-"""What the messages of torch and onnxruntime say."""
+"""Phrases by which messages of torch and onnxruntime about exhausted memory are recognized."""
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 
 def refusal(error: BaseException) -> Diagnostic | None:
-    """The diagnostic for an exception about system limits; None for any other."""
+    """The diagnostic (ARCH716 to ARCH719) for an exception about a limit of the system; else None."""
     if isinstance(error, MemoryError) or _is_of_memory(error):
         return Diagnostic(
             "ARCH716",
@@ -45,7 +45,7 @@ def _is_of_memory(error: BaseException) -> bool:
 
 
 def refused(error: BaseException) -> Diagnostic | None:
-    """The same, also for files that cannot be opened or made."""
+    """Like `refusal`, and the diagnostic (ARCH719) for a file or folder that cannot be opened or created."""
     found = refusal(error)
     if found is None and isinstance(error, OSError) and error.filename is not None:
         what = (error.strerror or "cannot be opened").lower()
@@ -57,7 +57,7 @@ def refused(error: BaseException) -> Diagnostic | None:
 
 @contextmanager
 def refusing() -> Iterator[None]:
-    """Raises SpecError (ARCH719) for files and folders that cannot be made, opened or written."""
+    """A context manager that raises SpecError (ARCH719) if a file cannot be opened, created or written."""
     try:
         yield
     except (OSError, ValueError) as error:

@@ -1,4 +1,4 @@
-"""Registries of objects by name, built-in and from plug-ins (`archdsl.plugins`)."""
+"""Registries of built-in objects and objects of plug-ins, by name (see `archdsl.plugins`)."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ T = TypeVar("T")
 
 
 class Registry(Mapping[str, T], Generic[T]):
-    """Objects of one kind by name, imported on first look-up.
+    """A mapping from names to objects of one kind, each imported when it is first looked up.
 
-    `kind` is the display name ("runtime"), `base` the required type.  `places` maps names to
-    "module:attribute"; plug-ins add entry points.  Unknown names raise KeyError, `find` raises a diagnostic;
-    invalid objects of plug-ins raise SpecError (ARCH864).
+    `kind` is the display name ("runtime"), `base` the required type, `places` maps names to
+    "module:attribute"; plug-ins add further names. For an unknown name, indexing raises KeyError, `find`
+    raises SpecError. An invalid object of a plug-in raises SpecError (ARCH864).
     """
 
     def __init__(self, kind: str, base: type[Any], places: Mapping[str, str], *, classes: bool = False):
-        """With `classes`, classes below `base` are registered, not objects of it."""
+        """With `classes`, the objects are subclasses of `base`, otherwise instances of `base`."""
         self.kind = kind
         self.base = base
         self.classes = classes
@@ -34,7 +34,7 @@ class Registry(Mapping[str, T], Generic[T]):
         self._places[name], self._plugins[name] = place, plugin
 
     def find(self, name: str, code: str) -> T:
-        """The object with that name. Raises SpecError with this code and the available names."""
+        """The object with this name. Raises SpecError with the code `code` and the available names."""
         if name in self._places:
             return self[name]
         guess = closest(name, list(self))
@@ -58,7 +58,7 @@ class Registry(Mapping[str, T], Generic[T]):
 
 
 def imported(place: str) -> Any:
-    """The object at "module:attribute"."""
+    """Imports and returns the object at "module:attribute"."""
     module, _, attribute = place.partition(":")
     found: Any = import_module(module)
     for part in filter(None, attribute.split(".")):
@@ -67,7 +67,7 @@ def imported(place: str) -> Any:
 
 
 def loaded(kind: str, place: str, base: type[Any], plugin: str | None, classes: bool = False) -> Any:
-    """The object at "module:attribute", or an instance if it is a class; with `classes`, the class itself.
+    """Imports the object at "module:attribute"; a plug-in's class is instantiated unless `classes`.
 
     Raises SpecError (ARCH864) if a plug-in's object cannot be imported, or is not a `base`.
     """
@@ -86,7 +86,7 @@ def loaded(kind: str, place: str, base: type[Any], plugin: str | None, classes: 
 
 
 def demand_free(kind: str, name: str, plugin: str, taken: Container[str]) -> None:
-    """Raises SpecError (ARCH865) if the name exists already."""
+    """Raises SpecError (ARCH865) if the name of a plug-in's object is already taken."""
     if name in taken:
         headline = f"the plug-in {plugin} adds a {kind} `{name}`, but that name is already taken"
         help = "rename the entry point, or load only one of the plug-ins"
@@ -94,6 +94,6 @@ def demand_free(kind: str, name: str, plugin: str, taken: Container[str]) -> Non
 
 
 def unusable(kind: str, place: str, plugin: str, why: str) -> SpecError:
-    """An error (ARCH864) about an invalid object of a plug-in."""
+    """The error (ARCH864) for an invalid object of a plug-in."""
     headline = f"invalid {kind} `{place}` of the plug-in {plugin}"
     return SpecError([Diagnostic("ARCH864", headline, help=why)])

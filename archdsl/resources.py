@@ -13,15 +13,15 @@ def _folder(name: str) -> Path:
 
 
 def grammar_path() -> Path:
-    """The grammar of the language, `arch.lark`."""
+    """The path of the grammar of the language, `arch.lark`."""
     return _folder("grammars") / "arch.lark"
 
 
 def specs_folder() -> Path:
-    """The shipped specs; `"std/…"` imports are found here."""
+    """The folder of the shipped specs; imports of `"std/…"` are resolved in it."""
     return _folder("specs")
 
 
 def errors_folder() -> Path:
-    """The documentation pages of the diagnostic codes, one `ARCHnnn.md` each."""
+    """The folder of the documentation pages of the diagnostic codes, one `ARCHnnn.md` each."""
     return _folder("docs/errors")

@@ -1,9 +1,9 @@
 """Values that depend on decisions: constants, picks, dimensions of tensors, and arithmetic over them.
 
-A `Pick` is a number selected by one decision: a value for each outcome. A `Dim` is a dimension of a node
-whose size varies between networks. `Apply` is arithmetic over these. The functions here build values in a
-normal form with constant folding, so that two dimensions that must agree are, in all usual cases, the same
-value, and proving it is a comparison.
+A `Pick` is a number selected by one decision: it has a value for each outcome. A `Dim` is a dimension of a
+node whose size varies between networks. `Apply` is arithmetic over these. The functions in this module build
+values in a normal form with constant folding, so that two equal dimensions are in all usual cases identical
+expressions, and comparing these proves that they are equal.
 """
 
 from __future__ import annotations
@@ -16,20 +16,20 @@ Scalar = Union[int, float, bool, str]
 AXES = ("c", "h", "w")
 
 LARGEST = 10**18
-"""The largest number in a spec."""
+"""The largest absolute value of a number in a spec."""
 TERMS = 10_000
-"""The maximum number of terms of a value, which bounds the work of reading it."""
+"""The maximum number of terms of a value; it bounds the work of traversing the value."""
 SHALLOW = 60
-"""Values up to this depth are read by recursion, which is faster."""
+"""The maximum depth of values that are traversed by recursion, which is faster than a loop with a stack."""
 _LARGE_DIM = 100_000
 
 
 class TooLargeError(ArithmeticError):
-    """A number exceeds `LARGEST`, or depends on too many decisions; the message says which."""
+    """The error that a number exceeds `LARGEST` or depends on too many decisions; the message says which."""
 
 
 class Expr:
-    """A value that depends on decisions.  Immutable; arithmetic builds new values."""
+    """A value that depends on decisions. Instances are immutable; arithmetic on them builds new values."""
 
     __slots__ = ("_hash",)
     _hash: int
@@ -72,7 +72,7 @@ class Expr:
 
 
 class Pick(Expr):
-    """A value chosen by a decision: `values[o]` for outcome `o`, None where impossible."""
+    """A value chosen by a decision: `values[o]` for outcome `o`; None where the value is undefined."""
 
     __slots__ = ("decision", "values")
 
@@ -95,7 +95,7 @@ class Pick(Expr):
 
 
 class Dim(Expr):
-    """A dimension (axis 0, 1, 2 for channels, height, width) of a node, varying between networks."""
+    """A dimension of a node that varies between networks; axis 0, 1, 2 is channels, height, width."""
 
     __slots__ = ("axis", "node")
 
@@ -115,10 +115,10 @@ class Dim(Expr):
 
 
 class Apply(Expr):
-    """A function of values, at least one of which depends on decisions.
+    """A function applied to values, at least one of which depends on decisions.
 
-    `terms` and `depth` are the size and depth of its fully expanded expression, `least` a lower bound of its
-    value, `bound` an upper bound of its absolute value, and `kind` its type: "int", "number" (possibly a
+    `terms` and `depth` are the size and depth of the fully expanded expression, `least` is a lower bound of
+    its value, `bound` an upper bound of its absolute value, and `kind` its type: "int", "number" (possibly a
     fraction), "bool", "str", "pair" (two integers) or "mixed".
     """
 
@@ -172,7 +172,7 @@ class Apply(Expr):
 
 
 def kind(value: object) -> str:
-    """The type of a value: "int", "number", "bool", "str", or "mixed" if it varies between networks."""
+    """The type of a value: "int", "number", "bool", "str", "pair", or "mixed" if networks differ in it."""
     known = _KINDS.get(type(value))
     if known is not None:
         return known
@@ -205,7 +205,7 @@ def _kind_of(fn: str, args: tuple[Value, ...]) -> str:
 
 
 def least(value: Value) -> float:
-    """A lower bound of a number; dimensions of well-typed networks are >= 1."""
+    """A lower bound of a number, or -inf; dimensions of well-typed networks are at least 1."""
     if isinstance(value, Apply):
         return value.least
     if isinstance(value, Pick):
@@ -227,7 +227,7 @@ def _least_of(fn: str, args: tuple[Value, ...]) -> float:
 
 
 def bound(value: Value) -> float:
-    """An upper bound of the absolute value of a number, assuming dimensions of usual size."""
+    """An upper bound of the absolute value of a number, assuming that no dimension exceeds 100,000."""
     if isinstance(value, Apply):
         return value.bound
     if isinstance(value, Pick):
@@ -251,9 +251,9 @@ def _bound_of(fn: str, args: tuple[Value, ...]) -> float:
 
 
 class Measure(Expr):
-    """A network-wide measure: `params`, `macs`, or `latency(device = "…")`, in base units.
+    """A measure of an entire network: `params`, `macs`, or `latency(device = "…")`, in base units.
 
-    Counts are plain numbers, times milliseconds, rates frames per second, sizes bytes.
+    Times are in milliseconds, rates in frames per second, sizes in bytes; counts have no unit.
     """
 
     __slots__ = ("name", "options")
@@ -279,7 +279,7 @@ Value = Union[int, float, bool, str, Expr]
 
 
 def _divide(a: Any, b: Any) -> Any:
-    """`/` of the language: an integer if divisible, a decimal otherwise."""
+    """The operator `/` of the language: an integer if `a` is divisible by `b`, otherwise a decimal."""
     if isinstance(a, int) and isinstance(b, int) and b and a % b == 0:
         return a // b
     return a / b
@@ -299,7 +299,7 @@ def _is_whole(a: Any) -> bool:
 
 
 def _power(a: Any, b: int) -> Any:
-    """a ** b of an integer exponent, whose size is bounded before it is computed."""
+    """`a ** b` for an integer `b`; the size of the result is bounded before it is computed."""
     if b < 0:
         return _divide(1, _power(a, -b))
     if isinstance(a, int) and abs(a) > 1 and b > LARGEST.bit_length():
@@ -339,9 +339,9 @@ _COMMUTATIVE = frozenset({"add", "mul", "max", "min", "and", "or", "eq", "ne"})
 
 
 def apply(fn: str, *args: Value) -> Value:
-    """Applies a function, with constant folding.
+    """The function `fn` of these values, simplified; a constant if all arguments are constants.
 
-    Raises ZeroDivisionError for a constant zero divisor, TooLargeError beyond the limits.
+    Raises ZeroDivisionError for a constant zero divisor, and TooLargeError if a limit is exceeded.
     """
     varying = [a for a in args if isinstance(a, Expr)]
     if not varying:
@@ -378,7 +378,7 @@ def _limited(value: Any) -> Any:
 
 
 def _zip(fn: str, decision: str, args: tuple[Value, ...]) -> Value:
-    """Applies a function outcome by outcome; None, which is not a value, where a divisor is 0."""
+    """Applies a function to picks of one decision by outcome; None for outcomes with a zero divisor."""
     n = next(len(a.values) for a in args if isinstance(a, Pick))
     function = FUNCTIONS[fn]
     values = []
@@ -399,7 +399,7 @@ def _zip(fn: str, decision: str, args: tuple[Value, ...]) -> Value:
 
 
 def pick(decision: str, values: Sequence[Any]) -> Value:
-    """A pick, or a constant if all its outcomes agree."""
+    """A pick with these values by outcome, or a constant if all values agree; None values are ignored."""
     given = [v for v in values if v is not None]
     if given and all(v == given[0] and type(v) is type(given[0]) for v in given):
         return given[0]  # type: ignore[no-any-return]
@@ -407,9 +407,10 @@ def pick(decision: str, values: Sequence[Any]) -> Value:
 
 
 def grouped(cases: Iterable[tuple[Any, Value]]) -> list[tuple[Value, list[Any]]]:
-    """Groups the keys of cases by their values, so that one condition covers all cases of a value.
+    """Groups the keys of cases by their values, so that one condition covers all cases with the same value.
 
-    Groups are in the order of their first cases; equal values of different types are apart.
+    Groups are in the order of their first cases. Equal values of different types, such as 1 and True, are in
+    different groups.
     """
     groups: dict[tuple[type, Value], list[Any]] = {}
     for key, value in cases:
@@ -418,7 +419,7 @@ def grouped(cases: Iterable[tuple[Any, Value]]) -> list[tuple[Value, list[Any]]]
 
 
 def _simplify(fn: str, a: Value, b: Value) -> Value | None:
-    """Identities that make equal sizes identical; None if nothing simplifies. Constants come last."""
+    """Simplifies a function of two values by identities; None if none applies. Constants must come last."""
     constant = not isinstance(b, Expr)
     if fn in ("and", "or"):
         if constant:
@@ -440,7 +441,7 @@ def _simplify(fn: str, a: Value, b: Value) -> Value | None:
 
 
 def _simplify_whole(fn: str, a: Value, b: Value, constant: bool) -> Value | None:
-    """Identities that hold for integers only, since other results are rounded, and 2.0 is not an integer."""
+    """Simplifies by identities that hold for integers; for decimals, they would change rounding or type."""
     product = a.args if isinstance(a, Apply) and a.fn == "mul" else ()
     if fn == "sub":
         return 0 if a == b else None
@@ -493,7 +494,7 @@ def _simplify_if(condition: Value, then: Value, otherwise: Value) -> Value | Non
 
 
 def _implies_equal(condition: Value, a: Value, b: Value) -> bool:
-    """Whether a condition implies, alone or as part of a conjunction, that a equals b."""
+    """Whether a condition is, or is a conjunction that contains, `a == b`."""
     if not isinstance(condition, Apply):
         return False
     if condition.fn == "and":
@@ -502,11 +503,11 @@ def _implies_equal(condition: Value, a: Value, b: Value) -> bool:
 
 
 Pair = Union[int, tuple[int, int]]
-"""A number for both axes, or one for rows and one for columns, which differ."""
+"""A setting for rows and columns: an integer if they agree, otherwise a tuple (rows, columns)."""
 
 
 def by_axis(value: Any) -> tuple[Any, Any]:
-    """The entries for rows and for columns of a setting that is one value for both, or a pair."""
+    """The values for rows and for columns of a setting that is one value for both, or a pair."""
     if isinstance(value, tuple):
         return value[0], value[-1]
     if isinstance(value, Pick) and any(isinstance(v, tuple) for v in value.values):
@@ -522,7 +523,7 @@ def by_axis(value: Any) -> tuple[Any, Any]:
 
 
 def any_of(values: Sequence[Value]) -> Value:
-    """Whether any of these conditions holds."""
+    """The disjunction of these conditions."""
     result: Value = False
     for value in values:
         result = apply("or", result, value)
@@ -557,14 +558,14 @@ def decisions_in(value: Value) -> set[str]:
 
 
 def nodes_in(value: Value) -> set[str]:
-    """The nodes whose dimensions a value depends on."""
+    """The nodes with dimensions that a value depends on."""
     return {part.node for part in leaves(value) if isinstance(part, Dim)}
 
 
 def leaves(*values: Value, seen: set[int] | None = None) -> list[Value]:
-    """The picks, dimensions, measures and constants of values; shared parts are visited once.
+    """The picks, dimensions, measures and constants in values; shared subexpressions are visited once.
 
-    `seen` are ids of visited values, which are skipped; it grows.
+    `seen` contains the ids of subexpressions that are skipped; those visited are added to it.
     """
     found: list[Value] = []
     seen = set() if seen is None else seen

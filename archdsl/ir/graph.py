@@ -1,8 +1,8 @@
-"""The graph IR: nodes, muxes, decisions and requirements, flat, with hierarchical names.
+"""The graph IR: nodes, muxes, decisions and requirements, in a flat graph with hierarchical names.
 
-Graphs are immutable.  Nodes are in topological order, so that most passes are one loop; `Graph.digraph` is
-the same graph as a frozen networkx DiGraph, for everything that is an ordinary graph job (ancestors, longest
-paths, isomorphism, drawing).
+Graphs are immutable. Nodes are in topological order, so that most passes are one loop. `Graph.digraph` is the
+same graph as a frozen networkx DiGraph, for general graph algorithms (ancestors, longest paths, isomorphism,
+drawing).
 """
 
 from __future__ import annotations
@@ -22,24 +22,24 @@ if TYPE_CHECKING:
     import networkx
 
 Shape = tuple[Value, Value, Value]
-"""Channels, height, width of a tensor; the batch dimension is omitted everywhere."""
+"""Channels, height and width of a tensor; shapes never include the batch dimension."""
 
 
 _BETWEEN = re.compile(r", (?![^\[]*\])")
-"""What stands between labels, some of which have commas of their own: `e[1, 2]`."""
+"""Matches the separator between labels; commas inside brackets, as in `e[1, 2]`, belong to the label."""
 
 
 def outcome_labels(outcome: str) -> list[str]:
-    """The labels in the outcome of a choice of several, `{a, b}`."""
+    """The labels in an outcome that chooses several candidates, `{a, b}`."""
     return _BETWEEN.split(outcome[1:-1])
 
 
 @dataclass(frozen=True)
 class Decision:
-    """A decision of a space.
+    """A categorical variable of a space.
 
-    `candidates` are labels.  A decision for `count` > 1 of them has one outcome for each combination.
-    `under` is the decision and outcome on which this one is conditional.
+    `candidates` are labels. A decision that chooses `count` > 1 of them has one outcome for each combination.
+    `under` is the decision, and the index of its outcome, on which this decision is conditional.
     """
 
     path: str
@@ -55,18 +55,18 @@ class Decision:
 
     @cached_property
     def outcomes(self) -> tuple[str, ...]:
-        """The outcomes as text: a label, or `{a, b}` where several are chosen."""
+        """The outcomes as text: a label, or `{a, b}` if several candidates are chosen."""
         if self.count == 1:
             return self.candidates
         return tuple("{" + ", ".join(c) + "}" for c in combinations(self.candidates, self.count))
 
     @cached_property
     def index(self) -> dict[str, int]:
-        """The index of each outcome by text."""
+        """The index of each outcome, by its text."""
         return {text: o for o, text in enumerate(self.outcomes)}
 
     def number(self, text: str) -> int | None:
-        """The index of an outcome, with several chosen candidates in any order; None if unknown."""
+        """The index of an outcome given as text, with several labels in any order; None if it is unknown."""
         found = self.index.get(text)
         if found is not None or self.count == 1 or not text.startswith("{"):
             return found
@@ -79,7 +79,7 @@ class Decision:
 
 @dataclass(frozen=True)
 class Instance:
-    """One application of a declared op or cell; `path` is its hierarchical name."""
+    """An application of a declared op or cell; `path` is its hierarchical name."""
 
     path: str
     kind: Literal["op", "cell"]
@@ -90,10 +90,10 @@ class Instance:
 class Node:
     """An application of a primitive.
 
-    `inputs` are names of nodes or graph inputs; those at positions in `optional` are omitted where undefined.
-    `attrs` are all settings of the primitive, defaults filled in; a value that depends on decisions is an
-    `Expr`.  Nodes with the same `weights` share one set of weights. `instance` is the path of the op instance
-    it belongs to, `cell` of the innermost cell instance.
+    `inputs` are names of nodes or graph inputs; inputs at the positions in `optional` are omitted where
+    undefined. `attrs` are all settings of the primitive, including defaults; a value that depends on
+    decisions is an `Expr`. Nodes with the same `weights` share one set of weights. `instance` is the path of
+    the op instance that the node belongs to, `cell` that of the innermost cell instance.
     """
 
     name: str
@@ -109,10 +109,10 @@ class Node:
 
 @dataclass(frozen=True)
 class Mux:
-    """One of several tensors, selected by a decision (`on` is its path) or by a value (`on` is an Expr).
+    """A node that selects one of several tensors by a decision (`on` is a path) or a value (`on` is an Expr).
 
-    `cases` are (key, input): for a decision the keys are its outcome numbers, otherwise the values that
-    `on` can have.  An input of None is undefined.
+    `cases` are pairs (key, input): for a decision, the keys are indices of outcomes, otherwise the values
+    that `on` can have. A case with the input None is undefined.
     """
 
     name: str
@@ -137,12 +137,12 @@ class Requirement:
 
 @dataclass(frozen=True)
 class Graph:
-    """A space, or a network where `decisions` is empty.
+    """A space; a network if `decisions` is empty.
 
-    `inputs` maps names to declared shapes (C, H, W).  `outputs` maps names to nodes; the first is the main
-    one, and those in `train_only` (auxiliary outputs, used in training only) come last.  `settings` are the
-    parameters it was elaborated with; `chosen` the decisions, as path to outcome text, by which it was bound
-    from a space (`origin`).
+    `inputs` maps names to declared shapes (C, H, W). `outputs` maps names to nodes; the first is the main
+    output, and those in `train_only` (auxiliary outputs, used in training only) come last. `settings` are the
+    settings that the space or network was elaborated with. `chosen` are the decisions (path to outcome text)
+    by which the network was bound from the space `origin`.
     """
 
     name: str
@@ -163,19 +163,20 @@ class Graph:
 
     @property
     def size(self) -> int:
-        """The number of combinations of outcomes (1 for a network)."""
+        """The number of combinations of outcomes; 1 for a network."""
         return prod(d.size for d in self.decisions.values())
 
     @cached_property
     def facts(self) -> dict[Hashable, Any]:
-        """Cached results of analyses (`archdsl.passes.base`)."""
+        """The cached results of analyses of this graph (`archdsl.passes.base`)."""
         return {}
 
     @cached_property
     def digraph(self) -> networkx.DiGraph:
-        """The graph as a frozen networkx DiGraph; each node carries its `Node` or `Mux` as `item`.
+        """The graph as a frozen networkx DiGraph; each node has its `Node` or `Mux` in the attribute `item`.
 
-        An edge carries `ports`, the input positions it feeds (for a mux: the keys of its cases).
+        The attribute `ports` of an edge is the input positions that it feeds; for a mux, the keys of its
+        cases.
         """
         import networkx
 

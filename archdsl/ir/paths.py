@@ -1,14 +1,14 @@
-"""Selects decisions by path prefixes, or by the name of a decision in every block.
+"""Selects decisions by a prefix of their paths, or by a name that they have in several blocks.
 
-A part without an index matches all indices: `hyper.gate` selects `hyper[1].gate` and `hyper[2].gate`,
-`hyper[2]` all decisions in that iteration; `gate` is the name of both.
+A part of the prefix without an index matches all indices: `hyper.gate` selects `hyper[1].gate` and
+`hyper[2].gate`, `hyper[2]` selects all decisions in iteration 2, and the name `gate` selects both gates.
 """
 
 from __future__ import annotations
 
 
 def is_named(path: str, name: str) -> bool:
-    """Whether a path matches a prefix; parts of the prefix without an index match all indices."""
+    """Whether a path begins with a prefix; a part of the prefix without an index matches any index."""
     parts, wanted = path.split("."), name.split(".")
     if len(wanted) > len(parts):
         return False
@@ -16,6 +16,6 @@ def is_named(path: str, name: str) -> bool:
 
 
 def is_called(path: str, name: str) -> bool:
-    """Whether a name is the last part of a path, with or without its index (`gate` of `hyper[2].gate`)."""
+    """Whether `name` is the last part of a path, with or without its index: `gate` for `hyper[2].gate`."""
     last = path.rpartition(".")[2]
     return name in (last, last.partition("[")[0])

@@ -1,4 +1,4 @@
-"""Evaluates and specializes values for given outcomes."""
+"""Evaluates values, or simplifies them, for given outcomes of decisions."""
 
 from __future__ import annotations
 
@@ -9,9 +9,7 @@ from archdsl.ir.expr import FUNCTIONS, SHALLOW, Apply, Dim, Expr, Pick, Value, a
 
 
 def specialize(value: Value, allowed: Mapping[str, Sequence[int]]) -> Value:
-    """Simplifies a value given the possible outcomes of some decisions, by path: `allowed` are their
-    indices.
-    """
+    """Simplifies a value for the remaining outcomes: `allowed` maps decisions to indices of outcomes."""
     if not allowed or not isinstance(value, Expr):
         return value
     if isinstance(value, Pick):
@@ -37,7 +35,7 @@ def _with_args(value: Apply, args: tuple[Value, ...]) -> Value:
 
 
 def rebuilt(value: Value, leaf: Callable[[Value], Value]) -> Value:
-    """The value with each pick, dimension, measure and constant replaced by `leaf`, simplified again."""
+    """The value, simplified, after `leaf` has replaced each pick, dimension, measure and constant."""
     if not isinstance(value, Apply):
         return leaf(value)
     done: dict[int, Value] = {}
@@ -48,7 +46,7 @@ def rebuilt(value: Value, leaf: Callable[[Value], Value]) -> Value:
 
 
 def _inside_out(value: Apply) -> list[Apply]:
-    """The function applications of a value, each after its arguments."""
+    """The function applications in a value, each after its arguments."""
     found: dict[int, Apply] = {}
     ahead = [value]
     while ahead:
@@ -77,10 +75,10 @@ def evaluate(
     dim: Callable[[str, int], int],
     known: dict[int, Any] | None = None,
 ) -> Any:
-    """Evaluates a value in one network; None where a pick has no value.
+    """Evaluates a value in the network given by `outcomes`; None where a pick is undefined.
 
-    `known` caches results of deep values by their ids, for other values of the same network that share parts.
-    Raises ArithmeticError for undefined numbers.
+    `dim` gives the dimension of a node by name and axis. `known` caches results of deep values by id, for
+    further values of the same network that share parts. Raises ArithmeticError for undefined numbers.
     """
     if not isinstance(value, Expr):
         return value
@@ -104,10 +102,10 @@ def evaluate(
 
 
 def settled(value: Value, leaf: Callable[[Value], Any], known: dict[int, Any] | None = None) -> Any:
-    """The value of an expression from the values of its leaves; leaves that it does not need are not
-    evaluated.
+    """Evaluates an expression without recursion, from the values of its leaves, which may be expressions.
 
-    Conditions are evaluated before their branches. Not recursive. `known` caches results by id; it grows.
+    Conditions are evaluated before their branches, and leaves that are not needed are not evaluated. `known`
+    caches results by id; results are added to it.
     """
     known = {} if known is None else known
 
@@ -153,7 +151,7 @@ def settled(value: Value, leaf: Callable[[Value], Any], known: dict[int, Any] | 
 
 
 def lenient(fn: str) -> Callable[..., Any]:
-    """A function of the name `fn` that returns None where an argument is None or the result is undefined."""
+    """The function `fn`, except that it returns None for an argument of None and for an undefined result."""
     function = FUNCTIONS[fn]
 
     def result(*args: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Equality of networks up to names."""
+"""Equality of networks up to the names of nodes, ops and cells."""
 
 from __future__ import annotations
 
@@ -10,22 +10,21 @@ from archdsl.ir.text.writer import value_text
 
 
 def same_but_for_names(a: Graph, b: Graph, commutative: frozenset[str] = frozenset()) -> bool:
-    """Whether two networks are equal up to names: same primitives on same tensors, same weight sharing."""
+    """Whether two networks are equal up to names: equal primitives, inputs, and sharing of weights."""
     return canonical_text(a, commutative) == canonical_text(b, commutative)
 
 
 def fingerprint(graph: Graph, commutative: frozenset[str] = frozenset()) -> str:
-    """A SHA-256 of `canonical_text`, in hexadecimal."""
+    """The SHA-256 of `canonical_text`, in hexadecimal."""
     return hashlib.sha256(canonical_text(graph, commutative).encode()).hexdigest()
 
 
 def canonical_text(graph: Graph, commutative: frozenset[str] = frozenset()) -> str:
-    """The canonical text of a network without names of nodes, ops and cells; equal for equal networks.
+    """A text that is equal for networks that are equal up to the names of nodes, ops and cells.
 
-    Inputs and outputs keep their names and order.  Inputs of primitives in `commutative` are sorted
-    canonically.  Dead nodes, settings, requirements and decisions are ignored.
-
-    Raises ValueError for a graph with decisions.
+    Inputs and outputs keep their names and order. Inputs of primitives in `commutative` are sorted
+    canonically. Dead nodes, settings, requirements and decisions are ignored. Raises ValueError for a graph
+    with decisions.
     """
     if not graph.is_fixed:
         raise ValueError(f"{graph.name} has decisions; bind them first")
@@ -33,7 +32,7 @@ def canonical_text(graph: Graph, commutative: frozenset[str] = frozenset()) -> s
 
 
 def paired(a: Graph, b: Graph) -> dict[str, str]:
-    """The nodes of two networks that are equal up to names, as pairs.  Raises ValueError if they differ."""
+    """Maps the nodes of `a` to those of the equal network `b`. Raises ValueError if they are not equal."""
     if not same_but_for_names(a, b):
         raise ValueError(f"{a.name} and {b.name} differ")
     ordered = [_from_outputs(graph, _inputs(graph, frozenset())) for graph in (a, b)]
@@ -63,7 +62,7 @@ def _applied(node: Node) -> str:
 
 
 def _inputs(graph: Graph, commutative: frozenset[str]) -> dict[str, list[tuple[str, bool]]]:
-    """The inputs of each node, and whether they are optional; in canonical order."""
+    """The inputs of each node, with whether each is optional; in canonical order for commutative ones."""
     alike: dict[str, str] = {name: f"input {name}" for name in graph.inputs}
     found: dict[str, list[tuple[str, bool]]] = {}
     for name, node in graph.nodes.items():
@@ -78,7 +77,7 @@ def _inputs(graph: Graph, commutative: frozenset[str]) -> dict[str, list[tuple[s
 
 
 def _from_outputs(graph: Graph, inputs: Mapping[str, list[tuple[str, bool]]]) -> Iterator[str]:
-    """The nodes that outputs depend on, each after its inputs, in an order independent of names."""
+    """Yields the nodes that outputs depend on, each after its inputs, in an order independent of names."""
     done = set(graph.inputs)
     for output in graph.outputs.values():
         ahead = [output]

@@ -1,7 +1,7 @@
-"""Invariants of graphs.  A violation is a bug in the code that built the graph, never a user error.
+"""Checks the invariants of graphs. A violation is a bug in the code that built the graph, never a user error.
 
-Each rule is a generator of violations; `RULES` lists them.  Constraints of primitives belong to
-`archdsl.ops`, so `verify` takes the primitives as an argument.
+Each rule is a generator of violations; `RULES` lists them. The constraints of primitives are defined in
+`archdsl.ops`, above this package, so `verify` takes the primitives as an argument.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from archdsl.ir.graph import Decision, Graph, Mux, Node
 
 @dataclass(frozen=True)
 class Violation:
-    """A violated rule: its name, where (a node, a decision, …), and what is wrong."""
+    """A violated invariant: the name of the rule, the node, decision or other item, and a message."""
 
     rule: str
     where: str
@@ -27,7 +27,7 @@ class Violation:
 
 
 class IRError(Exception):
-    """A graph violates rules of the IR; `violations` is never empty."""
+    """The error that a graph violates invariants of the IR; `violations` is never empty."""
 
     def __init__(self, graph: str, violations: tuple[Violation, ...]):
         super().__init__(f"the graph of {graph} violates rules:\n" + "\n".join(map(str, violations)))
@@ -35,7 +35,7 @@ class IRError(Exception):
 
 
 class SettingRule(Protocol):
-    """Constraints on a setting (see `archdsl.ops.base.Setting`)."""
+    """What `verify` reads of a setting of a primitive (`archdsl.ops.base.Setting`)."""
 
     @property
     def name(self) -> str: ...
@@ -44,7 +44,7 @@ class SettingRule(Protocol):
 
 
 class PrimitiveRule(Protocol):
-    """Constraints on a primitive's nodes (see `archdsl.ops.base.Primitive`)."""
+    """What `verify` reads of a primitive (`archdsl.ops.base.Primitive`)."""
 
     @property
     def arity(self) -> tuple[int, int | None]: ...
@@ -55,9 +55,10 @@ class PrimitiveRule(Protocol):
 
 
 def verify(graph: Graph, primitives: Mapping[str, PrimitiveRule] | None = None) -> None:
-    """Raises IRError with all violations, if there are any.
+    """Raises IRError with all violations if the graph violates invariants.
 
-    With `primitives` (`archdsl.ops.primitives()`) the settings and inputs of nodes are checked as well.
+    With `primitives` (`archdsl.ops.primitives()`), the settings and the numbers of inputs of nodes are
+    checked as well.
     """
     found = violations(graph, primitives)
     if found:
@@ -73,7 +74,7 @@ def violations(graph: Graph, primitives: Mapping[str, PrimitiveRule] | None = No
 
 
 def _names(graph: Graph) -> Iterator[Violation]:
-    """Items are stored under their own names, and no node has the name of an input."""
+    """Checks that items are stored under their own names, and that no node has the name of an input."""
     filed: list[tuple[str, str, str]] = [
         *(("node", key, n.name) for key, n in graph.nodes.items()),
         *(("decision", key, d.path) for key, d in graph.decisions.items()),
@@ -93,7 +94,7 @@ def _inputs(graph: Graph) -> Iterator[Violation]:
 
 
 def _order(graph: Graph) -> Iterator[Violation]:
-    """Nodes are in topological order."""
+    """Checks that nodes are in topological order, and that optional inputs exist."""
     before = set(graph.inputs)
     for name, item in graph.nodes.items():
         for source in item.inputs:
@@ -123,7 +124,7 @@ def _outputs(graph: Graph) -> Iterator[Violation]:
 
 
 def _decisions(graph: Graph) -> Iterator[Violation]:
-    """Decisions have candidates, and are conditional on an existing outcome of another decision."""
+    """Checks that decisions have candidates, and that the outcomes on which they are conditional exist."""
     for path, decision in graph.decisions.items():
         if not 1 <= decision.count <= len(decision.candidates):
             yield Violation("decisions", path, f"{decision.count} of {len(decision.candidates)} candidates")
@@ -156,7 +157,7 @@ def _is_outcome(decision: Decision, key: object) -> bool:
 
 
 def _muxes(graph: Graph) -> Iterator[Violation]:
-    """The cases of a mux are distinct outcomes of its decision, under which the mux is read."""
+    """Checks that a mux has distinct cases, and that they are outcomes of an existing decision."""
     for name, item in graph.nodes.items():
         if not isinstance(item, Mux):
             continue
@@ -175,7 +176,7 @@ def _muxes(graph: Graph) -> Iterator[Violation]:
 
 
 def _values(graph: Graph) -> Iterator[Violation]:
-    """Values refer to existing decisions, and to dimensions of earlier nodes."""
+    """Checks that values refer to existing decisions, and to dimensions of earlier nodes."""
     before = set(graph.inputs)
     for name, item in graph.nodes.items():
         if isinstance(item, Node):
@@ -212,7 +213,7 @@ def _value(graph: Graph, where: str, value: object, before: Collection[str]) -> 
 
 
 def _part(graph: Graph, part: object, before: Collection[str]) -> str | None:
-    """A violation in a part of a value; None if it is valid."""
+    """The message about an invalid part of a value; None if the part is valid."""
     if isinstance(part, Pick):
         decision = graph.decisions.get(part.decision)
         if decision is None:
@@ -235,7 +236,7 @@ def _part(graph: Graph, part: object, before: Collection[str]) -> str | None:
 
 
 def _weights(graph: Graph) -> Iterator[Violation]:
-    """Nodes that share weights have the same primitive with the same settings."""
+    """Checks that nodes that share weights are applications of the same primitive with the same settings."""
     first: dict[str, Node] = {}
     for name, item in graph.nodes.items():
         if not isinstance(item, Node):
@@ -250,7 +251,7 @@ def _weights(graph: Graph) -> Iterator[Violation]:
 
 
 def _may_agree(a: Value, b: Value | None) -> bool:
-    """Whether two values may be equal: constants must be; for values over decisions it is unknown."""
+    """Whether two values may be equal: constants if they are equal, values over decisions always."""
     return isinstance(a, Expr) or isinstance(b, Expr) or (a == b and type(a) is type(b))
 
 
@@ -267,7 +268,7 @@ def _instances(graph: Graph) -> Iterator[Violation]:
 
 
 def _origin(graph: Graph) -> Iterator[Violation]:
-    """Only a network bound from a space has fixed decisions, and these are not open."""
+    """Checks that only a network bound from a named space has fixed decisions, which are no longer open."""
     if graph.chosen and graph.origin is None:
         yield Violation("origin", graph.name, "it has fixed decisions of an unnamed space")
     for path in sorted(graph.chosen.keys() & graph.decisions.keys()):
@@ -275,7 +276,7 @@ def _origin(graph: Graph) -> Iterator[Violation]:
 
 
 def _primitives(graph: Graph, primitives: Mapping[str, PrimitiveRule]) -> Iterator[Violation]:
-    """Nodes have exactly the settings of their primitive, and a valid number of inputs."""
+    """Checks that nodes have exactly the settings of their primitive, and a valid number of inputs."""
     for name, item in graph.nodes.items():
         if not isinstance(item, Node):
             continue

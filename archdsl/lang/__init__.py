@@ -1,4 +1,4 @@
-"""The language: parsing, formatting and imports."""
+"""The language: its parser, formatter and imports."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["FormatterError", "Unit", "format_source", "load", "parse", "unparse"
 
 
 def __getattr__(name: str) -> Any:
-    """Imports the formatter on first use, since checking a file does not need it."""
+    """Imports the formatter on first use, since checking a spec does not need it."""
     if name not in _FORMATTER:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from archdsl.lang import formatter

@@ -1,8 +1,8 @@
-"""The abstract syntax of `.arch` files: frozen records with spans.
+"""The abstract syntax tree of `.arch` files: frozen records with spans.
 
-A span is (start, end) in characters of the file's text. Equality ignores spans, so two ASTs are equal if
-their texts mean the same. Comments are listed beside the tree, in `File.comments`, and are ignored by
-equality as well; `archdsl.lang.comments` places them when a file is formatted.
+A span is (start, end), character offsets in the text of the file. Equality ignores spans, so two ASTs are
+equal if their texts mean the same. Comments are stored apart from the tree, in `File.comments`, and are also
+ignored by equality; `archdsl.lang.comments` assigns them to lines when a file is formatted.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ def _span() -> Span:
 
 
 class Spanned(Protocol):
-    """A record with a location in the text."""
+    """A record with a span in the text."""
 
     @property
     def span(self) -> Span: ...
@@ -72,7 +72,7 @@ class List:
 
 @node
 class Candidate:
-    """A member of a set, `label: value`."""
+    """A member of a set, `value` or `label: value`."""
 
     label: str | None
     value: Expr
@@ -87,9 +87,9 @@ class Set:
 
 @node
 class Named:
-    """`path = value` in a record, `name = value` in a call (there `path` is a `Name`).
+    """A key and its value: `path = value` in a record, `name = value` in a call, where `path` is a `Name`.
 
-    In a record the path may be longer, `n1.1 = sep3`: an `Attribute` whose name is "1".
+    In a record, the key may be a path such as `n1.1 = sep3`: an `Attribute` whose name is "1".
     """
 
     path: Expr
@@ -105,7 +105,7 @@ class Record:
 
 @node
 class Call:
-    """fn(inputs; settings): `args` are positional, `settings` are named."""
+    """A call `fn(inputs; settings)`: `args` are the inputs, by position, `settings` have names."""
 
     fn: Expr
     args: tuple[Expr, ...]
@@ -122,7 +122,7 @@ class Index:
 
 @node
 class Every:
-    """`*` as a subscript: every entry."""
+    """The subscript `*`, for all entries."""
 
     span: Span = _span()
 
@@ -136,7 +136,7 @@ class Attribute:
 
 @node
 class Optional:
-    """`x?`: undefined, instead of an error, if x is not defined."""
+    """The operator in `x?`, which is undefined, instead of an error, if x is undefined."""
 
     base: Expr
     span: Span = _span()
@@ -152,7 +152,7 @@ class Range:
 
 @node
 class Unary:
-    """`op` is "-" or "not"."""
+    """A unary operator: `op` is "-" or "not"."""
 
     op: str
     operand: Expr
@@ -161,7 +161,7 @@ class Unary:
 
 @node
 class Binary:
-    """`op` is one of + - * / // % ** == != < <= > >= in and or."""
+    """A binary operator: `op` is one of + - * / // % ** == != < <= > >= in and or."""
 
     op: str
     left: Expr
@@ -171,7 +171,7 @@ class Binary:
 
 @node
 class Chain:
-    """`source -> op`."""
+    """The application of an op to a value, `source -> op`."""
 
     source: Expr
     op: Expr
@@ -201,7 +201,7 @@ class AnyOf:
 
 @node
 class SomeOf:
-    """`some of SET`: each member is on or off."""
+    """A choice of a subset, `some of SET`: each member is included or not."""
 
     source: Expr
     span: Span = _span()
@@ -224,7 +224,7 @@ Expr = Union[
 
 @node
 class Assign:
-    """`a, b = value`; a target is a Name, an Index over a Name, or (in rows and clauses) a path."""
+    """An assignment `a, b = value`; a target is a Name, an Index of a Name, or (in rows, clauses) a path."""
 
     targets: tuple[Expr, ...]
     value: Expr
@@ -240,7 +240,9 @@ class Binder:
 
 @node
 class Stage:
-    """`stage NAME for i in A, r in B {…}` (binders) or `stage NAME repeat n {…}` (repeat) or neither."""
+    """A loop, `stage NAME for i in A, r in B {…}` (binders) or `stage NAME repeat n {…}` (repeat), or
+    neither.
+    """
 
     name: str
     binders: tuple[Binder, ...]
@@ -258,7 +260,7 @@ class Input:
 
 @node
 class Output:
-    """`output NAME = value`, or `output NAME train = value` for an output that is used in training only."""
+    """An output, `output NAME = value`, or one for training only, `output NAME train = value`."""
 
     name: str
     value: Expr
@@ -280,7 +282,7 @@ class Tie:
 
 @node
 class Return:
-    """`return value`, or `return a, b`, whose value is a List."""
+    """The statement `return value`; for `return a, b`, the value is a List."""
 
     value: Expr
     span: Span = _span()
@@ -314,7 +316,7 @@ class Constant:
 
 @node
 class Setting:
-    """A declared setting `name: type = default`; `type` is one of int float bool str op, or None."""
+    """A declared setting, `name: type = default`; `type` is int, float, bool, str, op, or None if omitted."""
 
     name: str
     type: str | None
@@ -331,7 +333,7 @@ class Signature:
 
 @node
 class Op:
-    """`op` NAME(…) = expr, or with a block."""
+    """A declared op, `op NAME(…) = expression`, or with a block."""
 
     name: Name
     signature: Signature
@@ -357,7 +359,7 @@ class Space:
 
 @node
 class Network:
-    """`network` NAME(; settings) {…}, or `network` NAME `from` SPACE(settings = …) {rows}."""
+    """A network, `network NAME(; settings) {…}`, or `network NAME from SPACE(settings = …) {rows}`."""
 
     name: Name
     signature: Signature
@@ -369,7 +371,7 @@ class Network:
 
 @node
 class Goal:
-    """`minimize` or `maximize` an expression."""
+    """An objective of a search: `minimize` or `maximize` with an expression."""
 
     direction: str
     value: Expr
@@ -385,7 +387,7 @@ class Communicate:
 
 @node
 class Group:
-    """`NAME {clauses}` or `NAME LABEL {clauses}` inside a search."""
+    """A group of clauses in a search, `NAME {clauses}` or `NAME LABEL {clauses}`."""
 
     kind: str
     label: str | None
@@ -398,7 +400,7 @@ Clause = Union[Assign, Goal, Require, Communicate, Group]
 
 @node
 class Search:
-    """`search` NAME(; settings) `for` SPACE {clauses}."""
+    """A declared search, `search NAME(; settings) for SPACE {clauses}`."""
 
     name: Name
     signature: Signature
@@ -412,7 +414,7 @@ Declaration = Union[Import, Constant, Op, Cell, Space, Network, Search]
 
 @node
 class Comment:
-    """A comment with its `#`, and its location.
+    """A comment, including its `#`, and its location.
 
     `own_line` is True if only white space precedes it on its line.
     """

@@ -1,4 +1,7 @@
-"""The parser's callbacks for files, declarations, statements and clauses; see `values` for the rest."""
+"""The parser's callbacks for files, declarations, statements and clauses.
+
+Those for expressions are in `expression_builder`.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +26,7 @@ Nesting = TypeVar("Nesting", ast.Stage, ast.Group)
 
 
 class UnsupportedError(Exception):
-    """The file's language version is not supported; already reported."""
+    """Raised, after it is reported, if the language version of the file is not supported."""
 
 
 class Builder(Values):
@@ -193,7 +196,7 @@ class Builder(Values):
         return self.nested(ast.Group(word(kind), label_word, clauses, span=span), clauses)
 
     def nested(self, node: Nesting, inside: tuple[ast.Statement, ...] | tuple[ast.Clause, ...]) -> Nesting:
-        """A node that contains statements; reports too deep nesting."""
+        """Returns a node that contains statements; reports nesting that is too deep."""
         level = 1 + max((self.levels.get(id(statement), 0) for statement in inside), default=0)
         self.levels[id(node)] = level
         if level == MAX_NESTING + 1:

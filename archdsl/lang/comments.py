@@ -1,11 +1,11 @@
-"""Places comments when a file is formatted.
+"""Assigns comments to lines when a file is formatted.
 
-Nodes do not know their comments. The layout traverses the AST in the order of the text and asks, wherever it
-could end a line, which comments to print: a comment at the end of a line stays there (trailing), one on its
-own line stays before what follows (leading) or before the closing bracket (dangling), and one where no line
-ends, `x[1, # here`, moves to the next line end. So comments keep their order and none is lost. Spans may be
-wider than the printed text (redundant parentheses are dropped), so the ends of an expression are those of its
-first and last token.
+AST nodes do not contain comments. The layout traverses the AST in the order of the text and asks, wherever it
+could end a line, which comments to print: a comment at the end of a line stays there (trailing), a comment on
+its own line stays before the item that follows (leading) or before the closing bracket (dangling), and a
+comment where the formatter ends no line, `x[1, # here`, moves to the next line end. So comments keep their
+order and none is lost. Spans may be wider than the printed text, since redundant parentheses are dropped, so
+an expression extends here from its first to its last token.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ NEVER = 1 << 62
 
 
 class Comments:
-    """The comments of a file, taken in order."""
+    """The comments of a file, consumed in order."""
 
     def __init__(self, comments: Sequence[Comment]):
         self.comments = comments
@@ -29,7 +29,7 @@ class Comments:
         self.upcoming = self.starts[0] if comments else NEVER
 
     def trailing(self, end: int, following: int) -> Comment | None:
-        """Takes the comments to print at the end of a line.
+        """Consumes the comment at the end of a line; None if there is none.
 
         Everything before `end` has been printed; the next item starts at `following`.
         """
@@ -40,7 +40,7 @@ class Comments:
         return self._take()
 
     def leading(self, following: int) -> list[Comment]:
-        """Takes the comments to print on their own lines before the item at `following`."""
+        """Consumes the comments to print on lines of their own before the item at `following`."""
         taken = []
         while self.upcoming < following:
             taken.append(self._take())
@@ -56,7 +56,7 @@ class Comments:
         return bisect_left(self.starts, start) < bisect_left(self.starts, end)
 
     def inside(self, expr: Expr) -> bool:
-        """Whether a comment will be printed before the end of the expression."""
+        """Whether a comment must be printed before the end of an expression."""
         if not self.between(*expr.span):
             return False
         match expr:
@@ -79,7 +79,7 @@ class Comments:
         return False
 
     def split(self, expr: ast.Binary | ast.Chain | ast.Conditional) -> bool:
-        """Whether a comment precedes the last operand, so that each operand needs its own line."""
+        """Whether a comment precedes the last operand; then each operand is printed on a line of its own."""
         parts = pieces(expr)
         return self.between(first(parts[0]), first(parts[-1]))
 
@@ -95,7 +95,7 @@ def pieces(expr: ast.Binary | ast.Chain | ast.Conditional) -> tuple[Expr, ...]:
 
 
 def first(expr: Expr) -> int:
-    """The start of the first token of an expression."""
+    """The offset of the first token of an expression."""
     while True:
         match expr:
             case (
@@ -112,7 +112,7 @@ def first(expr: Expr) -> int:
 
 
 def last(expr: Expr) -> int:
-    """The end of the last token of an expression."""
+    """The offset after the last token of an expression."""
     while True:
         match expr:
             case ast.Binary(_, _, part) | ast.Chain(_, part) | ast.Conditional(_, _, part):

@@ -22,7 +22,7 @@ _WORDS = {"NAME": "a name", "INT": "an integer", "STRING": "a string", "$END": "
 
 
 def in_words(expected: frozenset[str]) -> str:
-    """A set of terminals as a phrase: "an operator, `,` or `]`"."""
+    """Describes a set of terminals in words: "an operator, `,` or `]`"."""
     rest, words = set(expected), []
     if {"PLUS", "ARROW"} <= rest:
         words.append("an operator")

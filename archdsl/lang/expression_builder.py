@@ -1,7 +1,8 @@
-"""The parser's callbacks for expressions: one method per rule of the grammar, each building its AST node.
+"""The parser's callbacks for expressions: one method per grammar rule, which builds its AST node.
 
-A method gets the span of its rule and the values of its parts: nodes, or tokens. Errors that the grammar
-accepts, so that they can be reported precisely, are diagnosed here; the method then returns a placeholder.
+A method gets the span of its rule and the values of its parts, which are AST nodes or tokens. The grammar
+accepts some invalid expressions, so that they can be reported precisely: the methods report them, and return
+a placeholder.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ def _place(finding: Diagnostic) -> tuple[int, int]:
 
 
 class Values:
-    """Builds expressions, and collects diagnostics."""
+    """Builds the AST nodes of expressions, and collects diagnostics."""
 
     def __init__(self, source: Source):
         self.source = source
@@ -53,16 +54,18 @@ class Values:
         self.add(Diagnostic(code, headline, Label(Location(self.source, *span), label), help=help_line))
 
     def add(self, finding: Diagnostic) -> None:
-        """Adds a diagnostic, unless the maximum number was reached or another one is at the same location.
+        """Adds a diagnostic, unless there are too many, or one at the same location.
 
-        The latter results from the first: parsing was resumed at the same token.
+        A second diagnostic at a location is caused by the first error: parsing was resumed at the same token.
         """
         known = any(_place(other) == _place(finding) for other in self.diagnostics)
         if len(self.diagnostics) < MAX_ERRORS and not known:
             self.diagnostics.append(finding)
 
     def interrupted(self, at: int) -> None:
-        """Removes the report of an `if` without `else` that an unexpected token on its line cut off."""
+        """Removes the last diagnostic if it reports an `if` without `else` on the line of `at`, where parsing
+        failed.
+        """
         found = self.diagnostics[-1] if self.diagnostics else None
         if (
             found is None
@@ -89,7 +92,7 @@ class Values:
             return ast.Name("_", span=span)
 
     def _is_statement(self, row: tuple[Expr | Token, ...], start: int, end: int) -> bool:
-        """Whether this `if` is a statement of another language: it begins a line, without `else`."""
+        """Whether an `if` is a statement of another language: it has no `else`, and begins a line."""
         if self.source.text[start:end] != "if" or not starts_line(self.source.text, start):
             return False
         return not any(isinstance(part, re.Match) and word(part) == "else" for part in row)
@@ -205,7 +208,7 @@ class Values:
         return ast.Record(tuple(named), span=span)
 
     def path(self, path: Expr) -> None:
-        """Reports a key of a record that is not a decision path."""
+        """Reports a key of a record that is not the path of a decision."""
         node = path
         while isinstance(node, ast.Attribute | ast.Index):
             node = node.base
@@ -233,7 +236,7 @@ class Values:
         return ast.Call(fn, arguments[:inputs], settings, span=span)
 
     def mixed_call(self, span: Span, fn: Expr, arguments: tuple[Any, ...]) -> ast.Call:
-        """Reports a call whose settings have no plain names, or precede inputs."""
+        """Builds a call, and reports settings whose names are not plain names, and settings before inputs."""
         settings = tuple(argument for argument in arguments if type(argument) is ast.Named)
         inputs = tuple(argument for argument in arguments if type(argument) is not ast.Named)
         late = [argument for argument in inputs if argument.span[0] > settings[0].span[0]]
@@ -292,7 +295,7 @@ class Values:
         return value
 
     def bounded(self, *values: Expr) -> Expr:
-        """The first value; reports values nested too deeply for later phases, which recurse."""
+        """Returns the first value; reports values that are nested too deeply for later, recursive phases."""
         for value in values:
             # A level takes at least one character, so short values need no measuring.
             if value.span[1] - value.span[0] > MAX_DEPTH and too_deep(value):

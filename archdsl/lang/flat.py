@@ -1,4 +1,4 @@
-"""Expressions on one line, in canonical spelling, with parentheses only where precedence needs them."""
+"""Writes expressions on one line in canonical spelling, with parentheses only where necessary."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _ESCAPES = str.maketrans({'"': '\\"', "\\": "\\\\", "\n": "\\n", "\t": "\\t"})
 
 
 class TooLongError(Exception):
-    """The expression does not fit on a line with any indentation."""
+    """Raised if an expression is longer than a line even without indentation."""
 
 
 def level(expr: Expr) -> int:
@@ -42,7 +42,7 @@ def level(expr: Expr) -> int:
 
 
 def operands(expr: ast.Binary) -> tuple[int, int]:
-    """The precedence that the operands of an operator need to be written without parentheses."""
+    """The least precedences of the left and the right operand of an operator that need no parentheses."""
     here = _BINARY[expr.op]
     if here == POWER:
         return POSTFIX, PREFIX
@@ -50,7 +50,7 @@ def operands(expr: ast.Binary) -> tuple[int, int]:
 
 
 def source_level(chain: ast.Chain) -> int:
-    """The precedence required before `->`.
+    """The least precedence of the source of a chain, before `->`, that needs no parentheses.
 
     A conditional needs parentheses there, since readers would take the arrow as part of its last branch.
     """
@@ -58,9 +58,9 @@ def source_level(chain: ast.Chain) -> int:
 
 
 def flat(expr: Expr, at_least: int = CHAIN) -> str:
-    """The expression on one line, in parentheses if its precedence is below `at_least`.
+    """The text of an expression on one line, in parentheses if its precedence is below `at_least`.
 
-    Raises TooLongError if a part of it is longer than a line.
+    Raises TooLongError if a part of the expression is longer than a line.
     """
     text = _FLAT[type(expr)](expr)
     return text if at_least == CHAIN or level(expr) >= at_least else f"({text})"
@@ -102,7 +102,7 @@ def _range(expr: ast.Range) -> str:
 
 
 def dots_of(expr: ast.Range) -> str:
-    """`1..4`, but `155 fps .. 175 fps`."""
+    """The dots of a range: `1..4`, but with spaces if a bound has a unit, `155 fps .. 175 fps`."""
     spaced = type(expr.low) is ast.Quantity or type(expr.high) is ast.Quantity
     return " .. " if spaced else ".."
 
@@ -120,7 +120,7 @@ def _index(expr: ast.Index) -> str:
 
 
 def attribute_base(expr: ast.Attribute) -> tuple[str, str]:
-    """The base of an attribute in parentheses where needed: `(3).1` is not the number 3.1."""
+    """The parentheses around the base of an attribute, or empty texts: `(3).1` is not the number 3.1."""
     numeric = type(expr.base) is ast.Number or type(expr.base) is ast.Quantity
     return ("(", ")") if numeric or level(expr.base) < POSTFIX else ("", "")
 
@@ -154,7 +154,7 @@ def _number(expr: ast.Number) -> str:
 
 @lru_cache(maxsize=1000)
 def decimal(value: float) -> str:
-    """A decimal in usual notation: 0.025, 1e-3, 100.0, 1e16; parsing it gives the same value."""
+    """A decimal in usual notation, such as 0.025, 1e-3, 100.0 or 1e16; parsing it gives the same value."""
     plain = repr(value)
     if value == 0 or (0.01 <= value < 1e5 and "e" not in plain):
         return plain

@@ -1,4 +1,4 @@
-"""Statements, declarations and operators of other languages, recognized by the parser's state."""
+"""Recognizes statements, declarations and operators of other languages by the state of the parser."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _CHOOSERS = frozenset({
 
 
 def explain(mistake: Mistake) -> Diagnostic | None:
-    """A diagnostic about syntax of another language; None if none is recognized."""
+    """The diagnostic for a syntax error caused by syntax of another language; None if none is recognized."""
     for explanation in _EXPLANATIONS:
         found = explanation(mistake)
         if found is not None:
@@ -30,7 +30,7 @@ def explain(mistake: Mistake) -> Diagnostic | None:
 
 
 def after_number(number: str, word: str) -> str | None:
-    """Help for an unknown unit after a number."""
+    """The help for an unknown unit after a number; None if the word has no known meaning."""
     if number == "0" and re.match(r"([xX][0-9a-fA-F]{1,12}|[bB][01]{1,40}|[oO][0-7]{1,15})\Z", word):
         return f"numbers are decimal: {int(number + word, 0)}"
     if _SIZES.match(word):
@@ -64,7 +64,7 @@ def _unexpected(mistake: Mistake, help: str, span: Span | None = None) -> Diagno
 
 
 def _mark(mistake: Mistake) -> Diagnostic | None:
-    """An operator that is scanned as two tokens: the parser may be at either."""
+    """Recognizes an operator of another language that is scanned as two tokens, at either of them."""
     text, start = mistake.source.text, mistake.span[0]
     for mark, help in MARKS:
         for at in range(max(0, start - len(mark) + 1), start + 1):
@@ -74,7 +74,7 @@ def _mark(mistake: Mistake) -> Diagnostic | None:
 
 
 def _line_start(mistake: Mistake) -> Diagnostic | None:
-    """A statement of another language, recognized by the first word of the line."""
+    """Recognizes a statement of another language by the first word of the line."""
     if mistake.first_word in STATEMENTS and mistake.kind not in ("EQUAL", "LSQB", "COMMA", "STRAY"):
         help = STATEMENTS[mistake.first_word]
         if help is not None:
@@ -121,7 +121,7 @@ def _separators(mistake: Mistake) -> Diagnostic | None:
 
 
 def _several(mistake: Mistake) -> str:
-    """What is written for a comma after a value: the next line's habit, or several values."""
+    """The help for a comma after a statement, which depends on what follows and precedes the comma."""
     if not mistake.after.strip() or re.match(r"\s*(output|input|stage|\w+\s*=)", mistake.after):
         return "rows and statements need no comma: write one per line"
     if re.search(r"\d\Z", mistake.before) and re.match(r"\d{3}\b", mistake.after):
@@ -135,7 +135,7 @@ def _several(mistake: Mistake) -> str:
 
 
 def _choosers(mistake: Mistake) -> Diagnostic | None:
-    """`one_of {…}`, `any of {…}`, `2 of {…}`."""
+    """Recognizes misspelled choices: `one_of {…}`, `any of {…}`, `2 of {…}`."""
     last = _last_word(mistake)
     if mistake.kind in ("LBRACE", "LSQB", "INT", "STRING") and last in _CHOOSERS:
         return _unexpected(mistake, _CHOICES, _last_span(mistake))
@@ -166,7 +166,7 @@ def _conditions(mistake: Mistake) -> Diagnostic | None:
 
 
 def _misplaced_words(mistake: Mistake) -> Diagnostic | None:
-    """`y = optional conv(x)`, `latency <= 9 ms on "cpu"`: a statement, and the beginning of another."""
+    """Recognizes `y = optional conv(x)` and `latency <= 9 ms on "cpu"`, which parse as two statements."""
     found = _MISPLACED.search(mistake.before)
     if found is None:
         return None
@@ -179,7 +179,7 @@ def _misplaced_words(mistake: Mistake) -> Diagnostic | None:
 
 
 def _lambdas(mistake: Mistake) -> Diagnostic | None:
-    """`f = lambda t: …`, which is parsed as `f = lambda` and a statement."""
+    """Recognizes `f = lambda t: …`, which is parsed as `f = lambda` and another statement."""
     found = re.search(r"\blambda\b[\w, ]*\Z", mistake.before)
     if found is None:
         return None
@@ -188,7 +188,7 @@ def _lambdas(mistake: Mistake) -> Diagnostic | None:
 
 
 def _inputs(mistake: Mistake) -> Diagnostic | None:
-    """`input image = …`, `input image`, `image: 3x64x64`, `output x`."""
+    """Recognizes `input image` without a shape and `output x` without a value."""
     before = mistake.source.text[: mistake.span[0]].split()
     if mistake.expected == {"COLON"} and len(before) > 1 and before[-2] == "input":
         return mistake.finding(
@@ -203,7 +203,7 @@ def _inputs(mistake: Mistake) -> Diagnostic | None:
 
 
 def _parameters(mistake: Mistake) -> Diagnostic | None:
-    """`op f(x: Tensor)`, `op f(*args)`."""
+    """Recognizes typed inputs, `op f(x: Tensor)`, and variable arguments, `op f(*args)`."""
     if mistake.inside not in ("op", "cell") or mistake.in_body or mistake.opened is None:
         return None
     if mistake.word == ":":
@@ -268,7 +268,7 @@ def _strings(mistake: Mistake) -> Diagnostic | None:
 
 
 def _last_span(mistake: Mistake) -> Span:
-    """The word before the token, or the token itself if there is none."""
+    """The span of the word before the token, or of the token itself if no word precedes it."""
     match = re.search(r"(\w+|\?)\s*\Z", mistake.source.text[max(0, mistake.span[0] - 80) : mistake.span[0]])
     if match is None:
         return mistake.span

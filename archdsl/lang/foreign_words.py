@@ -1,4 +1,4 @@
-"""Words and marks of other languages, and what is written instead."""
+"""Words and operators of other languages, with the help that says what to write instead."""
 
 from __future__ import annotations
 
@@ -62,4 +62,4 @@ MARKS = (
     ("::", "write `.`"), ("?:", "write a if condition else b"), ("??", "write a if defined(a) else b"),
     ("?.", "write defined(x) to ask whether x exists"),
 )  # fmt: skip
-"""Marks of two or three characters, and what is written instead."""
+"""Operators of other languages, of two or more characters, with the help that says what to write instead."""

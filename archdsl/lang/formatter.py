@@ -1,4 +1,4 @@
-"""The formatter: canonical source text."""
+"""The formatter, which writes spec files in a canonical form."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ _BLANK_LINES = re.compile(r"\n[ \t\r]*\n[ \t\r\n]*")
 
 
 class FormatterError(Exception):
-    """The formatter would change the meaning of a file; a bug in archdsl."""
+    """Raised if the formatter would change the meaning of a file, which is a bug in archdsl."""
 
 
 def format_source(source: Source, file: ast.File | None = None) -> str:
-    """Formats a spec; `file` is its AST, if already parsed.
+    """Formats the text of a spec; `file` is its AST, if it is already parsed.
 
-    The result parses to the same AST, keeps every comment, and is a fixed point of the formatter: this is
-    checked, and raises FormatterError otherwise. Raises SpecError if the source does not parse.
+    The result parses to the same AST, contains every comment, and does not change if it is formatted again;
+    this is checked, and FormatterError is raised otherwise. Raises SpecError if the source does not parse.
     """
     if file is None:
         file = parse(source)
@@ -48,16 +48,16 @@ def _check(file: ast.File, formatted: Source) -> None:
 
 
 def unparse(file: ast.File, source: Source | None = None) -> str:
-    """Formats an AST with its comments.
+    """The canonical text of an AST, including its comments.
 
-    With the source that the AST was parsed from, single blank lines between statements are kept.
+    If `source`, from which the AST was parsed, is given, single blank lines between statements are kept.
     """
     blank = frozenset(found.end() for found in _BLANK_LINES.finditer(source.text)) if source else frozenset()
     return _Writer(Comments(file.comments), blank).file(file)
 
 
 class _Writer(Layout):
-    """Writes declarations and statements; `blank` are positions that an empty line precedes."""
+    """Writes declarations and statements; `blank` are the positions of items after an empty line."""
 
     def __init__(self, comments: Comments, blank: frozenset[int]):
         super().__init__(comments)
@@ -86,9 +86,10 @@ class _Writer(Layout):
         return "\n".join(self.lines) + "\n"
 
     def lead(self, following: int, *, gap: bool = False, fresh: bool = False) -> bool:
-        """Prints comments before the item at `following`; True if there were any.
+        """Writes the comments before the item at `following`; returns whether there were any.
 
-        `gap` requests an empty line before the first; `fresh`: there is nothing above it.
+        `gap` requests an empty line before the first comment; `fresh` means that no line precedes it in the
+        block.
         """
         comments = self.comments.leading(following)
         for number, comment in enumerate(comments):
@@ -164,7 +165,7 @@ class _Writer(Layout):
         self.block(item.body)
 
     def optional_signature(self, signature: ast.Signature, tail: int) -> None:
-        """The signature of a declaration that does not require one; an empty one is omitted."""
+        """Writes the signature of a declaration that does not require one, unless the signature is empty."""
         if signature.inputs or signature.settings:
             self.signature(signature, tail)
 
@@ -202,7 +203,7 @@ class _Writer(Layout):
         self.body(block.statements, block.span[0], block.span[1])
 
     def body(self, statements: Sequence[ast.Statement | ast.Clause], start: int, stop: int) -> None:
-        """Statements and the closing brace; in the source they are between `start` and `stop`."""
+        """Writes statements and the closing brace; in the source, they are between `start` and `stop`."""
         if not statements and not self.comments.between(start, stop):
             return self.write("}")
         self.indent += INDENT
@@ -297,7 +298,7 @@ class _Writer(Layout):
 
 
 def _together(before: ast.Declaration | None, item: ast.Declaration) -> bool:
-    """Whether two declarations may be adjacent without an empty line."""
+    """Whether two declarations are written without an empty line between them."""
     return type(before) is type(item) and isinstance(item, ast.Import | ast.Constant)
 
 

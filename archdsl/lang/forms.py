@@ -1,4 +1,4 @@
-"""What is written at each place of the grammar: the help of a syntax error that no known habit explains."""
+"""The help of syntax errors that no more specific explanation covers: what may be written at this place."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ FORMS = {
     "maximize": "write maximize and the value: maximize miou",
     "communicate": "write communicate WHAT by HOW",
 }
-"""The form of each statement, clause and declaration, by its first word."""
+"""The help that shows the form of a statement, clause or declaration, by its first word."""
 _DECLARING = ("import", "op", "cell", "space", "network", "search")
 _STATING = ("stage", "input", "output", "require", "tie", "return")
 _CLAUSES = ("minimize", "maximize", "require", "communicate")
@@ -48,7 +48,7 @@ _PARAMETERS = "inputs come first, settings after a semicolon: (x, y; c: int = 8)
 
 
 def form(mistake: Mistake) -> str | None:
-    """What is written at this place."""
+    """The help for a syntax error: the form of what may be written at this place."""
     if mistake.starts_line and (help := _elsewhere(mistake)) is not None:
         return help
     if "EQUAL" in mistake.expected and "PLUS" not in mistake.expected and mistake.first_word:
@@ -82,7 +82,7 @@ def form(mistake: Mistake) -> str | None:
 
 
 def _elsewhere(mistake: Mistake) -> str | None:
-    """For a word that begins a statement, clause or declaration at other places only."""
+    """The help for a word that may begin a statement, clause or declaration at other places only."""
     word, inside = mistake.word, mistake.inside
     if word in ("minimize", "maximize", "communicate") and inside != "search":
         return "objectives are clauses of a search: search NAME for SPACE {…}"
@@ -94,7 +94,7 @@ def _elsewhere(mistake: Mistake) -> str | None:
 
 
 def _at_beginning(mistake: Mistake) -> str:
-    """What a declaration, statement or clause begins with, at this place."""
+    """The help that says how a declaration, statement or clause begins at this place."""
     if not mistake.inside:
         return _FILE
     if mistake.inside == "search":
@@ -111,7 +111,7 @@ def _header(mistake: Mistake) -> str:
 
 
 def _unfinished(mistake: Mistake) -> str:
-    """A statement of which only the first word was read: `outputs y = x`, `x -> conv`, `int k = 3`."""
+    """The help for a statement with an unexpected first word: `outputs y = x`, `x -> conv`, `int k = 3`."""
     word, following = mistake.first_word, mistake.kind
     known = {"": _DECLARING, "search": _CLAUSES, "rows": ()}.get(mistake.inside, _STATING)
     named = following in ("NAME", "STRING") or mistake.word in language().keywords

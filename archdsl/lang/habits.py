@@ -1,4 +1,4 @@
-"""Names from other tools (PyTorch, Keras, Python, search frameworks), and their equivalents.
+"""Names that other tools use (PyTorch, Keras, Python, search frameworks), with their equivalents in archdsl.
 
 Each table maps a word, in lower case and without `_`, to the help of the diagnostic.
 """
@@ -204,7 +204,7 @@ def plain_word(word: str) -> str:
 
 
 def name_form(name: str, known: Collection[str]) -> str | None:
-    """Help for an unknown op, function or value; `known` are the existing ones."""
+    """The help for an unknown op, function or value; `known` are the valid names."""
     plain = name.lower()
     if plain != name and plain in known:
         return f"write {plain}"
@@ -212,7 +212,7 @@ def name_form(name: str, known: Collection[str]) -> str | None:
 
 
 def _sized_form(name: str, known: Collection[str]) -> str | None:
-    """Help for a kernel size in a name: `max_pool_3x3`, `conv5x5`."""
+    """The help for a name that contains a kernel size: `max_pool_3x3`, `conv5x5`."""
     sized = _SIZED.match(name)
     if sized is None:
         return None
@@ -223,12 +223,12 @@ def _sized_form(name: str, known: Collection[str]) -> str | None:
 
 
 def prefixed_form(name: str, known: Collection[str]) -> str:
-    """Help for a name behind an unknown prefix: `nn.Conv2d`, `self.width`."""
+    """The help for a name with an unknown prefix: `nn.Conv2d`, `self.width`."""
     return name_form(name, known) or f"names have no prefix: write {name}"
 
 
 def string_form(text: str, kind: str) -> str | None:
-    """Help for a string as a setting of another type."""
+    """The help for a string as the value of a setting of another type."""
     if kind == "bool" and text.lower() in ("true", "false"):
         return f"write {text.lower()} without quotes"
     if _NUMBER.match(text):
@@ -238,7 +238,7 @@ def string_form(text: str, kind: str) -> str | None:
 
 
 def setting_form(name: str, known: Collection[str]) -> str | None:
-    """Help for an unknown setting; `known` are the existing ones."""
+    """The help for an unknown setting; `known` are the valid settings."""
     plain = plain_word(name)
     meant = plain if plain in known and plain != name else _SETTINGS.get(plain)
     if meant in known:
@@ -247,6 +247,6 @@ def setting_form(name: str, known: Collection[str]) -> str | None:
 
 
 def attribute_form(name: str) -> str | None:
-    """Help for an unknown attribute of a tensor."""
+    """The help for an unknown attribute of a tensor."""
     meant = _ATTRIBUTES.get(plain_word(name))
     return f"write .{meant}" if meant else None

@@ -1,7 +1,8 @@
 """Formats expressions: on one line if they fit, otherwise over several lines.
 
-Brackets break into one item per line with a trailing comma; chains, sums and conditionals break before each
-`->`, operator, `if` and `else`. A comment inside forces a break, like a long line.
+Brackets are broken into one item per line with a trailing comma; chains, sums and conditionals are broken
+before each `->`, operator, `if` and `else`. A comment inside an expression forces a break, like a line that
+is too long.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ Item = Expr | ast.Candidate | ast.Named
 
 
 class Layout:
-    """Lines of text being written, including comments."""
+    """Writes lines of text, including comments."""
 
     def __init__(self, comments: Comments):
         self.comments = comments
@@ -49,19 +50,21 @@ class Layout:
         self.line = self.line + text if self.line else " " * self.indent + text
 
     def end_line(self, end: int, following: int) -> None:
-        """Ends the line; the source before `end` has been printed, the next item starts at `following`."""
+        """Ends the line, adding its comment. Source before `end` is written; the next item starts at
+        `following`.
+        """
         comment = self.comments.trailing(end, following)
         self.lines.append(self.line if comment is None else f"{self.line}  {comment.text}")
         self.line = ""
 
     def next_line(self, end: int, following: int) -> None:
-        """Ends the line, and prints the comments before `following` on their own lines."""
+        """Ends the line, and writes the comments before `following` on lines of their own."""
         self.end_line(end, following)
         for comment in self.comments.leading(following):
             self.lines.append(" " * self.indent + comment.text)
 
     def fitting(self, text: Callable[[], str], tail: int) -> str | None:
-        """The text if it fits on the line together with `tail` more characters; otherwise None."""
+        """The text if it fits on the current line together with `tail` more characters, otherwise None."""
         try:
             found = text()
         except TooLongError:
@@ -71,7 +74,7 @@ class Layout:
     # ------------------------------------------------------------ expressions
 
     def value(self, expr: Expr, at_least: int = CHAIN, tail: int = 0) -> None:
-        """Writes an expression followed by `tail` more characters on its last line."""
+        """Writes an expression, leaving room for `tail` more characters on its last line."""
         if not self.comments.inside(expr):
             text = self.fitting(lambda: flat(expr, at_least), tail)
             if text is not None:
@@ -110,7 +113,7 @@ class Layout:
                 self.wrapped(expr, tail)
 
     def wrapped(self, expr: Expr, tail: int) -> None:
-        """An expression with a prefix or suffix around another one."""
+        """Writes an expression that consists of another expression with a prefix or suffix."""
         match expr:
             case ast.Index(base, subscripts):
                 self.value(base, POSTFIX, 1)
@@ -147,7 +150,7 @@ class Layout:
                 self.write(flat(expr))
 
     def items(self, opening: str, items: Sequence[Item], closing: str, start: int, stop: int) -> None:
-        """A bracket with one item per line; in the source the items are between `start` and `stop`."""
+        """Writes a bracket with one item per line; in the source, they are between `start` and `stop`."""
         self.write(opening)
         if items or self.comments.between(start, stop):
             self.indent += INDENT
@@ -175,9 +178,10 @@ class Layout:
                 self.value(item, CHAIN, 1)
 
     def run(self, expr: Expr, pieces: Sequence[_Piece], tail: int) -> None:
-        """Operands with operators before all but the first, one per line unless all fit on one.
+        """Writes operands with an operator before all but the first: on one line if they fit, else one a
+        line.
 
-        The condition of a branch stays on the branch's line.
+        The condition of a branch stays on the line of the branch.
         """
         split = self.comments.between(first(pieces[0][1]), first(pieces[-1][1]))
         if not split and self.fitting(lambda: flat(expr), tail) is None:
@@ -198,7 +202,7 @@ class Layout:
 
 _IF = "if "
 _Piece = tuple[str, Expr, int]
-"""What stands before an operand, the operand, and how tightly it must bind."""
+"""The text before an operand, the operand, and the least precedence that needs no parentheses."""
 
 
 def _chain_pieces(chain: ast.Chain) -> list[_Piece]:

@@ -1,8 +1,8 @@
-"""Loads files and their imports.
+"""Loads spec files and the files that they import.
 
-Specs are untrusted, so imports are limited to the shipped library, `"std/…"`, and files below the importing
-file's folder, `"./…"`, which must also be, with symbolic links resolved, below the folder of the requested
-file.
+Specs are untrusted, so an import path is either `"std/…"`, a file of the shipped library, or `"./…"`, a file
+below the folder of the importing file. The imported file must also, with symbolic links resolved, be below
+the folder of the file given to `load`.
 """
 
 from __future__ import annotations
@@ -28,9 +28,10 @@ _FOREIGN = re.compile(r"[\\\x00-\x1f]|^[A-Za-z][A-Za-z0-9+.-]*:|^/")
 
 @dataclass(frozen=True, eq=False)
 class Unit:
-    """A loaded file with its names: its own declarations, and for each imported name its unit.
+    """A loaded file: its declarations by name, and for each imported name its unit and declaration.
 
-    `path` is the location of the file with links resolved (for an unsaved text, its future location).
+    `path` is the location of the file with links resolved; for an unsaved text, the location where it will be
+    saved.
     """
 
     source: Source
@@ -40,7 +41,7 @@ class Unit:
     declared: Mapping[str, ast.Declaration] = field(repr=False)
 
     def find(self, name: str) -> tuple[Unit, ast.Declaration | None]:
-        """Resolves a name to the declaring unit and declaration; this unit and None if undefined."""
+        """Resolves a name to the unit and the declaration; to this unit and None if the name is undefined."""
         if name in self.declared:
             return self, self.declared[name]
         return self.imported.get(name, (self, None))
@@ -62,7 +63,7 @@ def load(path: str | os.PathLike[str], text: str | None = None) -> Unit:
 
 
 class _RefusedError(Exception):
-    """An import that cannot be resolved."""
+    """Raised for an import that cannot be resolved."""
 
     def __init__(self, code: str, headline: str, help_line: str | None = None, label: str = ""):
         super().__init__(headline)
@@ -71,14 +72,14 @@ class _RefusedError(Exception):
 
 @dataclass(frozen=True)
 class _Step:
-    """A file being loaded because the previous one imports it."""
+    """A file in the chain of imports that are being loaded: each imports the next."""
 
     path: Path
     source: Source
 
 
 class _Loading:
-    """One call of `load`: loaded files, the current chain of imports, and the errors found."""
+    """The state of one call of `load`: loaded files, the current chain of imports, and the errors found."""
 
     def __init__(self, root: Path):
         self.root = root
@@ -88,7 +89,7 @@ class _Loading:
         self.diagnostics: list[Diagnostic] = []
 
     def unit(self, source: Source, path: Path) -> Unit | None:
-        """The unit of a text; None if it does not parse."""
+        """Parses a text and loads its imports; None, with the errors recorded, if the text does not parse."""
         try:
             file = parse(source)
         except SpecError as error:
@@ -117,7 +118,7 @@ class _Loading:
             scope.take(name, unit)
 
     def target(self, wanted: str) -> Unit | None:
-        """The unit that an import names; None if that has errors of its own. Raises _RefusedError."""
+        """Loads the file of an import path; None if that file does not parse. Raises _RefusedError."""
         tree, start, rest, shown = self.place(wanted)
         file = start / rest
         if not os.path.isfile(file):  # False, too, for a name that is too long
@@ -137,7 +138,9 @@ class _Loading:
         return self.loaded(file, shown)
 
     def place(self, wanted: str) -> tuple[Path, Path, str, str]:
-        """Root folder, folder, relative path, and display name of an import path."""
+        """Resolves an import path: the folder it must not leave, its base folder, the path from there, and
+        its name in messages.
+        """
         head, _, rest = wanted.partition("/")
         if _FOREIGN.search(wanted) or head not in (".", "std") or not rest:
             raise _RefusedError(
@@ -180,7 +183,7 @@ class _Loading:
 
 
 class _Scope:
-    """The names of one file, each with the location that defines it."""
+    """The names that one file declares and imports, each with the location that defines it."""
 
     def __init__(self, source: Source, diagnostics: list[Diagnostic]):
         self.source = source
@@ -194,7 +197,9 @@ class _Scope:
             self.declared[item.name.id] = item
 
     def take(self, name: ast.Name, unit: Unit | None) -> None:
-        """Imports a name from a unit; from a unit with errors (None), only its location is kept."""
+        """Imports a name from a unit; only the location of the name is recorded if the unit has errors
+        (None).
+        """
         if not self.free(name, "imported") or unit is None:
             return
         if name.id in unit.declared:
@@ -213,7 +218,10 @@ class _Scope:
         )
 
     def free(self, name: ast.Name, how: str) -> bool:
-        """Whether a name is not taken. Declarations of the file hide its imports."""
+        """Whether this file does not declare, or import, a name twice; reports it otherwise.
+
+        A name may be both declared and imported: declarations of the file hide its imports.
+        """
         first = self.places.setdefault((how, name.id), name.span)
         if first == name.span:
             return True
@@ -236,7 +244,7 @@ class _Scope:
 
 
 def _declared(unit: Unit) -> str | None:
-    """The names of a file, the first twelve."""
+    """The help that lists up to twelve names that a file declares."""
     names = list(unit.declared)
     shown = f"{', '.join(names[:12])}{', …' if len(names) > 12 else ''}"
     return f"declared there: {shown}" if names else None

@@ -1,4 +1,4 @@
-"""Prepares the parse tables for the parser's loop."""
+"""Converts the parse tables to the form that the loop of the parser uses."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ IS_WORD, IS_COMMENT, IS_STRAY = -1, -2, -3
 
 
 Token = re.Match[str]
-"""A match of the scanner; its last group is the token."""
+"""A match of the scanner; the token is its last group."""
 
 
 class Reduction(NamedTuple):
-    """A reduction; `mode` and `pick` define its result from the value stack."""
+    """A grammar rule to reduce; `mode` and `pick` say how its value is computed from the value stack."""
 
     size: int
     origin: int
@@ -29,10 +29,11 @@ class Reduction(NamedTuple):
 
 
 class Language(NamedTuple):
-    """Prepared tables.
+    """The parse tables in the form that the parser uses.
 
-    `rules[-n]` is rule n; rules from `passing` on only pass a value on. `kinds` maps groups of the scanner to
-    symbols or IS_…; the first `terminals` symbols are terminals; state `done` accepts.
+    `rules[-n]` is rule n; rules from number `passing` on only pass on the value of their only part. `kinds`
+    maps groups of the scanner to symbols or to IS_…; the first `terminals` symbols are terminals; `done` is
+    the accepting state.
     """
 
     actions: tuple[tuple[int, ...], ...]
@@ -75,7 +76,7 @@ def language() -> Language:
 
 
 def symbol(token: Token) -> int | None:
-    """The terminal of a token; None for a comment or a stray character."""
+    """The number of the terminal of a token; None for a comment or a stray character."""
     lang = language()
     kind = lang.kinds[token.lastindex or 0]
     if kind == IS_WORD:
@@ -99,7 +100,9 @@ def _ready(rule: GrammarRule) -> Reduction:
 
 
 def _gatherer(steps: tuple[tuple[str, int], ...]) -> Callable[[list[Any]], Sequence[Any]]:
-    """The arguments of a callback from the value stack: values, spliced lists, and None for absent parts."""
+    """A function from the value stack to the arguments of a callback: values, lists to splice, None if
+    absent.
+    """
     match steps:
         case [("value", one)]:
             return lambda values: (values[one],)
@@ -121,7 +124,7 @@ def _gatherer(steps: tuple[tuple[str, int], ...]) -> Callable[[list[Any]], Seque
 
 
 def accepts(states: Sequence[int], kind: int) -> bool:
-    """Whether a token of that kind may come next: it can be shifted, after reductions."""
+    """Whether the parser in this state accepts a token of this kind, possibly after reductions."""
     lang = language()
     stack = list(states)
     while (action := lang.actions[stack[-1]][kind]) < 0:
@@ -132,7 +135,7 @@ def accepts(states: Sequence[int], kind: int) -> bool:
 
 
 def accepts_all(states: Sequence[int], kinds: Sequence[str]) -> bool:
-    """Whether these terminals may follow, one after another."""
+    """Whether the parser in this state accepts these terminals in sequence."""
     lang = language()
     stack = list(states)
     for kind in (lang.symbols.index(name) for name in kinds):
@@ -147,7 +150,7 @@ def accepts_all(states: Sequence[int], kinds: Sequence[str]) -> bool:
 
 
 def acceptable(states: Sequence[int]) -> frozenset[str]:
-    """The names of all terminals that may come next."""
+    """The names of all terminals that the parser accepts in this state."""
     lang = language()
     row = lang.actions[states[-1]]
     return frozenset(

@@ -20,7 +20,7 @@ _DECLARING = frozenset({"import", "op", "cell", "space", "network", "search"})
 
 @dataclass(frozen=True)
 class Mistake:
-    """The parser's state, and the token, of terminal `kind`, that it does not accept."""
+    """A syntax error: the state of the parser, and the token, of terminal `kind`, that it does not accept."""
 
     source: Source
     states: Sequence[int]
@@ -38,12 +38,12 @@ class Mistake:
 
     @property
     def before(self) -> str:
-        """The line up to the token."""
+        """The text of the line before the token."""
         return line_before(self.source, self.span[0])
 
     @property
     def after(self) -> str:
-        """The line after the token."""
+        """The text of the line after the token."""
         text = self.source.text
         end = text.find("\n", self.span[1])
         return text[self.span[1] : end if end >= 0 else len(text)]
@@ -54,7 +54,9 @@ class Mistake:
 
     @cached_property
     def inside(self) -> str:
-        """The word of the declaration around, `rows` for a network's decisions; empty between these."""
+        """The keyword of the declaration that contains the token: "rows" in rows of a network, "" between
+        declarations.
+        """
         word = ""
         for value in self.values:
             if isinstance(value, re.Match) and value[value.lastindex or 0] in _DECLARING:
@@ -65,18 +67,18 @@ class Mistake:
 
     @cached_property
     def in_body(self) -> bool:
-        """Whether the declaration's braces, or its `=`, have been read."""
+        """Whether the token is in the body of the declaration, after its `{` or the `=` of an op."""
         read = [value[value.lastindex or 0] for value in self.values if isinstance(value, re.Match)]
         return "{" in read or (self.inside == "op" and "=" in read)
 
     def mended(self) -> bool:
-        """Whether closing open brackets, innermost first, makes the token acceptable."""
+        """Whether the token would be accepted after closing some of the open brackets, innermost first."""
         terminals = {"(": "RPAR", "[": "RSQB", "{": "RBRACE"}
         closers = [terminals[text] for text, _ in self._open()]
         return any(accepts_all(self.states, [*closers[:n], self.kind]) for n in range(1, len(closers) + 1))
 
     def _open(self) -> list[tuple[str, Span]]:
-        """The open brackets, innermost first."""
+        """The open brackets with their spans, innermost first."""
         closed, found = 0, []  # brackets that are closed, of what is not reduced yet
         for value in reversed(self.values):
             if isinstance(value, re.Match):
@@ -91,7 +93,7 @@ class Mistake:
 
     @cached_property
     def unfinished(self) -> str:
-        """The word of the statement that is being read; empty for others than `stage`, `input`, `output`."""
+        """The keyword of the unfinished statement if that is `stage`, `input` or `output`, else ""."""
         for value in reversed(self.values):
             word = value[value.lastindex or 0] if isinstance(value, re.Match) else ""
             if word == "{":
@@ -102,7 +104,7 @@ class Mistake:
 
     @property
     def first_word(self) -> str:
-        """The name before the token if a statement, clause or declaration may begin with it, else empty."""
+        """The name before the token, if a statement, clause or declaration could begin with it, else ""."""
         name, before = self.values[-1], self.values[-2]
         if not isinstance(name, re.Match) or name.lastgroup != "NAME":
             return ""
@@ -113,7 +115,7 @@ class Mistake:
 
     @cached_property
     def opened(self) -> tuple[str, Span] | None:
-        """The innermost open bracket."""
+        """The innermost open bracket with its span; None if no bracket is open."""
         found = self._open()
         return found[0] if found else None
 
@@ -125,7 +127,7 @@ class Mistake:
         help_line: str | None = None,
         span: Span | None = None,
     ) -> Diagnostic:
-        """A diagnostic at the token, or at `span`."""
+        """A diagnostic for this syntax error, located at the token, or at `span`."""
         location = Location(self.source, *(span or self.span))
         return Diagnostic(code, headline, Label(location, label), help=help_line)
 

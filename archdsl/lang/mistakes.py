@@ -1,7 +1,4 @@
-"""Explains syntax errors.
-
-Known mistakes are tried in turn; the fallback lists the expected tokens.
-"""
+"""Explains syntax errors: known mistakes are tried in turn; otherwise expected tokens are listed."""
 
 from __future__ import annotations
 
@@ -111,7 +108,7 @@ def _bare_fraction(mistake: Mistake) -> Diagnostic | None:
 
 
 def unknown_unit(source: Source, span: Span) -> Diagnostic | None:
-    """The error of the word at `span` if a number precedes it on its line."""
+    """The diagnostic (ARCH104) for the word at `span` if a number precedes it on its line, else None."""
     near = source.text[max(0, span[0] - 60) : span[0]].rpartition("\n")[2]
     number = _NUMBER_BEFORE.search(near)
     if number is None:
@@ -136,7 +133,7 @@ def _unit(mistake: Mistake) -> Diagnostic | None:
 
 
 def _statement_within_line(mistake: Mistake) -> Diagnostic | None:
-    """`x = a b` is parsed as `x = a` and a statement `b …`: the error is the second word, not the third."""
+    """Recognizes `x = a b`, parsed as `x = a` and a statement that begins with `b`, and reports `b`."""
     name = mistake.values[-1]
     if "EQUAL" not in mistake.expected or not isinstance(name, re.Match):
         return None
@@ -163,7 +160,7 @@ def _statement_within_line(mistake: Mistake) -> Diagnostic | None:
 
 
 def _keyword(mistake: Mistake) -> Diagnostic | None:
-    """A keyword instead of a name, at this token or, as in `input = 3`, at the previous one."""
+    """Recognizes a keyword used as a name: this token or, as in `input = 3`, the previous one."""
     keywords = language().keywords
     if mistake.word in keywords and "NAME" in mistake.expected:
         rest = mistake.after.lstrip()
@@ -197,7 +194,7 @@ def _reserved(mistake: Mistake, word: str, span: Span) -> Diagnostic:
 
 
 def _no_value(mistake: Mistake) -> Diagnostic | None:
-    """`x =` without a value: the next line's `y = 3` was parsed as its continuation, up to `y`."""
+    """Recognizes `x =` without a value: the next line, `y = 3`, was parsed as its value, up to `y`."""
     name = mistake.before.strip()
     if mistake.word != "=" or not name.isidentifier() or "COMPARE" not in mistake.expected:
         return None
@@ -236,7 +233,7 @@ def _equals(mistake: Mistake) -> Diagnostic | None:
 
 
 def _assigned_twice(mistake: Mistake) -> tuple[str, str] | None:
-    """A headline and a help for `(a, b) = f(x)`, `a = b = x`, `stage s repeat {x = …`, `group = {x = …`."""
+    """Headline and help for `(a, b) = f(x)`, `a = b = x`, `stage s repeat {x = …` and `group = {x = …`."""
     before = mistake.before
     if re.match(r"\s*[(\[][^()\[\]]*[)\]]\s*\Z", before):
         return "brackets around names", "write a, b = f(x), without brackets"
@@ -251,7 +248,7 @@ def _assigned_twice(mistake: Mistake) -> tuple[str, str] | None:
 
 
 def _bracket(mistake: Mistake) -> Diagnostic | None:
-    """An unclosed bracket, one closed by another kind of bracket, or an extra closing bracket."""
+    """Recognizes an unclosed bracket, one closed by another kind of bracket, and an extra closing bracket."""
     word, opened = mistake.word, mistake.opened
     if opened is None:
         if word in CLOSERS:
@@ -276,7 +273,7 @@ def _bracket(mistake: Mistake) -> Diagnostic | None:
 
 
 def _foreign(mistake: Mistake) -> Diagnostic | None:
-    """Comments, negated membership tests and assignments of other languages."""
+    """Recognizes `//` comments, `not in`, and assignments such as `+=` of other languages."""
     if mistake.kind == "WHOLE":
         return mistake.finding("ARCH100", "unexpected `//`", "", "a comment starts with #")
     if mistake.kind == "NOT" and mistake.after.lstrip().startswith("in "):

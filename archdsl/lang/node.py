@@ -1,8 +1,9 @@
-"""Frozen records for the AST.
+"""A decorator for the frozen records of the AST.
 
 `@node` is equivalent to `@dataclass(frozen=True, slots=True)`, but faster: the standard decorator compiles
-six functions per class, which for the classes of the AST takes a tenth of a cold `archdsl check`, and its
-`__init__` takes twice as long. Here only `__init__` is compiled; all classes share the other methods.
+six functions per class, which for the classes of the AST takes a tenth of the time of `archdsl check` in a
+new process, and the `__init__` it generates takes twice as long. Here only `__init__` is compiled; all
+classes share the other methods.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ T = TypeVar("T")
 
 @dataclass_transform(frozen_default=True, field_specifiers=(field,))
 def node(cls: type[T]) -> type[T]:
-    """A frozen dataclass with slots; equality, hash and `repr` respect the fields' `compare` and `repr`."""
+    """Makes a class a frozen dataclass with slots; respects `compare` and `repr` of its fields."""
     cls.__doc__ = cls.__doc__ or cls.__name__  # else dataclass derives a text from the signature, slowly
     made: Any = dataclass(init=False, repr=False, eq=False, slots=True)(cls)
     found = fields(made)
@@ -29,7 +30,7 @@ def node(cls: type[T]) -> type[T]:
 
 
 def _initialiser(cls: type, found: tuple[Field[Any], ...]) -> Any:
-    """`__init__`, which assigns to the slots directly, since `__setattr__` raises."""
+    """Compiles `__init__`, which assigns to the slots directly, since `__setattr__` raises."""
     scope = {f"set_{f.name}": getattr(cls, f.name).__set__ for f in found}
     scope |= {f"default_{f.name}": f.default for f in found}
     plain, named = [f for f in found if not f.kw_only], [f for f in found if f.kw_only]
@@ -45,7 +46,7 @@ def _parameter(f: Field[Any]) -> str:
 
 
 class _Methods:
-    """The methods of all node classes."""
+    """The methods that all node classes share."""
 
     names = ("__eq__", "__hash__", "__repr__", "__setattr__", "__delattr__", "__setstate__")
 

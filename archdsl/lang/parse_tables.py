@@ -1,8 +1,9 @@
-"""Parse tables: built from `grammars/arch.lark` by Lark, and cached as JSON in the user's cache folder.
+"""The tables of the parser: built by Lark from `grammars/arch.lark`, and cached as JSON.
 
-Lark takes about 0.1 s to turn the grammar into LALR(1) tables, as long as an entire cold `archdsl check`
-should take, so the tables are cached across processes: as JSON rather than in Lark's own cache, since loading
-a pickle runs code. With cached tables, Lark is not imported.
+Lark takes about 0.1 s to turn the grammar into LALR(1) tables, as long as an entire `archdsl check` in a new
+process should take, so the tables are cached across processes, in the user's cache folder. The format is JSON
+instead of Lark's own cache format, since that is a pickle, and loading a pickle runs code. With cached
+tables, Lark is not imported.
 """
 
 from __future__ import annotations
@@ -27,12 +28,13 @@ COMMENT, STRAY, FIXED, END = "COMMENT", "STRAY", "FIXED", "$END"
 
 @dataclass(frozen=True)
 class GrammarRule:
-    """A rule as the parser needs it.
+    """A grammar rule in the form that the parser needs.
 
-    `build` names the callback (the alias, else the rule); `size` counts the symbols on the right. `pick`
-    lists the callback's arguments, counted from the end of the value stack: an index, an index to be spliced
-    in (helper rules, whose value is a list), or None for an absent `[optional]`. `mode` is "value"
-    (callback), "pass" (the value of the only part), "list" or "extend" (helper rules).
+    `build` names the callback (the alias of the rule, else the rule); `size` is the number of symbols on the
+    right-hand side. `pick` lists the callback's arguments, as indices from the end of the value stack: an
+    index, an index whose value is a list to be spliced in (helper rules), or None for an absent `[optional]`.
+    `mode` is "value" (call the callback), "pass" (the value of the only part), "list" or "extend" (helper
+    rules).
     """
 
     origin: int
@@ -47,9 +49,9 @@ class Tables:
     """The tables of the parser.
 
     `symbols` numbers terminals and nonterminals. `actions[state][symbol]` is the next state (> 0), the
-    negated number of a rule to reduce (< 0; rules count from 1, those that pass a value on come last), or 0
-    for an error. `scanner` has one group per terminal with a pattern, and one, FIXED, for fixed spellings;
-    `fixed` maps spellings and keywords to their symbols.
+    negated number of a rule to reduce (< 0; rules count from 1, and those of mode "pass" come last), or 0 for
+    an error. `scanner` is a regular expression with one group per terminal that has a pattern, and one group,
+    FIXED, for all fixed spellings; `fixed` maps fixed spellings and keywords to their symbols.
     """
 
     symbols: tuple[str, ...]
@@ -73,7 +75,7 @@ def load_tables() -> Tables:
 
 
 def build_lark(grammar: str, *, strict: bool = False) -> Lark:
-    """Lark's own parser of the grammar. Raises `lark.exceptions.GrammarError` for conflicts."""
+    """Lark's own parser of a grammar. Raises `lark.exceptions.GrammarError` for conflicts."""
     from lark import Lark
 
     return Lark(grammar, parser="lalr", lexer="basic", maybe_placeholders=True, strict=strict)
@@ -83,7 +85,7 @@ def build_lark(grammar: str, *, strict: bool = False) -> Lark:
 
 
 def _describe(lark: Lark) -> dict[str, Any]:
-    """Lark's tables and terminals as JSON data."""
+    """The tables and terminals of a Lark parser as JSON data."""
     table = lark.parser.parser._parse_table
     terminals = [terminal.name for terminal in lark.terminals] + [END]
     nonterminals = sorted({rule.origin.name for rule in lark.rules})
@@ -112,7 +114,7 @@ def _describe(lark: Lark) -> dict[str, Any]:
 
 
 def _numbered(table: Any, symbols: dict[str, int]) -> dict[int, int]:
-    """Numbers the states from 1 in the order of discovery, since those of Lark vary."""
+    """Numbers the states from 1 in the order of discovery: Lark's own numbers vary between processes."""
     found = [table.start_states["start"]]
     for state in found:
         for name in sorted(table.states[state], key=symbols.__getitem__):
@@ -155,7 +157,7 @@ def _describe_rule(rule: Rule, symbols: dict[str, int]) -> dict[str, Any]:
 
 
 def _describe_scanner(lark: Lark, symbols: dict[str, int]) -> dict[str, Any]:
-    """One regular expression over Lark's terminals, in the order of Lark's basic lexer."""
+    """One regular expression of Lark's terminals, in the order in which Lark's basic lexer tries them."""
     ordered = sorted(
         lark.terminals, key=lambda t: (-t.priority, -t.pattern.max_width, -len(t.pattern.value), t.name)
     )
@@ -203,7 +205,7 @@ def _cache_file(grammar: str) -> Path | None:
 
 
 def _read_cache(file: Path | None) -> Tables | None:
-    """The cached tables; None if missing, of another version, or damaged."""
+    """Reads the cached tables; None if the file is missing, damaged, or of another version."""
     if file is None:
         return None
     try:

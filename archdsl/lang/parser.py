@@ -1,4 +1,4 @@
-"""Parses text to an AST: a scanner and a shift-reduce loop over tables that Lark makes from the grammar.
+"""Parses text to an AST: a scanner and a shift-reduce loop over tables that Lark builds from the grammar.
 
 The loop is the LALR algorithm of Lark's parser, with tokens as numbers and a callback at each reduction, so
 that neither token objects nor a parse tree are created.
@@ -24,10 +24,7 @@ MAX_TOKENS = 1_000_000
 
 
 def parse(source: Source) -> ast.File:
-    """Parses a file.
-
-    Raises SpecError with at most 20 errors in source order.
-    """
+    """Parses the text of a file to an AST. Raises SpecError with at most 20 errors in source order."""
     check_text(source)
     builder = Builder(source)
     try:
@@ -45,7 +42,7 @@ def _where(diagnostic: Diagnostic) -> int:
 
 
 class _Parse:
-    """A parse: the stacks (states, values, and where each value starts), comments, errors."""
+    """The state of a parse: the stacks (states, values, and the start of each value), comments, errors."""
 
     def __init__(self, source: Source, builder: Builder):
         self.source = source
@@ -57,7 +54,7 @@ class _Parse:
         self.end = 0
 
     def run(self) -> ast.File | None:
-        """The AST of the file; None if errors, which are reported, prevented reading it to the end."""
+        """Parses the text to an AST; None if a reported error prevented reading it to the end."""
         tokens: Iterator[Token] = islice(language().scan.finditer(self.source.text), MAX_TOKENS)
         while (stopped := self.advance(tokens)) is not None:
             rest = self.recover(stopped, tokens)
@@ -70,7 +67,7 @@ class _Parse:
         return replace(cast(ast.File, self.values[1]), comments=tuple(self.comments))
 
     def advance(self, tokens: Iterator[Any]) -> Token | None:
-        """Parses up to the first token that is not accepted, and returns it; None at the end."""
+        """Parses up to the first token that is not accepted, and returns that token; None at the end."""
         lang = language()
         actions, passing, kinds, fixed, name = lang.actions, -lang.passing, lang.kinds, lang.fixed, lang.name
         rules = [
@@ -128,7 +125,7 @@ class _Parse:
         return None
 
     def recover(self, stopped: Token, tokens: Iterator[Token]) -> Iterator[Token] | None:
-        """Reports the unexpected token; returns the tokens to continue with, None to give up."""
+        """Reports an unexpected token; returns the tokens with which to continue, or None to stop."""
         from archdsl.lang.mistakes import Mistake, describe  # not on the way of a file without mistakes
         from archdsl.lang.recovery import resume
 

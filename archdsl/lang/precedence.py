@@ -1,7 +1,8 @@
-"""Folds a flat row of operands and operators into a tree.
+"""Builds the tree of a flat sequence of operands and operators, by operator precedence.
 
-The grammar parses `a + b * c -> f` as one row; precedence is resolved here, so that the parser needs one step
-per operator instead of one per level, and invalid rows get a specific message.
+The grammar parses `a + b * c -> f` as one sequence, and precedence is resolved in this module, so that the
+parser needs one step per operator instead of one per precedence level, and invalid sequences get a specific
+message.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ _ONE_IN_A_ROW = {
 
 
 class UnfoldableError(Exception):
-    """The row is invalid: a code, a headline, the location, and what to write instead."""
+    """The error for an invalid sequence: its code, headline, location, and what to write instead."""
 
     def __init__(self, code: str, headline: str, span: Span, help_line: str):
         super().__init__(headline)
@@ -44,7 +45,7 @@ class Operator(NamedTuple):
 
 
 def fold(span: Span, row: Sequence[Expr | Token]) -> Expr:
-    """The tree of a row of operands, operators and `not`s; raises UnfoldableError."""
+    """The expression tree of a sequence of operands, operators and `not`. Raises UnfoldableError."""
     if len(row) == 3 and not isinstance(row[0], re.Match):
         text = row[1][row[1].lastindex]  # type: ignore[index, union-attr]
         if text == "->":
@@ -64,7 +65,7 @@ def _join(left: Expr, right: Expr) -> Span:
 
 
 class _Row:
-    """A row being folded; `at` is the next part."""
+    """A sequence from which a tree is built; `at` is the index of the next part."""
 
     def __init__(self, parts: list[Expr | Operator]):
         self.parts = parts
@@ -129,7 +130,7 @@ class _Row:
         return value
 
     def binary(self, level: int) -> Expr:
-        """The longest value whose operators have at least the precedence `level`."""
+        """Reads the longest expression all of whose operators have at least the precedence `level`."""
         left = self.negated() if level <= NOT else self.operand()
         last = 0
         while (upcoming := self.upcoming()) is not None:
@@ -180,7 +181,7 @@ class _Row:
         return part
 
     def upcoming(self) -> Operator | None:
-        """The next operator, if the row continues."""
+        """The next operator; None at the end of the sequence."""
         if self.at == len(self.parts):
             return None
         part = self.parts[self.at]

@@ -1,7 +1,8 @@
-"""Error recovery: finds where to continue after a syntax error, so that later errors are reported, too.
+"""Error recovery: finds where to continue after a syntax error, so that later errors are reported as well.
 
-The parser resumes at the next statement, clause or declaration that starts a line outside the brackets opened
-since; a word that can only start one of these resumes it inside brackets, too, as one must be missing.
+The parser resumes at the next statement, clause or declaration that begins a line and is outside of the
+brackets opened after the error. If its first word is a keyword that cannot be within an expression, it
+resumes even inside brackets, since a closing bracket must be missing.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from archdsl.lang.source_files import starts_line
 _OPENING, _CLOSING = frozenset("([{"), frozenset(")]}")
 _DECLARING = frozenset({"import", "op", "cell", "space", "network", "search"})
 _NAME_NEXT = re.compile(r"\s+[A-Za-z_]")
-"""Follows the word of a declaration; `op = …` is a statement with a reserved word instead."""
+"""Matches what follows the keyword of a declaration; `op = …` is a statement that misuses a reserved word."""
 _STATING = frozenset(
     {"stage", "input", "output", "require", "tie", "return", "minimize", "maximize", "communicate"}
 )
@@ -26,9 +27,9 @@ _STATING = frozenset(
 def resume(
     source: Source, stack: list[int], values: Sequence[Any], tokens: Iterable[Token]
 ) -> tuple[Token, int] | None:
-    """The token to resume at, and how much of the stack to keep; None at the end of the file.
+    """Finds the token at which to resume, and the number of stack entries to keep; None at the end.
 
-    `tokens` starts with the unexpected one; skipped ones are consumed.
+    `tokens` begins with the unexpected token; skipped tokens are consumed.
     """
     places = _list_places(stack)
     if not places:
@@ -60,7 +61,7 @@ def _text(token: Token) -> str:
 
 
 def _list_places(stack: Sequence[int]) -> list[int]:
-    """How much of the stack to keep so that a declaration, statement or clause may come next."""
+    """The numbers of stack entries to keep after which a declaration, statement or clause may follow."""
     lang = language()
     listed = [lang.symbols.index(name) for name in ("item", "statement", "clause")]
     return [

@@ -1,4 +1,4 @@
-"""Words of other tools in searches, and their equivalents; in lower case and without `_`."""
+"""Words that other tools use in searches, with their equivalents here; in lower case and without `_`."""
 
 from __future__ import annotations
 
@@ -91,11 +91,11 @@ _CLAUSES: Mapping[str, str] = {
 
 
 def search_form(name: str, known: Collection[str]) -> str | None:
-    """Help for an unknown word in a search; `known` are the existing ones."""
+    """The help for a word in a search that other tools use; `known` are the words that archdsl knows."""
     plain = plain_word(name)
     return f"write {plain}" if plain in known else _SEARCH.get(name) or _SEARCH.get(plain)
 
 
 def clause_form(name: str) -> str | None:
-    """Help for an unknown clause of a search."""
+    """The help for a clause of a search that other tools use."""
     return _CLAUSES.get(plain_word(name))

@@ -1,4 +1,4 @@
-"""Reads spec files: bytes to text."""
+"""Reads spec files, and decodes and validates their text."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ ENDING = ".arch"
 
 
 def read(path: Path, name: str) -> Source:
-    """The text of a file; `name` is its name in messages. Raises SpecError if it is not text."""
+    """Reads a spec file; `name` is its name in messages. Raises SpecError if it is unreadable or not text."""
     if "\0" in str(path):  # Python's error for it is not an OSError
         raise SpecError([_unreadable(path, name, OSError(errno.EINVAL, "null byte in the name"))])
     try:
@@ -39,7 +39,7 @@ def decode(data: bytes, name: str) -> Source:
 
 
 def check_text(source: Source) -> None:
-    """Raises SpecError for text that cannot be a spec."""
+    """Raises SpecError for text that cannot be a spec: too long, or with NUL or a lone surrogate."""
     text = source.text
     if len(text) > MAX_BYTES:
         raise SpecError([too_large(source)])

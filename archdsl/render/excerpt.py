@@ -1,4 +1,4 @@
-"""An excerpt of a source with underlined locations: line numbers, a gutter, carets and messages."""
+"""Draws an excerpt of a source with underlined locations: line numbers, a gutter, carets and messages."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _LINES_OF_A_SPAN = 6  # of a longer span its first and last lines are shown
 
 @dataclass(frozen=True)
 class Mark:
-    """A label to draw; `kind` is the colour, `stroke` the character of its underline."""
+    """A label to draw; `kind` defines its colour, `stroke` is the character of its underline."""
 
     label: Label
     kind: str
@@ -25,7 +25,7 @@ class Mark:
 
 
 def lines_of(location: Location) -> tuple[int, int]:
-    """First and last line that a location touches, counted from 1."""
+    """The numbers of the first and last line of a location, counted from 1."""
     first, _ = location.source.line_column(location.start)
     last, _ = location.source.line_column(max(location.start, location.end - 1))
     return first, last
@@ -35,7 +35,7 @@ def lines_of(location: Location) -> tuple[int, int]:
 class _Window:
     """The visible part of a line: its text, and the display column of each character in it.
 
-    `columns` has one entry more than visible characters: the column after the last one.
+    `columns` has one entry more than there are visible characters: the column after the last one.
     """
 
     text: str
@@ -43,12 +43,12 @@ class _Window:
     columns: tuple[int, ...]
 
     def column(self, index: int) -> int:
-        """The display column of a character of the line; the nearest edge if it is not visible."""
+        """The display column of a character of the line; the nearest edge of the window if it is outside."""
         return self.columns[min(max(index - self.first, 0), len(self.columns) - 1)]
 
 
 def _window(line: str, focus: int, width: int) -> _Window:
-    """The line, or the part around the character `focus` that fits in `width` columns."""
+    """The visible part of a line: all of it, or the part around the character `focus` that fits `width`."""
     whole = len(line) <= width and sum(char_width(c) if c != "\t" else 4 for c in line) <= width
     first = 0 if whole else max(0, min(focus, len(line)) - width // 3)
     text, at, columns = "", 0, []
@@ -68,9 +68,10 @@ def _window(line: str, focus: int, width: int) -> _Window:
 
 
 def excerpt(marks: Sequence[Mark], gutter: int, width: int, colors: Palette) -> list[str]:
-    """The lines of a source that `marks` (all in that source, the primary one first) refer to.
+    """Draws the lines of a source that `marks` refer to; returns lines of text.
 
-    `gutter` is the width of the line numbers, `width` that of the text beside them.
+    All marks are in the same source, the primary one first. `gutter` is the width of the line numbers,
+    `width` that of the source text beside them.
     """
     source = marks[0].location.source
     first, last = lines_of(marks[0].location)
@@ -141,7 +142,7 @@ def _underline(mark: Mark, number: int, width: int, focus: int, colors: Palette)
 
 
 def _closing(mark: Mark, last: int, width: int, colors: Palette) -> str:
-    """`|___^ label` below the last line of a span of several lines."""
+    """The line `|___^ label` below the last line of a span of several lines."""
     source = mark.location.source
     window = _window(source.line(last), 0, width)
     end = max(mark.location.end - 1 - source.line_starts[last - 1], 0)

@@ -1,4 +1,4 @@
-"""Diagnostics and reports as JSON; the format is described in `docs/output.md`.
+"""Formats diagnostics and reports as JSON; the format is described in `docs/output.md`.
 
 Every document has `format` (its kind) and `version` (increased when the meaning of a field changes or a field
 is removed; new fields may be added at any time). Numbers that can exceed 2**53, such as the size of a space,
@@ -26,13 +26,13 @@ def document(kind: str, /, **fields: Any) -> str:
 
 
 def text_of(value: Any) -> str:
-    """A value as indented JSON without control characters, which are escaped."""
+    """Formats a value as indented JSON, with control characters escaped."""
     text = json.dumps(value, indent=2, ensure_ascii=False)
     return _CONTROL.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def render(diagnostics: Iterable[Diagnostic]) -> str:
-    """A document with diagnostics only."""
+    """A JSON document with diagnostics only."""
     return document("diagnostics", diagnostics=[as_data(d) for d in diagnostics])
 
 

@@ -1,4 +1,4 @@
-"""Diagnostics as SARIF 2.1.0 (OASIS), a format of code hosts and editors."""
+"""Formats diagnostics as SARIF 2.1.0 (OASIS), a format that code hosts and editors read."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sa
 
 
 def render(diagnostics: Iterable[Diagnostic], *, version: str) -> str:
-    """A log of one run of archdsl `version`, indented, ending with a line break."""
+    """A SARIF log of one run of archdsl `version`, indented, ending with a line break."""
     found = tuple(diagnostics)
     codes = sorted({d.code for d in found})
     driver = {"name": "archdsl", "version": version, "rules": [_rule(code) for code in codes]}
@@ -71,7 +71,7 @@ def _message(d: Diagnostic) -> str:
 
 
 def _plain(text: str) -> str:
-    """Escapes text such as `x[1](y)`, which SARIF interprets as a link (3.11.6)."""
+    """Escapes text such as `x[1](y)`, which SARIF would interpret as a link (section 3.11.6)."""
     return re.sub(r"\[([^\[\]]*)\](?=\()", r"\\[\1\\]", text)
 
 

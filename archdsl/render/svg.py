@@ -11,14 +11,14 @@ from collections.abc import Iterable
 INK, FAINT, GRID, PAPER = "#1f2933", "#5f6c7b", "#e3e8ee", "white"
 FONT = "system-ui, -apple-system, 'Segoe UI', 'DejaVu Sans', sans-serif"
 COLOURS = ("#2563a8", "#b83a26", "#1b7f5c", "#7a4fa3", "#8f6100", "#0b7285")
-"""For curves, in this order: distinguishable for colour-blind readers, and readable as text on white."""
+"""Colours for curves, in order of use: distinguishable if colour-blind, and readable as text on white."""
 BLUE, RED, BAND = COLOURS[0], COLOURS[1], "#dce8f5"
 LETTER = 6.4
-"""Width of a letter at 11 px, for what must be kept apart."""
+"""The assumed width of a letter at font size 11, in pixels, to keep labels apart."""
 
 
 def picture(title: str, width: float, height: float, parts: Iterable[str], summary: str = "") -> str:
-    """An SVG image; `title` and `summary` are for screen readers."""
+    """An SVG image of these elements; `title` and `summary` are read by screen readers."""
     body = "\n".join(parts)
     described = f"<desc>{escaped(summary)}</desc>\n" if summary else ""
     return (
@@ -33,7 +33,7 @@ def text(
     x: float, y: float, content: str, *, anchor: str = "start", colour: str = INK, size: float = 11,
     strong: bool = False, turn: float = 0,
 ) -> str:  # fmt: skip
-    """Text at a position; `turn` is the rotation in degrees, clockwise."""
+    """An SVG text element; `turn` is its rotation in degrees, clockwise."""
     place = f'x="{number(x)}" y="{number(y)}"'
     look = f' font-size="{number(size)}"' if size != 11 else ""
     look += ' font-weight="600"' if strong else ""
@@ -42,7 +42,7 @@ def text(
 
 
 def line(x1: float, y1: float, x2: float, y2: float, colour: str, look: str = "") -> str:
-    """A line; `look` are further attributes, here and below."""
+    """An SVG line; `look` are further attributes."""
     ends = f'x1="{number(x1)}" y1="{number(y1)}" x2="{number(x2)}" y2="{number(y2)}"'
     return f'<line {ends} stroke="{colour}"{" " + look if look else ""}/>'
 
@@ -53,7 +53,7 @@ def rect(x: float, y: float, width: float, height: float, fill: str, look: str =
 
 
 def dot(x: float, y: float, radius: float, fill: str, tip: str, look: str = "") -> str:
-    """A point; `tip` is its tooltip."""
+    """An SVG circle with a tooltip, `tip`; `look` are further attributes."""
     place = f'cx="{number(x)}" cy="{number(y)}" r="{number(radius)}"'
     return f'<circle {place} fill="{fill}"{" " + look if look else ""}><title>{escaped(tip)}</title></circle>'
 
@@ -83,7 +83,5 @@ def escaped(words: str) -> str:
 
 
 def cut(words: str, letters: int) -> str:
-    """Text truncated to a number of characters; the end is kept, as it distinguishes more than the
-    beginning.
-    """
+    """A text shortened to `letters` characters by removing its beginning: ends of names differ more."""
     return words if len(words) <= letters else "…" + words[len(words) - letters + 1 :]

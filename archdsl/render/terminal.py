@@ -1,4 +1,4 @@
-"""Text on terminals: display width, sanitized characters, colours.
+"""Text for terminals: display width, colours, and replacements for unsafe characters.
 
 Specs are untrusted: their escape sequences and direction marks must not reach the terminal.
 """
@@ -16,7 +16,7 @@ _DIRECTION_MARKS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u
 
 @dataclass(frozen=True)
 class Palette:
-    """Escape sequences before and after each kind of text."""
+    """The escape sequences to write before and after each kind of text, such as an error or a line number."""
 
     error: str = ""
     warning: str = ""
@@ -27,7 +27,7 @@ class Palette:
     end: str = ""
 
     def paint(self, kind: str, text: str) -> str:
-        """The text in the colour of this class."""
+        """The text in the colour of this kind of text."""
         return f"{getattr(self, kind)}{text}{self.end}" if text else text
 
 
@@ -44,7 +44,7 @@ ANSI = Palette(
 
 
 def palette(stream: IO[str]) -> Palette:
-    """Colours, if the output is a terminal that supports them; respects NO_COLOR and FORCE_COLOR."""
+    """The colours for a stream, if it is a terminal with colours; respects NO_COLOR and FORCE_COLOR."""
     if os.environ.get("NO_COLOR"):
         return PLAIN
     if os.environ.get("FORCE_COLOR"):
@@ -53,7 +53,7 @@ def palette(stream: IO[str]) -> Palette:
 
 
 def is_terminal(stream: object) -> bool:
-    """Whether a stream writes to a terminal; one without `isatty`, as of notebooks and loggers, does not."""
+    """Whether a stream is a terminal; streams of notebooks and loggers, without `isatty`, are not."""
     return bool(getattr(stream, "isatty", lambda: False)())
 
 
@@ -67,7 +67,7 @@ def char_width(char: str) -> int:
 
 
 def display(char: str, column: int) -> str:
-    """The text to print for a character at a display column (from 0)."""
+    """The text that is printed for a character at a display column (counted from 0)."""
     if char == "\t":
         return " " * (_TAB - column % _TAB)
     if char in _DIRECTION_MARKS or 0x7F <= ord(char) < 0xA0 or 0xD800 <= ord(char) < 0xE000:
@@ -78,7 +78,7 @@ def display(char: str, column: int) -> str:
 
 
 def clean(text: str) -> str:
-    """The text with visible replacements for control characters and direction marks; line breaks are kept."""
+    """The text with visible replacements for control characters and direction marks, except line breaks."""
     if text.isascii() and text.isprintable():
         return text
     return "".join(c if c == "\n" else display(c, 0) for c in text)

@@ -1,4 +1,4 @@
-"""Diagnostics for people, in the style of the language's design: headline, place, source line, carets, notes.
+"""Formats diagnostics as text for people: headline, place, source line, carets, notes.
 
 error[ARCH105]: `+` after a chain
  --> specs/sum.arch:4:27
@@ -26,7 +26,7 @@ def render(diagnostics: Iterable[Diagnostic], *, colors: Palette = PLAIN, width:
 
 
 def count(diagnostics: Sequence[Diagnostic]) -> str:
-    """The number of diagnostics by severity, `2 errors, 1 warning`; empty without any."""
+    """The numbers of diagnostics by severity, such as `2 errors, 1 warning`; empty if there are none."""
     parts = []
     for severity in ("error", "warning", "note"):
         n = sum(d.severity == severity for d in diagnostics)
@@ -57,7 +57,7 @@ def _marks(d: Diagnostic) -> list[Mark]:
 
 
 def _places(marks: Sequence[Mark], gutter: int, width: int, colors: Palette) -> Iterator[str]:
-    """Labels by source, the source of the primary label first."""
+    """Yields the excerpts of a diagnostic by source, beginning with the source of the primary label."""
     order: dict[int, int] = {}
     for m in marks:
         order.setdefault(id(m.location.source), len(order))
@@ -86,7 +86,7 @@ def _notes(d: Diagnostic, width: int) -> Iterator[str]:
 
 
 def _step(label: Label) -> str:
-    """A step of the backtrace: the construct being evaluated, and its location."""
+    """A line of the backtrace: the construct that was being evaluated, and its location."""
     return f"{label.text} ({label.location})" if label.text else f"called from {label.location}"
 
 

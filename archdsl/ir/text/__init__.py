@@ -1,4 +1,4 @@
-"""The text form of a graph, one node per line, for tests and diffs; parsing it gives the same graph."""
+"""The text form of graphs, for tests and diffs: one node per line; `parse` restores what `dump` wrote."""
 
 from archdsl.ir.text.reader import parse
 from archdsl.ir.text.writer import dump, value_text

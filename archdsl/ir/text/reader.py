@@ -16,9 +16,10 @@ T = TypeVar("T")
 
 
 def parse(text: str, *, name: str = "<graph>") -> Graph:
-    """Parses the text of `archdsl.ir.text.dump`; use `verify` to validate the graph.
+    """Parses a text written by `archdsl.ir.text.dump` to a graph; `name` is its name in messages.
 
-    Raises SpecError: ARCH850 for malformed text, ARCH851 if it is too long or too deep.
+    The invariants of the graph are not checked; call `verify` for that. Raises SpecError: ARCH850 for
+    malformed text, ARCH851 for text that is too long or nested too deeply.
     """
     if len(text) > MAX_CHARS:
         raise SpecError(
@@ -29,7 +30,7 @@ def parse(text: str, *, name: str = "<graph>") -> Graph:
 
 @dataclass(frozen=True)
 class _Outcome:
-    """An outcome as written: its name, or its index after `!`."""
+    """An outcome in the text: its name, or its index, written after `!`."""
 
     name: str | None
     number: Scalar
@@ -119,7 +120,7 @@ class _GraphReader(ValueReader):
             self.under[path] = (parent, self._outcome())
 
     def _hang_decisions(self) -> None:
-        """Sets `under` of decisions, which may name a decision on a later line."""
+        """Sets `under` of all decisions at the end, since `under` may name a decision on a later line."""
         for path, (parent, outcome) in self.under.items():
             number = self._outcome_key(parent, outcome)
             self.decisions[path] = replace(self.decisions[path], under=(parent, number))  # type: ignore[arg-type]

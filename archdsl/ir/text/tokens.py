@@ -1,4 +1,4 @@
-"""Tokens of the text form: names, numbers and strings, and limits.
+"""Tokens of the text form of graphs: names, numbers and strings, and limits on them.
 
 A name is written without quotes if it looks like a path, `body[3].n1.1` or `widths[1, 8].w`; any other name
 is a JSON string. A comment extends from `#` to the end of the line.
@@ -46,12 +46,12 @@ def quoted(text: str) -> str:
 
 @lru_cache(maxsize=1 << 16)
 def name_text(name: str) -> str:
-    """A name as written: plain, or in quotes."""
+    """A name as written in the text form: plain if it looks like a path, otherwise a JSON string."""
     return name if _PLAIN_NAME.fullmatch(name) else quoted(name)
 
 
 def has_named_outcomes(decision: Decision) -> bool:
-    """Whether outcomes of a decision may be written by name: not if there are too many to list."""
+    """Whether outcomes of a decision are written by name; if there are too many, by index."""
     if decision.count == 1:
         return True
     few = 0 < decision.count <= len(decision.candidates) <= MAX_NAMED_OUTCOMES

@@ -20,9 +20,10 @@ CONSTANTS: dict[str, Scalar | None] = {
 
 
 class TokenReader:
-    """The tokens of a text, one at a time: `kind` and `text` describe the current one, `place` locates it.
+    """Reads the tokens of a text one at a time: `kind` and `text` describe the current token, `place` is its
+    span.
 
-    `what` names the text in messages; errors have the diagnostic code `code`.
+    `what` names the text in error messages; errors have the diagnostic code `code`.
     """
 
     what, code = "the text of a graph", "ARCH850"
@@ -71,7 +72,7 @@ class TokenReader:
             self.fail_expecting(f"`{word}`")
 
     def name(self) -> str:
-        """A name: plain, in quotes, or an integer."""
+        """Reads a name: plain, in quotes, or an integer."""
         if self.kind == "string":
             return self.string()
         if self.kind != "name" and not COUNT.fullmatch(self.text):
@@ -104,7 +105,7 @@ class TokenReader:
         return number
 
     def listed(self, item: Callable[[], T], end: str) -> list[T]:
-        """Items separated by commas, and the closing token `end`."""
+        """Reads items separated by commas, and the closing token `end`; returns the items."""
         items: list[T] = []
         if self.accept(end):
             return items
@@ -116,7 +117,7 @@ class TokenReader:
 
 
 class ValueReader(TokenReader):
-    """Values: constants, tuples, picks, dimensions, measures, and functions of these."""
+    """Reads values: constants, tuples, picks, dimensions, measures, and functions of these."""
 
     depth = 0
 
@@ -130,7 +131,9 @@ class ValueReader(TokenReader):
         return name, self.expression()
 
     def settings(self, end: str) -> dict[str, Value]:
-        """`name = value` separated by commas, and the closing token `end`; names must be distinct."""
+        """Reads `name = value` pairs separated by commas, and the closing token `end`; names must be
+        distinct.
+        """
         place, pairs = self.place, self.listed(self.named, end)
         found = dict(pairs)
         if len(found) < len(pairs):
@@ -138,7 +141,7 @@ class ValueReader(TokenReader):
         return found
 
     def expression(self) -> Value:
-        """A value, or values joined by one operator: `a + b + c`."""
+        """Reads a value, or values joined by one operator: `a + b + c`."""
         value = cast(Value, self.value())
         sign, fn = self.text, FUNCTION_OF.get(self.text)
         if fn is None:

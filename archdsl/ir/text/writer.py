@@ -21,10 +21,10 @@ from archdsl.ir.text.tokens import (
 
 
 def dump(graph: Graph, *, shapes: Mapping[str, Shape] | None = None) -> str:
-    """The text of a graph.
+    """The text form of a graph.
 
     `shapes` (C, H, W of each node) are added as comments. Raises SpecError (ARCH851) if a value is nested too
-    deeply, or the text is too long, to be parsed.
+    deeply, or the text is too long, for `parse` to accept.
     """
     return _Writer(graph).text(shapes or {})
 
@@ -35,7 +35,7 @@ def value_text(value: object) -> str:
 
 
 class _Values:
-    """Writes values, each shared subexpression once."""
+    """Writes values; the text of a shared subexpression is computed once."""
 
     def __init__(self) -> None:
         self._known: dict[int, tuple[int, str]] = {}  # by identity: the graph keeps the values alive
@@ -94,7 +94,7 @@ class _Values:
 
     @staticmethod
     def _bounded(text: str) -> str:
-        """Limits the text, which shared subexpressions can make exponentially longer than the graph."""
+        """Returns `text`. Raises SpecError if it is too long: shared parts can make it exponentially long."""
         if len(text) > MAX_CHARS:
             raise _too_large(f"a value exceeds {MAX_CHARS:,} characters")
         return text
@@ -152,7 +152,7 @@ class _Writer:
         return f"decision {name_text(decision.path)} = {count}{{{candidates}}}{under}"
 
     def _outcome(self, path: str, key: Scalar) -> str:
-        """An outcome by name if the name is unambiguous, else by index."""
+        """An outcome of a decision by name if the name is unambiguous, else by index."""
         decision = self.graph.decisions.get(path)
         if decision is not None and type(key) is int and has_named_outcomes(decision):
             outcomes = decision.outcomes
