@@ -17,7 +17,7 @@ import pytest
 import archdsl
 from archdsl.backends import diagram
 from archdsl.backends.diagram import files
-from archdsl.backends.diagram.layers import Block, arrange
+from archdsl.backends.diagram.layers import MOST_LANES, Block, arrange
 from archdsl.backends.diagram.layout import lay_out
 from archdsl.backends.diagram.svg import to_svg
 from archdsl.diagnostics import SpecError
@@ -228,6 +228,30 @@ def test_blocks_that_read_each_other_in_a_circle_are_placed_all_the_same():
     a, b, c = (Block(name, 10, 10) for name in "abc")
     arrange([a, b, c], [(a, b), (b, c), (c, a)])
     assert a.y < b.y < c.y
+
+
+def test_the_lanes_of_a_dense_diagram_are_limited_and_graphviz_is_not_asked(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    text = """arch 1
+network Dense {
+  input image: [8, 16, 16]
+  x[1] = image -> conv(c = 8)
+  stage body for i in 2..60 { x[i] = add(x[1..i - 1]) -> conv(c = 8) }
+  output y = x[60]
+}
+"""
+    graph = archdsl.load("dense.arch", text=text).network().graph
+    drawing = diagram.network(graph)
+    ways = lay_out(drawing).edges.values()
+    assert len(ways) > files.MOST_EDGES
+    assert max(len(way) for way in ways) > 2  # short edges pass through lanes
+    assert sum(len(way) - 2 for way in ways) // 2 <= MOST_LANES
+    monkeypatch.setattr(files, "graphviz", lambda kind: ["dot"])
+    monkeypatch.setattr(files, "_run", lambda command, dot: pytest.fail("Graphviz was asked"))
+    assert diagram.svg(graph) == to_svg(drawing)
+    with pytest.raises(SpecError, match=r"it has 1,\d+ edges, and more than 1,000 take too long"):
+        diagram.render(graph, tmp_path / "dense.png")
 
 
 @pytest.mark.slow

@@ -22,7 +22,9 @@ from archdsl.diagnostics import Diagnostic, SpecError
 _IHDR_END = 33
 """Bytes of a PNG up to its first chunk that may be another one."""
 FORMATS = ("svg", "png", "pdf", "dot")
-TIMEOUT_S = 30.0
+TIMEOUT_S = 10.0
+MOST_EDGES = 1_000
+"""Graphviz takes minutes for more, and their lines cover the paper."""
 DPI = {"png": "144"}
 INSTALL = "install Graphviz (https://graphviz.org), or the extra: pip install 'archdsl[viz]'"
 
@@ -56,16 +58,21 @@ def picture(drawing: Drawing | Dot, kind: str) -> bytes:
     if kind == "dot":
         return dot.encode("utf-8")
     command = graphviz(kind)
+    crowded = len(dot.drawing.edges) > MOST_EDGES
     if kind == "svg":
-        made = None if command is None else _run(command, dot)
+        made = None if command is None or crowded else _run(command, dot)
         return made or f"{to_svg(dot.drawing)}<!-- archdsl -->\n".encode()
     if command is None:
         raise SpecError(
             [Diagnostic("ARCH860", f"Graphviz, needed for {kind.upper()}, is not installed", help=INSTALL)]
         )
-    made = _run(command, dot)
+    made = None if crowded else _run(command, dot)
     if made is None:
-        why = f"it failed, or took more than {TIMEOUT_S:g} s"
+        why = (
+            f"it has {len(dot.drawing.edges):,} edges, and more than {MOST_EDGES:,} take too long"
+            if crowded
+            else f"it failed, or took more than {TIMEOUT_S:g} s"
+        )
         headline = f"Graphviz did not render this diagram to {kind.upper()}: {why}"
         help = "write an .svg, or draw less detail"
         raise SpecError([Diagnostic("ARCH861", headline, help=help)])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
@@ -10,6 +10,7 @@ GAP = 14.0  # between blocks of a layer
 LAYER_GAP = 28.0
 LANE = 8.0
 LONGEST_LANE = 40  # layers; a longer edge goes straight
+MOST_LANES = 4_000  # beyond, shorter edges go straight as well: lanes grow with the cube of dense parts
 ORDERINGS = 8
 PLACINGS = 48
 
@@ -133,9 +134,10 @@ def _add_lanes(
 ) -> dict[int, list[Block]]:
     """Splits edges at a lane in each layer that they pass."""
     lanes: dict[int, list[Block]] = {}
+    longest = _longest_lane(rank[head] - rank[tail] - 1 for tail, head in edges)
     for n, (tail, head) in enumerate(edges):
         between = range(rank[tail] + 1, rank[head])
-        way = [Block("", LANE, 0.0) for _ in between] if len(between) <= LONGEST_LANE else []
+        way = [Block("", LANE, 0.0) for _ in between] if len(between) <= longest else []
         for layer, lane in zip(between, way, strict=False):
             layers[layer].append(lane)
         if way:
@@ -147,6 +149,16 @@ def _add_lanes(
                 if b.is_lane or n not in light:
                     b.above.append(a)
     return lanes
+
+
+def _longest_lane(lengths: Iterable[int]) -> int:
+    """The longest lanes that are drawn, such that all that are not longer fit."""
+    lanes = 0
+    for length in sorted(length for length in lengths if length <= LONGEST_LANE):
+        lanes += max(0, length)
+        if lanes > MOST_LANES:
+            return length - 1
+    return LONGEST_LANE
 
 
 def _order(layers: list[list[Block]]) -> None:
