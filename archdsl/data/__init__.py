@@ -1,4 +1,4 @@
-"""Datasets, their validation, and batches.  torch is imported only for tensors."""
+"""Datasets, their validation, and batches. torch is imported only by functions that return tensors."""
 
 from typing import TYPE_CHECKING
 
@@ -26,7 +26,7 @@ _PUBLIC = {
 
 
 def __getattr__(name: str) -> object:
-    """Imports public names on first use: a command that names a dataset does not need batches."""
+    """Imports the module of a public name on first use, so that listing a dataset does not import batches."""
     from importlib import import_module
 
     if name not in _PUBLIC:

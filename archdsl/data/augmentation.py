@@ -22,8 +22,9 @@ _GREY = np.array((0.299, 0.587, 0.114), np.float32)
 class Augmentation:
     """Parameters of data augmentation.
 
-    `crop` is (height, width), or None for the image size; `scale` the range of the scale factor; `colour` the
-    maximum deviation of brightness, contrast and saturation from 1.
+    `crop` is (height, width), or None for the image size; `scale` is the range of the random scale factor, or
+    None for 1. The factors of brightness, contrast and saturation are sampled from 1 - `colour` to 1 +
+    `colour`.
     """
 
     crop: tuple[int, int] | None
@@ -36,10 +37,11 @@ def augmented(
     sample: Sample, how: Augmentation, rng: np.random.Generator,
     means: Mapping[str, Sequence[float]] = MappingProxyType({}),
 ) -> Sample:  # fmt: skip
-    """Augments an image with its labels and maps; padding outside of the image is grey, `IGNORE` and NaN.
+    """Augments a sample: its image, with labels and maps in the same way.
 
-    Labels and maps of numbers keep their values: they are resized to the nearest. Maps that are images are
-    padded by `means`, for channels in 0..1.
+    Images are resized bilinearly, labels and maps of one channel by nearest neighbour. Outside of the image,
+    a crop is filled with the mean colour, labels with `IGNORE`, maps of one channel with NaN, and maps that
+    are images with `means`: by map, the value of each channel, in 0..1.
     """
     scale = rng.uniform(*how.scale) if how.scale else 1.0
     size = how.crop or sample.mask.shape
@@ -57,9 +59,7 @@ def _cropped(
     sample: Sample, size: tuple[int, int], scale: float, rng: np.random.Generator,
     means: Mapping[str, Sequence[float]],
 ) -> Sample:  # fmt: skip
-    """A crop of the scaled image.  Only the visible part is resized, which halves the time for large
-    images.
-    """
+    """A random crop of the scaled sample; only the part inside the crop is resized, to save time."""
     if scale == 1.0 and size == sample.mask.shape:
         return sample
     (top, bottom, y0, y1), (left, right, x0, x1) = (
@@ -81,14 +81,17 @@ def _cropped(
 
 
 def _filled(size: tuple[int, int], mean: Sequence[float]) -> Pixels:
-    """An image of one colour."""
+    """An image of a size (height, width) filled with one colour; channels of `mean` are in 0..1."""
     image = np.empty((*size, len(mean)), np.uint8)
     image[:] = [round(255 * channel) for channel in mean]
     return image
 
 
 def _window(full: int, wanted: int, scale: float, rng: np.random.Generator) -> tuple[int, int, float, float]:
-    """Along one axis: the filled range of the crop, and the range of the source."""
+    """Places a random crop along one axis: (first, end) of its filled pixels, (first, end) in the source.
+
+    `full` and `wanted` are the sizes of source and crop in pixels.
+    """
     scaled = max(1, round(full * scale))
     start = int(rng.integers(min(0, scaled - wanted), max(0, scaled - wanted) + 1))
     first, end = max(0, start), min(scaled, start + wanted)
@@ -96,7 +99,7 @@ def _window(full: int, wanted: int, scale: float, rng: np.random.Generator) -> t
 
 
 def recoloured(image: Pixels, brightness: float, contrast: float, saturation: float) -> Pixels:
-    """Scales brightness, contrast and saturation of an image.
+    """Multiplies brightness, contrast and saturation of an image (H × W × C) by these factors.
 
     Grey images have no saturation; a fourth channel is unchanged.
     """

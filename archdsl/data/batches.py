@@ -1,6 +1,6 @@
-"""Batches as a pure function of seed and step, so that resumed runs are identical.
+"""Batches of images and targets, a pure function of seed and step, so that resumed runs are identical.
 
-B batch, H height, W width; 3 channels stand for as many as the images have.
+Shapes: B images, H × W pixels; 3 stands for the number of channels of the images.
 """
 
 from __future__ import annotations
@@ -30,16 +30,17 @@ if TYPE_CHECKING:
 B = TypeVar("B", covariant=True)
 
 _ORDER, _CHANGE = 0, 1
-"""Purposes of random numbers; each has its own stream."""
+"""Streams of random numbers: the order of the samples, and their augmentation."""
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Images, float32, normalized by ImageNet's mean and standard deviation; class ids or `IGNORE`, int64.
+    """A batch of images with their labels and other targets.
 
-    Grey images have one channel, others three or four (`archdsl.data.channels`); the channels of each map
-    that is an input of the network follow, normalized (`MapKind.normalisation`), 0 where unknown. `maps` are
-    edges and maps by name, B × H × W, float32, NaN where unknown.
+    `images_B3HW` is float32, normalized by ImageNet's mean and standard deviation; images have one, three or
+    four channels (`archdsl.data.channels`), followed by the channels of the maps that are inputs of the
+    network, normalized (`MapKind.normalisation`), 0 where unknown. `masks_BHW` has class ids or `IGNORE`,
+    int64. `maps` are the other targets by name, edges and maps: B × H × W, float32, NaN where unknown.
     """
 
     images_B3HW: torch.Tensor
@@ -47,16 +48,16 @@ class Batch:
     maps: Mapping[str, torch.Tensor] = field(default_factory=dict)
 
     def targets(self, device: torch.device) -> dict[str, torch.Tensor]:
-        """Labels, edges and maps by name, on a device."""
+        """All targets by name, labels, edges and maps, moved to a device."""
         whole = {LABELS: self.masks_BHW, **self.maps}
         return {name: target_BHW.to(device, non_blocking=True) for name, target_BHW in whole.items()}
 
 
 class Batches:
-    """The batches of process `rank` of `world`; `batch` is the total batch size.
+    """The batches of process `rank` of `world` processes; `batch` is the total batch size of all processes.
 
-    The global batch does not depend on `world`; process `rank` gets positions rank, rank + world, … Raises
-    SpecError (ARCH906) if the batch is not divisible by `world`.
+    The samples of a step do not depend on `world`: process `rank` gets those at positions rank, rank + world,
+    …. Raises SpecError (ARCH906) if the batch size is not divisible by `world`.
     """
 
     def __init__(
@@ -70,8 +71,9 @@ class Batches:
         targets: Collection[str] = (),
         inputs: Sequence[str] = (),
     ):
-        """`targets` are what the batches have beside labels: edges, and maps of the dataset; `inputs` are the
-        maps that the images have as further channels.
+        """`targets` are names of targets other than labels: edges and maps; `inputs` are names of maps.
+
+        The maps `inputs` are appended to the images as further channels.
         """
         if batch < 1 or batch % world:
             headline = f"a batch of {batch} is not divisible by {world} processes"
@@ -82,7 +84,7 @@ class Batches:
         self.steps_per_epoch = max(1, len(dataset) // batch)
 
     def reading(self, inputs: Sequence[str]) -> Batches:
-        """The same batches with other maps as further channels of the images."""
+        """A copy whose images have the maps `inputs` as further channels."""
         found = copy.copy(self)
         found.inputs = inputs
         return found
@@ -105,9 +107,10 @@ def whole(
     dataset: Dataset, i: int, size: tuple[int, int] | None = None, targets: Collection[str] = (),
     inputs: Sequence[str] = (),
 ) -> Batch:  # fmt: skip
-    """One image without augmentation, resized to `size` (height, width), as are maps of `inputs`.
+    """A batch of the single sample `i` without augmentation.
 
-    Labels and maps of `targets` keep their size. `targets` and `inputs` as in `Batches`.
+    The image and the maps `inputs` are resized to `size` (height, width), if set; labels and the maps
+    `targets` keep their size. `targets` and `inputs` are names as in `Batches`.
     """
     sample = dataset[i]
     image, maps = sample.image, {name: sample.maps[name] for name in inputs}
@@ -119,7 +122,7 @@ def whole(
 
 
 class Stepwise(Protocol[B]):
-    """Batches by the number of their step, counted from 0."""
+    """An object with `batch(step)`, the batch of a step, counted from 0."""
 
     @property
     def steps_per_epoch(self) -> int: ...
@@ -130,9 +133,9 @@ class Stepwise(Protocol[B]):
 def prefetched(
     batches: Stepwise[B], first_step: int, last_step: int, workers: int = 1
 ) -> Generator[tuple[int, B], None, None]:
-    """Yields steps first_step to last_step - 1 with their batches, prefetched by threads.
+    """Yields (step, batch) for the steps first_step to last_step - 1; threads prefetch the batches.
 
-    The threads end with the iteration, including `close` and exceptions.
+    The threads end when the iteration ends, also by `close` or an exception.
     """
     import torch
 
@@ -173,7 +176,7 @@ def _with_maps(
     images_B3HW: torch.Tensor, maps: Sequence[Mapping[str, NDArray[Any]]], inputs: Sequence[str],
     dataset: Dataset,
 ) -> torch.Tensor:  # fmt: skip
-    """Images with maps as further channels."""
+    """Appends maps, one mapping by name for each image, to images as further channels."""
     import torch
 
     layers = [_as_channels([own[name] for own in maps], kind_of(dataset, name)) for name in inputs]
@@ -181,7 +184,7 @@ def _with_maps(
 
 
 def _as_channels(maps: list[NDArray[Any]], kind: MapKind) -> torch.Tensor:
-    """A map of several samples as an input."""
+    """A map of several samples as normalized input channels, B × channels × H × W."""
     import torch
 
     if kind.channels != 1:
@@ -192,7 +195,7 @@ def _as_channels(maps: list[NDArray[Any]], kind: MapKind) -> torch.Tensor:
 
 
 def _maps(samples: list[Sample], targets: Collection[str], edge_width: int) -> dict[str, torch.Tensor]:
-    """Edges, which are drawn between the labels as they are now, and maps."""
+    """The targets other than labels, by name, B × H × W; edges are computed from the augmented labels."""
     import torch
 
     found = {}

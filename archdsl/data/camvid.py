@@ -25,7 +25,7 @@ _VOID = 11
 
 
 def camvid(root: Path, part: str, settings: datasets.Files | None = None) -> Files:
-    """A split of CamVid, for example `train`.  Raises SpecError (ARCH900, ARCH901, ARCH909)."""
+    """Lists the files of a split of CamVid, such as `train`. Raises SpecError (ARCH900, ARCH901, ARCH909)."""
     table = labels({id: id for id in range(len(CLASSES))} | {_VOID: IGNORE})
     masks_in = root / f"{part}annot"
     photos, masks = images(root / part), files(masks_in)

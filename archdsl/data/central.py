@@ -1,4 +1,4 @@
-"""Centre crops of the images of a dataset."""
+"""A dataset whose images are cropped to their centres."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from archdsl.data.targets import edge_width_of, maps_of, stack_of
 
 @dataclass(frozen=True, eq=False)
 class Central:
-    """`dataset` with images and labels cropped to their centre of `size` (height, width), where larger."""
+    """`dataset` with images, labels and maps cropped to their centre of `size` (height, width), if larger."""
 
     dataset: Dataset
     size: tuple[int, int]

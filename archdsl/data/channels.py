@@ -1,4 +1,4 @@
-"""Images of one, three or four channels: normalization, resizing and display.
+"""Normalization, resizing and display of images of one, three or four channels.
 
 Shapes: H × W pixels, C channels.
 """
@@ -21,17 +21,17 @@ IMAGE_CHANNELS = get_args(Channels)
 
 MEAN = (0.485, 0.456, 0.406)
 STD = (0.229, 0.224, 0.225)
-"""ImageNet statistics, for channels in 0..1."""
+"""ImageNet's mean and standard deviation of red, green and blue, for channels in 0..1."""
 
 _GREY = ((0.449,), (0.226,))
-"""Their means over red, green and blue."""
+"""Mean and standard deviation of grey images: the means of `MEAN` and of `STD`."""
 
 _FOURTH = (0.5, 0.25)
-"""A fourth channel, of unknown contents, is mapped from 0..1 to -2..2."""
+"""Mean and standard deviation of a fourth channel: its contents are unknown, so 0..1 is mapped to -2..2."""
 
 
 def mean_and_deviation(channels: int) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Mean and standard deviation for normalization, for channels in 0..1."""
+    """Mean and standard deviation of each channel, in 0..1, for normalizing images of 1, 3 or 4 channels."""
     if channels == 1:
         return _GREY
     return (MEAN, STD) if channels == 3 else ((*MEAN, _FOURTH[0]), (*STD, _FOURTH[1]))
@@ -41,11 +41,10 @@ def resampled(
     pixels_HWC: NDArray[Number], size: tuple[int, int], how: Image.Resampling,
     box: tuple[float, float, float, float] | None = None,
 ) -> NDArray[Number]:  # fmt: skip
-    """Resizes pixels, H × W of bytes or float32 or H × W × C of bytes, to a size (height, width).
+    """Resizes pixels (H × W, uint8 or float32; or H × W × C, uint8) to a size (height, width).
 
-    With `box`, only this region (Pillow).
-
-    Channels are resized independently, as Pillow would premultiply the others by a fourth.
+    With `box` (left, top, right, bottom), only this region of the source is read. Channels are resized
+    independently, since Pillow would multiply three channels by the fourth.
     """
     across = (size[1], size[0])
     if pixels_HWC.ndim == 2 or pixels_HWC.shape[2] == 3:
@@ -55,12 +54,12 @@ def resampled(
 
 
 def as_colours(image_HWC: Pixels) -> Pixels:
-    """An RGB image for display: grey repeated, or without the fourth channel."""
+    """Converts an image to RGB for display: repeats a grey channel, drops a fourth one."""
     return np.repeat(image_HWC, 3, 2) if image_HWC.shape[2] == 1 else image_HWC[..., :3]
 
 
 def demand_channels(name: str, declared: int, channels: int) -> None:
-    """Raises SpecError (ARCH942) if the image channels differ from a network's or space's input."""
+    """Raises SpecError (ARCH942) unless images have as many `channels` as the input of `name`, `declared`."""
     if channels == declared:
         return
     headline = f"{name} expects images with {plural(declared, 'channel')}, but the data has {channels}"

@@ -1,4 +1,4 @@
-"""Validates a dataset and collects label statistics, before training starts.
+"""Reads all files of a dataset before training starts: reports invalid ones, and collects label statistics.
 
 Shapes: N samples, K classes.
 """
@@ -31,7 +31,7 @@ Counts = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Shares:
-    """Labelled pixels of each class, and of all images that contain the class."""
+    """For each class, its number of pixels, and the number of labelled pixels in images that contain it."""
 
     pixels: tuple[int, ...]
     in_images: tuple[int, ...]
@@ -39,11 +39,12 @@ class Shares:
 
 @dataclass(frozen=True)
 class Inspection:
-    """The inspection of a dataset.
+    """The result of inspecting a dataset: problems and statistics.
 
-    `pixels_NK` counts the pixels of each class in each sample, zero for invalid samples; `labels` counts raw
-    mask labels, 256 of them; `turned` counts images rotated by their EXIF orientation. `maps` are the ranges
-    of known numbers in each map, None where all are unknown.
+    `pixels_NK` counts the pixels of each class in each sample, zero for invalid samples. `labels` counts the
+    pixels of each of the 256 mask labels, before they are mapped to classes. `turned` is the number of images
+    rotated by their EXIF orientation. `maps` are the (minimum, maximum) of the known values of each target
+    map, None if all are unknown.
     """
 
     problems: tuple[Diagnostic, ...]
@@ -69,7 +70,7 @@ class _Sample:
 
 
 def inspect(dataset: Dataset) -> Inspection:
-    """Reads every image and mask of a dataset completely, in parallel."""
+    """Reads every image, mask and map of a dataset completely, in parallel."""
     one = partial(_of_files, dataset) if isinstance(dataset, Files) else partial(_of_sample, dataset)
     pool = ThreadPoolExecutor(min(_MOST_THREADS, os.cpu_count() or 1))
     try:
@@ -97,9 +98,10 @@ def _rows(counts: list[Counts]) -> Counts:
 
 
 def check_data(dataset: Dataset, classes: int | None = None) -> list[Diagnostic]:
-    """All problems of a dataset, in sample order; `classes` is the number of classes of the network.
+    """All problems of a dataset, in the order of its samples; reads every file completely.
 
-    Reads every image and mask completely.
+    `classes` is the number of classes that the network predicts: fewer than in the dataset are a problem
+    (ARCH908).
     """
     return [*_too_few(dataset, classes), *inspect(dataset).problems]
 
@@ -113,7 +115,7 @@ def _too_few(dataset: Dataset, classes: int | None) -> list[Diagnostic]:
 
 
 def _of_files(dataset: Files, i: int) -> _Sample:
-    """Problems of the files of an image, those of all at once."""
+    """Inspects the files of image `i`, and reports the problems of all of them."""
     image_path, mask_path = dataset.pairs[i][0], dataset.pairs[i][1] if dataset.has_masks else None
     found = _Sample()
 
@@ -148,7 +150,7 @@ def _of_files(dataset: Files, i: int) -> _Sample:
 
 
 def _take_in(found: _Sample, name: str, values: Map) -> None:
-    """Notes the range of the known numbers of a map."""
+    """Records the minimum and maximum of the known values of a map in `found`."""
     known = values[~np.isnan(values)]
     if known.size:
         found.maps[name] = float(known.min()), float(known.max())
@@ -166,7 +168,7 @@ def _tried(measure: Callable[[], Size]) -> tuple[Size | None, tuple[Diagnostic, 
 
 
 def _of_sample(dataset: Dataset, i: int) -> _Sample:
-    """Problems of a sample that is not read from files."""
+    """Inspects sample `i` of a dataset that is not read from files."""
     found = _Sample()
     try:
         sample = dataset[i]

@@ -25,7 +25,7 @@ COLOURS = (
     (70, 130, 180), (220, 20, 60), (255, 0, 0), (0, 0, 142), (0, 0, 70),
     (0, 60, 100), (0, 80, 100), (0, 0, 230), (119, 11, 32),
 )  # fmt: skip
-"""By train id, as in the dataset's scripts (`labels.py`)."""
+"""The colour of each class, by train id, as in the dataset's scripts (`labels.py`)."""
 
 _EVALUATED = (7, 8, 11, 12, 13, 17, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 31, 32, 33)
 """The label ids of the 19 classes, in the order of their train ids."""
@@ -34,9 +34,10 @@ _IMAGE, _IDS, _TRAIN_IDS = "_leftImg8bit.png", "_gtFine_labelIds.png", "_gtFine_
 
 
 def cityscapes(root: Path, part: str, settings: datasets.Files | None = None) -> Files:
-    """A split of Cityscapes, for example `train`.  Raises SpecError (ARCH900, ARCH901, ARCH909).
+    """Lists the files of a split of Cityscapes, such as `train`.
 
-    Masks are `labelIds`, or `labelTrainIds` if there are none.
+    Masks are the `labelIds` files, or `labelTrainIds` if there are none. Raises SpecError (ARCH900, ARCH901,
+    ARCH909).
     """
     where = root / "leftImg8bit" / part
     images = files_below(where, _IMAGE)
@@ -61,7 +62,7 @@ def _without_images(where: Path) -> SpecError:
 
 
 def _frame(path: Path) -> str:
-    """`aachen_000000_000019`, which an image and its masks share."""
+    """The part of a file name that an image and its masks have in common: `aachen_000000_000019`."""
     return path.name.removesuffix(_IMAGE).removesuffix(_IDS).removesuffix(_TRAIN_IDS)
 
 

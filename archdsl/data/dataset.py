@@ -1,4 +1,4 @@
-"""The dataset interface: images with a class for every pixel."""
+"""The interface of datasets for semantic segmentation."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ Colour = tuple[int, int, int]
 
 @dataclass(frozen=True)
 class Sample:
-    """An image (height, width, channels), its labels (height, width) as class ids or `IGNORE`, both uint8.
+    """An image, uint8, (height, width, channels), and its labels, uint8, (height, width).
 
-    `maps` are further targets and inputs by name, (height, width), float32, NaN where unknown; or images,
-    (height, width, channels), uint8.
+    Labels (`mask`) are class ids or `IGNORE`. `maps` are further targets and inputs by name: maps of one
+    channel, float32, (height, width), NaN where unknown; or images, uint8, (height, width, channels).
     """
 
     image: NDArray[np.uint8]
@@ -33,12 +33,13 @@ class Sample:
 
 
 class Dataset(Protocol):
-    """An indexable dataset; class ids are indices of `classes`, `colours` are for overlays.
+    """A sequence of samples; class ids are indices of `classes`, and `colours` are their colours in pictures.
 
-    `channels` is the number of image channels: 1, 3 or 4. A dataset may have further attributes: `maps`, the
-    names of the maps of its samples, `kinds`, their properties (`archdsl.data.maps.MapKind`), and
-    `edge_width`, the width of edges in pixels. Without masks, it has no classes, and all pixels of its labels
-    are `IGNORE`. Raises SpecError for bad files.
+    `channels` is the number of image channels: 1, 3 or 4. Further attributes are optional: `maps`, the names
+    of the maps of its samples; `kinds`, the properties of maps (`archdsl.data.maps.MapKind`); `stack`, the
+    maps that are further channels of the images; `edge_width`, the width of edges in pixels. A dataset
+    without masks has no classes, and all its labels are `IGNORE`. Accessing a sample raises SpecError for
+    invalid files.
     """
 
     @property
@@ -54,7 +55,7 @@ class Dataset(Protocol):
     def __getitem__(self, i: int) -> Sample: ...
 
     def fingerprint(self) -> str:
-        """SHA-256 (hexadecimal) of the contents, independent of their location."""
+        """The SHA-256 (hexadecimal) of the contents, independent of the location of files."""
         ...
 
 

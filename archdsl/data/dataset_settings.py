@@ -1,4 +1,4 @@
-"""Reads the settings of a dataset."""
+"""Checks and converts the settings of a dataset."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from archdsl.spec.search_values import plain, written
 
 
 def read_settings(kind: str, settings: Mapping[str, Any]) -> Any:
-    """The config of a kind of dataset with checked settings.
+    """The config (`archdsl.configs.datasets`) of a kind of dataset with these settings.
 
-    Raises SpecError (ARCH906) with all invalid settings.
+    Raises SpecError (ARCH906) for an unknown kind, and for all invalid settings.
     """
     if not isinstance(kind, str) or kind not in DATASETS:  # an override may be a number
         kind = str(kind)
@@ -38,7 +38,7 @@ def read_settings(kind: str, settings: Mapping[str, Any]) -> Any:
 
 
 def _plain(value: Any) -> Any:
-    """A value as expected by forms: lists, and inclusive ranges such as `1..19`, become tuples."""
+    """A value as `archdsl.configs.forms` expects: lists and inclusive ranges (`1..19`) become tuples."""
     found = plain(value)
     return tuple(map(_plain, found)) if isinstance(found, list | tuple) else found
 

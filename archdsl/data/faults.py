@@ -10,13 +10,13 @@ from archdsl.diagnostics import Diagnostic, Label, Location, Source, SpecError
 
 
 def fault(code: str, headline: str, path: Path, what: str = "", help: str | None = None) -> Diagnostic:
-    """A diagnostic located at a file; `what` is the message at its name."""
+    """A diagnostic about the file `path`; `what` is the message shown beside the path."""
     label = Label(Location(Source(str(path), ""), 0, 0), what)
     return Diagnostic(code, headline, label, help=help)
 
 
 def failed(code: str, headline: str, path: Path, what: str = "", help: str | None = None) -> SpecError:
-    """The same as a SpecError."""
+    """The diagnostic that `fault` returns, as a SpecError."""
     return SpecError([fault(code, headline, path, what, help)])
 
 
@@ -24,7 +24,7 @@ _SHOWN = 5
 
 
 def grouped(problems: Iterable[Diagnostic]) -> list[Diagnostic]:
-    """Diagnostics in order, the first few of each kind, then a count of the others."""
+    """Diagnostics in order, limited to five with the same code and headline, then a count of the others."""
     kinds: dict[tuple[str, str], list[Diagnostic]] = defaultdict(list)
     kept = []
     for problem in problems:
@@ -44,6 +44,6 @@ def grouped(problems: Iterable[Diagnostic]) -> list[Diagnostic]:
 
 
 def _names(alike: list[Diagnostic]) -> str:
-    """Names of the files of diagnostics beyond those shown."""
+    """The files of the diagnostics that are not shown individually, as a list for a message."""
     places = [d.primary.location.source.name for d in alike[_SHOWN:] if d.primary is not None]
     return ", ".join(places[:3]) + (", …" if len(places) > 3 else "")

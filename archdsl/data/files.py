@@ -22,17 +22,18 @@ from archdsl.data.targets import EDGE_WIDTH
 from archdsl.diagnostics import Diagnostic, SpecError
 
 Resize = int | tuple[int, int] | None
-"""The longer side in pixels, or (height, width)."""
+"""The size of resized images: the longer side in pixels, or (height, width); None: not resized."""
 
 _AT_ONCE = 2**20
 
 
 @dataclass(frozen=True, eq=False)
 class Files:
-    """Pairs of files; `table` maps mask labels to class ids.
+    """A dataset whose samples are read from files; `table` maps mask labels to class ids.
 
-    Each pair also has the files of the maps `kinds`; without `has_masks` it has an image and these alone.
-    `left_out` describes files that are not read; `ignored` are labels ignored by the settings.
+    Each entry of `pairs` is the file of an image, of its mask (if `has_masks`), and of each map in `kinds`.
+    `stack` are the maps that are further channels of the images. `left_out` describes files that are not
+    read; `ignored` are the labels that the setting `ignore` names.
     """
 
     name: str
@@ -55,14 +56,14 @@ class Files:
         return tuple(kind.name for kind in self.kinds)
 
     def map_files(self, i: int) -> list[tuple[MapKind, Path]]:
-        """The maps of an image with their files."""
+        """The maps of image `i` with their files."""
         return list(zip(self.kinds, self.pairs[i][1 + self.has_masks :], strict=True))
 
     def __len__(self) -> int:
         return len(self.pairs)
 
     def __getitem__(self, i: int) -> Sample:
-        """Raises SpecError (ARCH902 to ARCH905)."""
+        """Reads sample `i`. Raises SpecError (ARCH902 to ARCH905) for invalid files."""
         image_path = self.pairs[i][0]
         image, turned = read_turned(image_path, self.channels)
         if self.has_masks:
@@ -80,7 +81,7 @@ class Files:
         return Sample(image, mask, image_path.stem, maps)
 
     def described(self) -> dict[str, Any]:
-        """The label and channel settings for the manifest."""
+        """The settings of labels, channels and maps that differ from the defaults, for the manifest."""
         own = {name: np.flatnonzero(self.table == id).tolist() for id, name in enumerate(self.classes)}
         usual = self.name != "folder" or all(labels == [id] for id, labels in enumerate(own.values()))
         return {
@@ -97,7 +98,7 @@ class Files:
         }
 
     def fingerprint(self) -> str:
-        """SHA-256 of classes, labels, and the name, size and contents of each file."""
+        """The SHA-256 of classes, labels and other settings, and of the name and contents of each file."""
         read = (
             self.name, self.classes, self.resize, *([] if self.channels == 3 else [self.channels]),
             *self.kinds, *([] if self.edge_width == EDGE_WIDTH else ["edges", self.edge_width]),
@@ -112,7 +113,7 @@ class Files:
 
 
 def resized(height: int, width: int, resize: int | tuple[int, int]) -> tuple[int, int]:
-    """Height and width of an image after resizing."""
+    """The size (height, width) of an image after resizing to a longer side, or to (height, width)."""
     if isinstance(resize, tuple):
         return resize
     longer = max(height, width)
@@ -120,7 +121,7 @@ def resized(height: int, width: int, resize: int | tuple[int, int]) -> tuple[int
 
 
 def _take_in(digest: Any, path: Path) -> None:
-    """Hashes the size of a file and its bytes.  Raises SpecError (ARCH902)."""
+    """Updates a hash with the size of a file and its bytes. Raises SpecError (ARCH902)."""
     try:
         with path.open("rb") as file:
             digest.update(path.stat().st_size.to_bytes(8, "little"))
@@ -133,9 +134,10 @@ def _take_in(digest: Any, path: Path) -> None:
 def maps_beside(
     of_image: Iterable[tuple[MapKind, Path]], size: tuple[int, ...], turned: bool
 ) -> dict[str, NDArray[Any]]:
-    """The maps of an image by name, read from their files.
+    """Reads the maps of an image; returns them by name.
 
-    Raises SpecError as `MapKind.read`, and ARCH905 for a map whose (height, width) differs from the image's.
+    `size` is (height, width) of the image, `turned` whether it was rotated by its EXIF orientation. Raises
+    SpecError as `MapKind.read`, and ARCH905 for a map of another size.
     """
     maps = {}
     for kind, path in of_image:
@@ -148,7 +150,10 @@ def maps_beside(
 def differing(
     mask_path: Path, image: tuple[int, ...], mask: tuple[int, ...], turned: bool, what: str = "mask"
 ) -> Diagnostic:
-    """An error for different sizes (height, width) of image and mask, or map; mentions EXIF rotation."""
+    """The diagnostic ARCH905 for a mask or map (`what`) whose size (height, width) differs from its image's.
+
+    If `turned`, the message mentions that the image was rotated by its EXIF orientation.
+    """
     by_exif = ", rotated by its EXIF orientation" if turned else ""
     return fault(
         "ARCH905",

@@ -24,7 +24,7 @@ _LINE = re.compile(r"(?:(\d{1,9}(?:\s*,\s*\d{1,9})*)\s*:\s*)?(.+?)(?:\s+(#[0-9a-
 
 @dataclass(frozen=True)
 class _Classes:
-    """Classes in order, with mask labels, and colours if known."""
+    """Class names in order, with the mask labels (None: 0, 1, …) and the colours (None: default) of each."""
 
     names: tuple[str, ...]
     labels: tuple[tuple[int, ...], ...] | None
@@ -32,11 +32,10 @@ class _Classes:
 
 
 def folder(root: Path, part: str, settings: datasets.Folder) -> Files:
-    """A split of a custom dataset; class names default to the lines of `classes.txt`.
+    """Lists the files of a split of a custom dataset; class names default to the lines of `classes.txt`.
 
-    Without masks, it has the maps of the settings alone.
-
-    Raises SpecError (ARCH900, ARCH901, ARCH906, ARCH907, ARCH909).
+    With the setting `maps`, a dataset may have no masks and no classes. Raises SpecError (ARCH900, ARCH901,
+    ARCH906, ARCH907, ARCH909).
     """
     if settings.maps and settings.classes is None and not (root / "masks").is_dir():
         pictures = tuple((path,) for path in images(root / "images" / part))
@@ -59,13 +58,13 @@ def folder(root: Path, part: str, settings: datasets.Folder) -> Files:
 
 
 def colours(n: int) -> tuple[Colour, ...]:
-    """Distinct colours for n classes: those of Cityscapes, then evenly spaced ones."""
+    """Default colours for n classes: those of Cityscapes, then generated ones."""
     more = ((37 * i % 256, 91 * i % 256, 151 * i % 256) for i in range(n))
     return (*FIRST_COLOURS, *more)[:n]
 
 
 def _described(root: Path, settings: datasets.Folder) -> _Classes:
-    """The classes from the folder's list, overridden by settings."""
+    """The classes in the file `classes.txt`, overridden by settings."""
     if settings.classes is None:
         found = _listed(root / CLASS_LIST)
     else:
@@ -126,7 +125,7 @@ def _demand_one_each(setting: str, values: Sequence[object], names: tuple[str, .
 
 
 def _demand_apart(found: _Classes, ignored: Sequence[int]) -> None:
-    """Raises SpecError (ARCH906) for labels out of range, and for ambiguous ones."""
+    """Raises SpecError (ARCH906) for a label > 255, of two classes, or of a class and ignored."""
     owner: dict[int, str] = {}
     for name, own in zip(found.names, found.labels or (), strict=False):
         for label in own:

@@ -1,4 +1,4 @@
-"""Reads images and masks from untrusted files; errors name the file."""
+"""Reads images, masks and maps from untrusted files; errors name the file."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".ppm", ".pgm", ".webp")
 MOST_PIXELS = 2**26
 
 NOT_ALLOWED = 254
-"""The entry of a label table for invalid labels."""
+"""The class id that a label table (`labels`) has for invalid labels."""
 
 Pixels = NDArray[np.uint8]
 Table = NDArray[np.uint8]
@@ -43,11 +43,12 @@ _UPRIGHT: Mapping[int, Callable[[NDArray[Any]], NDArray[Any]]] = {
     7: lambda pixels: pixels[::-1, ::-1].swapaxes(0, 1),
     8: lambda pixels: np.rot90(pixels, 1),
 }
-"""The transposition for each EXIF orientation (JEITA CP-3451, tag 0x0112)."""
+"""For each EXIF orientation (JEITA CP-3451, tag 0x0112), the function that turns pixels upright.
+"""
 
 _MODE_OF_CHANNELS = {1: "L", 3: "RGB", 4: "RGBA"}
 _PNG_STEPS = {"L;2": 85, "L;4": 17}
-"""Pillow's scale factors of grey PNG samples of 2 and 4 bits."""
+"""The factors by which Pillow multiplies grey PNG samples of 2 and 4 bits."""
 
 _LOSSY = ("JPEG", "MPO")
 _IMAGE_MODES = ("RGB", "RGBA", "RGBX", "L", "LA", "P", "PA", "1", "CMYK", "YCbCr")
@@ -68,9 +69,10 @@ _BROKEN = (
 
 
 def labels(known: Mapping[int, int], ignored: Iterable[int] = ()) -> Table:
-    """A table from mask labels to class ids.
+    """A table of 256 entries that maps mask labels to class ids; `known` maps the valid labels.
 
-    255 is accepted as unlabelled, unless it is in `known`, and so are the labels in `ignored`.
+    Labels in `ignored` are mapped to `IGNORE`, as is 255 unless `known` contains it; all others to
+    `NOT_ALLOWED`.
     """
     table = np.full(256, NOT_ALLOWED, np.uint8)
     table[255] = IGNORE
@@ -81,16 +83,19 @@ def labels(known: Mapping[int, int], ignored: Iterable[int] = ()) -> Table:
 
 
 def read_image(path: Path, channels: int = 3) -> Pixels:
-    """Reads an image (height, width, channels), rotated by its EXIF orientation.
+    """Reads an image, uint8, (height, width, channels), rotated by its EXIF orientation.
 
-    1 channel is grey, 3 are RGB, 4 are RGB and the file's fourth channel. Raises SpecError (ARCH902; ARCH941
-    for a file without a fourth channel).
+    With 1 channel, the image is converted to grey; with 3, to RGB; with 4, to RGB and the fourth channel of
+    the file. Raises SpecError: ARCH902 for an invalid file, ARCH941 for one without a fourth channel.
     """
     return read_turned(path, channels)[0]
 
 
 def read_turned(path: Path, channels: int = 3, setting: str = "channels") -> tuple[Pixels, bool]:
-    """Like `read_image`, and whether the image was rotated; `setting` is that of the number of channels."""
+    """Reads an image as `read_image`; returns it, and whether it was rotated by its EXIF orientation.
+
+    `setting` is the name of the setting that determines `channels`, for error messages.
+    """
     with _opened(path) as image:
         if image.mode not in _IMAGE_MODES:
             raise failed(
@@ -114,10 +119,11 @@ def read_turned(path: Path, channels: int = 3, setting: str = "channels") -> tup
 
 
 def read_labels(path: Path) -> Pixels:
-    """Reads the labels (height, width) of a mask, rotated by its EXIF orientation, before mapping to class
-    ids.
+    """Reads the labels of a mask, uint8, (height, width), without mapping them to class ids.
 
-    They are samples of 1 to 8 bits, or palette indices. Raises SpecError (ARCH902, ARCH903, ARCH940).
+    Labels are grey values of 1 to 8 bits, or palette indices; the mask is rotated by its EXIF orientation.
+    Raises SpecError: ARCH902 for an invalid file, ARCH903 for one with several channels, ARCH940 for a lossy
+    format.
     """
     with _opened(path) as image:
         if image.format in _LOSSY:
@@ -142,10 +148,10 @@ def read_labels(path: Path) -> Pixels:
 
 
 def read_samples(path: Path) -> tuple[NDArray[np.uint8] | NDArray[np.uint16], int, bool]:
-    """Reads a map of one channel: samples (height, width), their maximum (255 or 65,535), and whether it was
-    rotated.
+    """Reads a map of one channel, (height, width), rotated by its EXIF orientation.
 
-    Rotated by its EXIF orientation. Raises SpecError (ARCH902; ARCH937 for colours and for lossy formats).
+    Returns the integers in the file, the maximum of their format (255 or 65,535), and whether the map was
+    rotated. Raises SpecError: ARCH902 for an invalid file, ARCH937 for one with colours or in a lossy format.
     """
     with _opened(path) as image:
         if image.format in _LOSSY or image.mode not in _MAP_MODES:
@@ -165,9 +171,9 @@ def read_samples(path: Path) -> tuple[NDArray[np.uint8] | NDArray[np.uint16], in
 
 
 def read_mask(path: Path, table: Table) -> Pixels:
-    """Reads the class ids (height, width) of a mask.
+    """Reads a mask as class ids, uint8, (height, width); `table` maps labels to class ids.
 
-    Raises SpecError (ARCH902, ARCH903, ARCH904, ARCH940).
+    Raises SpecError as `read_labels`, and ARCH904 for labels that are not classes.
     """
     found = read_labels(path)
     ids: Pixels = table[found]
@@ -176,7 +182,7 @@ def read_mask(path: Path, table: Table) -> Pixels:
 
 
 def demand_allowed(path: Path, found: Pixels, ids: Pixels, table: Table) -> None:
-    """Raises SpecError (ARCH904) for invalid labels in a mask with class ids `ids`."""
+    """Raises SpecError (ARCH904) if a mask with the labels `found` and class ids `ids` has invalid labels."""
     wrong = ids == NOT_ALLOWED
     if wrong.any():
         raise failed("ARCH904", "label without class", path, _listed(found, wrong), _allowed(table))
@@ -187,10 +193,10 @@ def _has_fourth(image: Image.Image) -> bool:
 
 
 def _as_written(image: Image.Image) -> Callable[[Pixels], Pixels]:
-    """The table from Pillow's samples of a mask to those in its file, since Pillow scales grey of few bits to
-    0..255.
+    """A function from the grey values that Pillow returns to those in the file.
 
-    Only known before pixels are loaded.
+    Pillow scales grey values of less than 8 bits to 0..255. Must be called before the pixels are loaded,
+    since Pillow then forgets the format.
     """
     tile = getattr(image, "tile", None)  # of files alone
     decoder, args = (tile[0][0], tile[0][3]) if tile else ("", None)
@@ -244,7 +250,7 @@ def _reason(error: Exception) -> str:
 
 
 def _listed(found: NDArray[np.uint8], wrong: NDArray[np.bool_]) -> str:
-    """`label 12 (31 pixels), the first at row 4, column 7`, of up to five labels."""
+    """The invalid labels as text, at most five: `label 12 (31 pixels); the first at row 4, column 7`."""
     ids, counts = np.unique(found[wrong], return_counts=True)
     listed = ", ".join(
         f"{label} ({n} pixel{'s' if n > 1 else ''})"
@@ -262,7 +268,7 @@ def _allowed(table: Table) -> str:
 
 
 def ranges(numbers: Sequence[int]) -> str:
-    """Formats ascending numbers, with runs as `0 to 10`."""
+    """Formats ascending integers, consecutive ones as a range: `0 to 10, 255`."""
     runs: list[list[int]] = []
     for number in numbers:
         if runs and number == runs[-1][-1] + 1:

@@ -1,4 +1,4 @@
-"""Checks labels of a dataset: classes without pixels, and ambiguous uses of 255."""
+"""Diagnostics about the labels of a dataset: classes without pixels, and 255 that may be a class."""
 
 from __future__ import annotations
 
@@ -15,16 +15,17 @@ from archdsl.diagnostics import Diagnostic
 
 _SHOWN = 12
 _FEW = 3
-"""The maximum number of labels that may be ignored by mistake."""
+"""The maximum number of invalid labels for which the help suggests to ignore them."""
 
 
 def about_labels(dataset: Dataset, found: Inspection, use: str, learned: bool) -> list[Diagnostic]:
     """Errors (ARCH943) about images without labelled pixels, and warnings (ARCH945) about absent classes.
 
-    `use` is the phrase for the images in messages ("training images"); `learned`: the images are trained on.
-    One class alone, in masks whose 255 is ignored by default, is an error if learned, else a warning; other
-    absent classes are reported only if learned. If masks contain labels that are not classes, ARCH904 lists
-    all labels and the settings (`labels`, `ignore`) that would map them.
+    `use` names the images in messages ("training images"); `learned`: the network is trained on these images.
+    If only one class has pixels and the masks contain 255, ignored by default, 255 may be the second class:
+    an error (ARCH943) if learned, else a warning (ARCH945). Otherwise, absent classes are reported only if
+    learned. If masks contain labels that are not classes, ARCH904 lists all labels, and the settings `labels`
+    and `ignore` that would map them.
     """
     if found.problems:
         return _listed_labels(dataset, found)
@@ -45,10 +46,10 @@ def about_labels(dataset: Dataset, found: Inspection, use: str, learned: bool) -
 
 
 def about_maps(found: Inspection, use: str) -> list[Diagnostic]:
-    """Errors (ARCH938) for maps of which no pixel is known."""
-    help = "0 stands for unknown: set `map_unknown` to another number, or to none"
+    """Errors (ARCH938) for maps whose pixels are all unknown."""
+    help = 'pixels of the value 0 are unknown by default: set `map_unknown` to another integer, or to "none"'
     return [
-        Diagnostic("ARCH938", f"no pixel of `{name}` is known in the {use}", help=help)
+        Diagnostic("ARCH938", f"all pixels of `{name}` are unknown in the {use}", help=help)
         for name, ends in found.maps.items()
         if ends is None and not found.problems
     ]
@@ -72,14 +73,14 @@ def about_colours(dataset: Dataset) -> list[Diagnostic]:
 
 
 def _may_be_a_class(dataset: Dataset) -> bool:
-    """Whether 255 is ignored by default rather than explicitly."""
+    """Whether label 255 is ignored by default, not explicitly, so that it may be meant as a class."""
     return isinstance(dataset, Files) and dataset.table[IGNORE] == IGNORE and IGNORE not in dataset.ignored
 
 
 def _second_class(dataset: Dataset, found: Inspection, use: str, learned: bool) -> Diagnostic:
-    """Detects black-and-white masks whose white is ignored.
+    """The diagnostic for masks with one class and 255, such as black-and-white masks whose white is ignored.
 
-    For images that are only scored, a single class is plausible, so this is a warning.
+    A warning instead of an error for images that are only scored, which may well contain a single class.
     """
     there = [label for label in np.flatnonzero(found.labels).tolist() if label != IGNORE]
     share = 100 * found.labels[IGNORE] / found.labels.sum()
@@ -101,7 +102,7 @@ def _all_ignored(found: Inspection) -> str:
 
 
 def _listed_labels(dataset: Dataset, found: Inspection) -> list[Diagnostic]:
-    """A note on all mask labels, if some are not classes."""
+    """An error (ARCH904) that lists all mask labels and suggests settings, if some labels have no class."""
     if not isinstance(dataset, Files) or "ARCH904" not in {d.code for d in found.problems}:
         return []
     there = np.flatnonzero(found.labels).tolist()

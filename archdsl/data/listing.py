@@ -23,14 +23,14 @@ _NOT_READ = (
 """Suffixes of unsupported image formats."""
 
 Pair = tuple[Path, ...]
-"""An image and its mask, if there are masks, and a file of each map."""
+"""The files of a sample: its image, its mask (if the dataset has masks), and each of its maps."""
 
 
 def files(folder: Path, suffixes: tuple[str, ...] = SUFFIXES) -> list[Path]:
-    """Regular, non-hidden files of a folder with these suffixes (case-insensitive), sorted by name.
+    """The non-hidden files of a folder with these suffixes (case-insensitive), sorted by name.
 
-    Raises SpecError (ARCH900 for a missing folder, ARCH902 for links to nothing and other entries that are no
-    files, ARCH909 for too many files).
+    Raises SpecError: ARCH900 for a missing folder, ARCH902 for broken links and other entries that are
+    neither files nor folders, ARCH909 for more than 100,000 entries.
     """
     endings = tuple(suffix.lower() for suffix in suffixes)
     found = [
@@ -42,12 +42,12 @@ def files(folder: Path, suffixes: tuple[str, ...] = SUFFIXES) -> list[Path]:
 
 
 def folders(folder: Path) -> list[Path]:
-    """The folders in a folder, sorted by name.  Raises as `files`."""
+    """The non-hidden folders in a folder, sorted by name. Raises SpecError (ARCH900, ARCH909)."""
     return [folder / entry.name for entry in _entries(folder) if _is(entry, os.DirEntry.is_dir)]
 
 
 def files_below(folder: Path, suffix: str) -> list[Path]:
-    """Files of the folders in a folder.  Raises as `files`."""
+    """The files with a suffix in the folders in `folder`. Raises SpecError as `files`."""
     found: list[Path] = []
     for inner in folders(folder):
         found += files(inner, (suffix,))
@@ -59,9 +59,10 @@ def files_below(folder: Path, suffix: str) -> list[Path]:
 def pairs(
     images: list[Path], masks: list[Path], where: Path, key: Callable[[Path], str] = lambda p: p.stem
 ) -> tuple[Pair, ...]:
-    """Pairs each image with the mask of its key; masks are in the folder `where`.
+    """Pairs each image with the mask that has the same key, by default the name without suffix.
 
-    Raises SpecError (ARCH901) for images without mask, and for duplicate keys.
+    `where` is the folder of the masks, for messages. Raises SpecError (ARCH901) for images without a mask,
+    and for several images or masks with the same key.
     """
     known: dict[str, Path] = {}
     seen: dict[str, Path] = {}
@@ -70,7 +71,7 @@ def pairs(
         first = known.setdefault(key(mask), mask)
         if first is not mask:
             problems.append(
-                fault("ARCH901", "several masks for one image", mask, f"{first.name} has the same key")
+                fault("ARCH901", "several masks for one image", mask, f"{first.name} has the same image")
             )
     alone = any(key(image) not in known for image in images)
     beside = "; ".join(("", *left_out(where))) if alone else ""
@@ -88,7 +89,7 @@ def pairs(
 def without_image(
     images: list[Path], masks: list[Path], key: Callable[[Path], str] = lambda p: p.stem
 ) -> tuple[str, ...]:
-    """Describes masks whose key no image has: `2 masks without image: 003.png, 007.png`."""
+    """A line on masks whose key no image has, if any: `2 masks without image: 003.png, 007.png`."""
     known = set(map(key, images))
     alone = [mask.name for mask in masks if key(mask) not in known]
     if not alone:
@@ -98,7 +99,7 @@ def without_image(
 
 
 def images(folder: Path) -> list[Path]:
-    """Like `files`, but also raises SpecError (ARCH900) if there are none."""
+    """The images in a folder, sorted by name. Raises SpecError as `files`, and ARCH900 if there are none."""
     found = files(folder)
     if not found:
         there = "; ".join(left_out(folder, every=True)) or "the folder is empty"
@@ -108,9 +109,9 @@ def images(folder: Path) -> list[Path]:
 
 
 def left_out(folder: Path, every: bool = False) -> tuple[str, ...]:
-    """Describes files in an image folder that are not read: `12 files end in .tif`, images in subfolders.
+    """Lines on files in an image folder that are not read, by suffix or because they are in subfolders.
 
-    Non-image suffixes only with `every`.
+    With `every`, also files with suffixes that are not of images.
     """
     endings = Counter(_ending(name) for name in _file_names(folder))
     others = {e: n for e, n in endings.items() if e in _NOT_READ or (every and e not in SUFFIXES)}
@@ -137,7 +138,7 @@ def _twice(image: Path, first: Path) -> Diagnostic:
         "ARCH901",
         "several images for one mask",
         image,
-        f"{first.name} has the same key",
+        f"{first.name} has the same mask",
         "an image and its mask must have the same name up to the suffix: rename or remove one",
     )
 
@@ -157,7 +158,10 @@ def _file_names(folder: Path) -> list[str]:
 
 
 def _entries(folder: Path) -> list[os.DirEntry[str]]:
-    """The non-hidden entries of a folder, sorted by name; they know what they are from listing the folder."""
+    """The non-hidden entries of a folder, sorted by name, with their types.
+
+    Raises SpecError (ARCH900, ARCH909).
+    """
     found = []
     try:
         with os.scandir(folder) as entries:

@@ -1,6 +1,6 @@
-"""Maps beside the images of a dataset: depths, masks of one class, or further images.
+"""Maps of a dataset: for each image a further array, such as depth, a binary mask or a second image.
 
-Shapes: H × W pixels, C channels.
+A map is a target or an input of networks. Shapes: H × W pixels, C channels.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ from archdsl.diagnostics import Diagnostic, SpecError
 from archdsl.report.numbers import plural
 
 UNKNOWN = 0
-"""The number in a file that stands for unknown, by default."""
+"""The default integer in the files of a map that marks unknown pixels."""
 
 
 @dataclass(frozen=True)
 class MapKind:
-    """A map of a dataset: the value of 1 in its files, and the sample that stands for unknown.
+    """How the files of a map are read, and how the map is normalized as an input of a network.
 
-    `scale` is None for 1 / 255 with 8 bits and 1 / 65,535 with 16; `unknown` is None if all pixels are known.
-    A map of several `channels` is an image of bytes, without unknown pixels. As an input of a network, it is
-    normalized by `mean` and `std`, by default those of images with as many channels; a map of one channel is
-    not normalized.
+    The values of a map of one channel are the integers in its files times `scale` (None: 1 / 255 for files of
+    8 bits, 1 / 65,535 for 16); pixels with the integer `unknown` (None: no pixels) are unknown. A map of
+    several `channels` is an image of bytes, without unknown pixels. As an input, a map is normalized by
+    `mean` and `std`: by default, an image as other images, and a map of one channel not at all.
     """
 
     name: str
@@ -47,20 +47,21 @@ class MapKind:
 
     @property
     def normalisation(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
-        """Mean and standard deviation of an input: of an image, for channels in 0..1."""
+        """Mean and standard deviation of each channel, for normalizing the map; of images, in 0..1."""
         mean, std = ((0.0,), (1.0,)) if self.channels == 1 else mean_and_deviation(self.channels)
         return self.mean or mean, self.std or std
 
     @property
     def beyond(self) -> list[Any]:
-        """Its settings as an input, if any is not the usual one: in manifests and fingerprints."""
+        """Channels, mean and deviation, for manifests and fingerprints; empty if all are the defaults."""
         usual = self.channels == 1 and self.mean is None and self.std is None
         return [] if usual else [self.channels, self.mean, self.std]
 
     def read(self, path: Path) -> tuple[NDArray[Any], bool]:
-        """The map of a file, and whether it was rotated by its EXIF orientation.
+        """Reads a file; returns the map, and whether it was rotated by its EXIF orientation.
 
-        Raises SpecError (ARCH902, ARCH937, ARCH941).
+        A map of one channel is H × W, float32, NaN where unknown; an image is H × W × C, uint8. Raises
+        SpecError (ARCH902, ARCH937, ARCH941) for an invalid file.
         """
         if self.channels != 1:
             return read_turned(path, self.channels, "map_channels")
@@ -72,7 +73,10 @@ class MapKind:
 
 
 def kinds_of(read: datasets.Files) -> tuple[MapKind, ...]:
-    """The maps that the settings of a dataset name.  Raises SpecError (ARCH906)."""
+    """The maps that the settings of a dataset declare.
+
+    Raises SpecError (ARCH906) for inconsistent settings.
+    """
     names: tuple[str, ...] = read.maps or ()
     channels = dict(zip(names, _one_each("map_channels", read.map_channels, names, 1), strict=True))
     plain = [name for name in names if channels[name] == 1]
@@ -96,31 +100,34 @@ def kinds_of(read: datasets.Files) -> tuple[MapKind, ...]:
 
 
 def kind_of(dataset: Dataset, name: str) -> MapKind:
-    """A map of a dataset."""
+    """The properties of a map of a dataset; the defaults if the dataset does not declare them."""
     kinds: Sequence[MapKind] = getattr(dataset, "kinds", ())
     return next((kind for kind in kinds if kind.name == name), MapKind(name))
 
 
 def channels_of_maps(dataset: Dataset) -> dict[str, int]:
-    """The maps of a dataset by name, with their channels."""
+    """The number of channels of each map of a dataset, by name."""
     return {name: kind_of(dataset, name).channels for name in maps_of(dataset)}
 
 
 def channels_of(dataset: Dataset) -> int:
-    """The number of channels of a dataset's images, with the maps that are stacked on them."""
+    """The number of channels of a dataset's images, including the maps appended to them (`stack`)."""
     return dataset.channels + sum(kind_of(dataset, name).channels for name in stack_of(dataset))
 
 
 def resized_map(
     values: NDArray[Any], size: tuple[int, int], box: tuple[float, float, float, float] | None = None
 ) -> Any:
-    """A map at another size, as `resampled`: numbers by the nearest, an image as images are."""
+    """Resizes a map as `resampled`: one channel by nearest neighbour, an image bilinearly."""
     how = Image.Resampling.NEAREST if values.ndim == 2 else Image.Resampling.BILINEAR
     return resampled(values, size, how, box)
 
 
 def stacked(read: datasets.Batched, maps: Sequence[str]) -> tuple[str, ...]:
-    """The maps that are further channels of images.  Raises SpecError (ARCH906) for unknown maps."""
+    """The setting `stack`: the maps that are further channels of images.
+
+    Raises SpecError (ARCH906) for others.
+    """
     names: tuple[str, ...] = read.stack or ()
     for name in names:
         if name not in maps:
@@ -130,9 +137,9 @@ def stacked(read: datasets.Batched, maps: Sequence[str]) -> tuple[str, ...]:
 
 
 def with_maps(pairs: Sequence[Pair], root: Path, part: str, names: Sequence[str]) -> tuple[Pair, ...]:
-    """The files of each image with those of its maps in the folders `NAME/PART`, as `files_in`.
+    """Appends the files of maps to the files of each image; maps are in the folders `NAME/PART` (`files_in`).
 
-    Raises SpecError: ARCH900 without a folder, ARCH936 for an image without a map, and for several of one.
+    Raises SpecError: ARCH900 for a missing folder, ARCH936 for an image with no or several files of a map.
     """
     images = [pair[0] for pair in pairs]
     problems: list[Diagnostic] = []
@@ -145,12 +152,12 @@ def with_maps(pairs: Sequence[Pair], root: Path, part: str, names: Sequence[str]
 def files_in(
     where: Path, name: str, images: Sequence[Path], problems: list[Diagnostic], setting: str = "`maps`"
 ) -> list[Path]:  # fmt: skip
-    """The file of a map for each image: `IMAGE.png` in a folder.
+    """The file of the map `name` for each image, in the folder `where` or in a folder in it.
 
-    Of the image `a_leftImg8bit.png` the map is `a.png` or `a_NAME.png` (`name`), in the folder `where` or one
-    below it: the last word of an image's name is ignored if need be, as in Cityscapes. Adds to `problems`
-    (ARCH936) images without a map, and several maps of one image. Raises SpecError (ARCH900) if `where` does
-    not exist; its message names `setting`.
+    For an image `a.png`, the file is `a.png` or `a_NAME.png`; for an image `a_b.png` without such a file,
+    also that for `a.png`, as in Cityscapes (`a_leftImg8bit.png`). Images with no or several files are added
+    to `problems` (ARCH936). Raises SpecError (ARCH900) if `where` is missing or empty; the message names
+    `setting`.
     """
     known = _by_key(where, name, problems, setting)
     found = []
@@ -175,7 +182,7 @@ def _by_key(where: Path, name: str, problems: list[Diagnostic], setting: str) ->
     for path in there:
         first = known.setdefault(path.stem.removesuffix(f"_{name}"), path)
         if first is not path:
-            what = f"{first.name} has the same key"
+            what = f"{first.name} has the same image"
             problems.append(fault("ARCH936", f"several `{name}` for one image", path, what, "remove one"))
     return known
 
@@ -183,7 +190,11 @@ def _by_key(where: Path, name: str, problems: list[Diagnostic], setting: str) ->
 def _one_each(
     setting: str, values: tuple[object, ...] | None, names: Sequence[str], usual: object, of: str = ""
 ) -> list[Any]:
-    """A value for each map; one value is that of all.  Raises SpecError (ARCH906)."""
+    """A value for each of the maps `names`; a single value applies to all.
+
+    `usual` is the value if the setting is not set; `of` describes the maps in messages. Raises SpecError
+    (ARCH906) for a different number of values.
+    """
     if not values:
         return [usual] * len(names)
     if len(values) == 1 and names:
@@ -195,7 +206,7 @@ def _one_each(
 
 
 def samples_of(values_HW: Map, kind: MapKind) -> NDArray[np.uint16]:
-    """A map as the samples of a file with 16 bits; the inverse of `MapKind.read`."""
+    """Converts a map of one channel to the integers of a 16-bit file; the inverse of `MapKind.read`."""
     scaled = np.nan_to_num(values_HW, nan=0.0) / np.float32(kind.scale or 1 / 65535)
     found: NDArray[np.uint16] = np.clip(np.rint(scaled), 0, 65535).astype(np.uint16)
     return found

@@ -1,4 +1,4 @@
-"""Opens datasets by name.  Only lists folders; `check_data` reads the files."""
+"""Opens datasets by name: lists their folders without reading files, which `check_data` does."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from archdsl.data.maps import kinds_of, stacked, with_maps
 from archdsl.diagnostics import Diagnostic, SpecError
 
 Opener = Callable[[Path, str, Any], Files]
-"""Root folder, part and config to what can be read."""
+"""A function of root folder, name of a split and config that returns the split."""
 
 
 def open_data(kind: str, settings: Mapping[str, Any], base: Path | None = None) -> Splits:
-    """Opens the training and validation splits of a dataset; `path` is relative to `base`.
+    """Opens the training and validation splits of a dataset; the setting `path` is relative to `base`.
 
-    Raises SpecError (ARCH900, ARCH901, ARCH906, ARCH907, ARCH909).
+    Raises SpecError: ARCH906 for invalid settings; ARCH900, ARCH901, ARCH907 and ARCH909 for invalid folders.
     """
     read = read_settings(kind, settings)
     maker = DATASETS[kind].made_by()
@@ -50,11 +50,10 @@ def trained_too(splits: Splits) -> int:
 
 
 def open_part(kind: str, settings: Mapping[str, Any], part: str, base: Path | None = None) -> Dataset:
-    """Opens one split of a dataset: "train", "val", or another name; others may be missing.
+    """Opens a single split of a dataset, such as "test"; the other splits may be missing.
 
-    "train" and "val" are the splits named by the settings `train` and `split`.
-
-    Raises SpecError (ARCH900, ARCH901, ARCH906, ARCH907, ARCH909).
+    "train" and "val" stand for the splits named by the settings `train` and `split`. Raises SpecError as
+    `open_data`.
     """
     read = read_settings(kind, settings)
     if not DATASETS[kind].has_files or isinstance(read.split, float):
@@ -97,7 +96,10 @@ def _part(opener: Opener, root: Path, part: str, read: datasets.Files) -> Files:
 
 
 def _joined(opener: Opener, root: Path, names: str, read: datasets.Files) -> Files:
-    """Concatenates splits such as `train+val`. Raises SpecError (ARCH906) for duplicate splits."""
+    """Opens and concatenates the splits in `names`, such as `train+val`.
+
+    Raises SpecError (ARCH906) for duplicate splits, and for splits whose masks are encoded differently.
+    """
     parts = names.split("+")
     if len(set(parts)) < len(parts):
         raise SpecError([Diagnostic("ARCH906", f"duplicate split in `{names}`", help="train+val")])
@@ -114,14 +116,17 @@ def _joined(opener: Opener, root: Path, names: str, read: datasets.Files) -> Fil
 
 
 def _with_advice(diagnostic: Diagnostic, part: str) -> Diagnostic:
-    """Suggests holding out training images if the validation split is missing."""
+    """Adds help to the error that the validation split is missing: hold out training images instead."""
     if diagnostic.code != "ARCH900" or part != "val":
         return diagnostic
     return replace(diagnostic, help="add it, or set `split = 0.1` to hold out a tenth of the training images")
 
 
 def _shared(train: Files, share: float) -> Splits:
-    """Holds out a fixed fraction of the training images."""
+    """Holds out a fixed pseudo-random selection of training images, a fraction `share`, for validation.
+
+    Raises SpecError (ARCH900) if no training images remain.
+    """
     order = np.random.default_rng(0).permutation(len(train))
     held_out = set(order[: max(1, round(share * len(train)))].tolist())
     if len(held_out) == len(train):

@@ -12,12 +12,14 @@ from archdsl.data.labelling import about_colours, about_labels, about_maps
 from archdsl.diagnostics import Diagnostic, SpecError
 
 TRAINED, VALIDATED, SCORED = "training images", "validation images", "evaluation images"
-"""The use of a split."""
+"""How messages name the images of a split, by its use."""
 
 
 @dataclass(frozen=True)
 class Soundness:
-    """`inspections` by use of a split; `findings` are warnings and notes, `lines` are facts."""
+    """The result of validating splits: `inspections` by use of the split (`TRAINED`, …), warnings and notes
+    (`findings`), and remarks (`lines`).
+    """
 
     inspections: Mapping[str, Inspection]
     findings: tuple[Diagnostic, ...]
@@ -25,7 +27,7 @@ class Soundness:
 
 
 def demand_sound(parts: Mapping[str, Dataset]) -> Soundness:
-    """Inspects every file of some splits, by use.
+    """Inspects every file of splits; `parts` are the splits by use (`TRAINED`, …).
 
     Raises SpecError with all errors.
     """

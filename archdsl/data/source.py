@@ -1,4 +1,4 @@
-"""Dataset specifications: a kind and settings."""
+"""Parses dataset specifications such as `camvid:PATH,resize=480`: a kind and settings."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ class DataSource:
     text: str = ""
 
     def open(self, base: Path | None = None) -> Splits:
-        """Opens the training and validation splits. Raises SpecError as `archdsl.data.opening.open_data`."""
+        """Opens the training and validation splits. Raises SpecError as `open_data`."""
         from archdsl.data.opening import open_data
 
         with self.explained():
             return open_data(self.kind, self.settings, base)
 
     def open_part(self, part: str) -> Dataset:
-        """Opens one split: train, val, or another one. Raises SpecError."""
+        """Opens a single split: train, val, or another one. Raises SpecError as `open_data`."""
         from archdsl.data.opening import open_part
 
         with self.explained():
@@ -43,7 +43,7 @@ class DataSource:
 
     @contextmanager
     def explained(self) -> Iterator[None]:
-        """Adds a hint to errors in settings, that a path was parsed as settings."""
+        """Context that adds a hint to errors in settings: a path with `=` may have been read as settings."""
         try:
             yield
         except SpecError as error:
@@ -57,7 +57,7 @@ class DataSource:
 
 
 def parse_data(text: str) -> DataSource:
-    """`camvid:PATH,resize=480`: parses a kind, an optional path, and settings."""
+    """Parses a kind, an optional path, and settings: `camvid:PATH,resize=480`."""
     kind, _, rest = text.partition(":")
     parts = _NEXT.split(rest) if rest else []
     settings: dict[str, Any] = {}
@@ -74,7 +74,7 @@ def _words(text: str) -> tuple[str, ...]:
 
 
 def _labels(text: str) -> Any:
-    """`7+8/9+26`: labels for each class, several joined by `/`; or `1..19`."""
+    """Parses labels for each class: `7+8/9+26`, where `8/9` are the labels of one class; or `1..19`."""
     if match := re.fullmatch(r"(\d{1,3})\.\.(\d{1,3})", text):
         return tuple(range(int(match[1]), min(int(match[2]), 256) + 1))
     entries = (tuple(map(parse_value, entry.split("/"))) for entry in text.split("+"))
@@ -82,7 +82,7 @@ def _labels(text: str) -> Any:
 
 
 def _for_each(text: str) -> Any:
-    """`3+1`: numbers for each map; or a list."""
+    """Parses a number for each map, `3+1`, or a list, `[3, 1]`."""
     if text.startswith("["):
         return parse_value(text)
     found = tuple(map(parse_value, _PLUS.split(text)))
@@ -90,7 +90,7 @@ def _for_each(text: str) -> Any:
 
 
 def _for_each_channel(text: str) -> Any:
-    """`0.5/0.4/0.4+2`: numbers for each channel of each map; or a list."""
+    """Parses numbers for each channel of each map: `0.5/0.4/0.4+2` for 3 and 1 channels; or a list."""
     if text.startswith("["):
         return parse_value(text)
     return tuple(tuple(map(parse_value, entry.split("/"))) for entry in _PLUS.split(text))
@@ -102,4 +102,5 @@ _READ: dict[str, Callable[[str], Any]] = {
     "labels": _labels, "ignore": _labels, "map_scale": _for_each, "map_unknown": _for_each,
     "map_channels": _for_each, "map_mean": _for_each_channel, "map_std": _for_each_channel,
 }  # fmt: skip
-"""Settings that are not parsed by `parse_value`."""
+"""The functions that parse settings which have a different syntax on the command line than in specs.
+"""

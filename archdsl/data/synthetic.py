@@ -18,15 +18,15 @@ from archdsl.data.targets import EDGE_WIDTH
 Part = Literal["train", "val"]
 
 DEPTH = "depth"
-"""The map of depths in metres."""
+"""The name of the map of depths in metres."""
 
 _DRAWING = 1
-"""Incremented when the scenes of a seed change."""
+"""The version of the generator, incremented when the scenes of a seed change."""
 
 
 @dataclass(frozen=True, eq=False)
 class Synthetic:
-    """Generated scenes with CamVid's classes; each is generated on first access and cached."""
+    """A split of generated scenes with CamVid's classes; a scene is generated on first access and cached."""
 
     images: int
     height: int
@@ -56,7 +56,7 @@ class Synthetic:
         return self.drawn[i]
 
     def fingerprint(self) -> str:
-        """SHA-256 of the settings and of the generator's version."""
+        """The SHA-256 of the settings and of the generator's version."""
         settings: tuple[object, ...] = (
             _DRAWING, self.images, self.height, self.width, self.seed, self.part,
         )  # fmt: skip
@@ -70,12 +70,12 @@ def synthetic(
     images: int, height: int, width: int, seed: int, part: Part, edge_width: int = EDGE_WIDTH,
     stack: tuple[str, ...] = (),
 ) -> Synthetic:  # fmt: skip
-    """The scenes of one split, disjoint from the other's."""
+    """A split with a number of scenes; scenes of the two splits are different."""
     return Synthetic(images, height, width, seed, part, edge_width=edge_width, stack=stack)
 
 
 def scenes(read: datasets.Synthetic) -> Splits:
-    """Both splits, with the number and size of images in the settings."""
+    """Both splits of the generated scenes, with the number and size of images in the settings."""
     held_out = max(1, round(read.images * (read.split or 0.25)))
     height, width = read.size or (96, 192)
     more = read.edge_width, stacked(read, (DEPTH,))

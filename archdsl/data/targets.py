@@ -1,4 +1,4 @@
-"""What the outputs of a network are compared with: labels, edges between them, and maps beside the images.
+"""The targets that outputs of a network are compared with: labels, edges between classes, and maps.
 
 Shapes: H × W pixels.
 """
@@ -15,42 +15,42 @@ from archdsl.ir import Graph
 LABELS, EDGES = "labels", "edges"
 
 EDGE_WIDTH = 2
-"""Pixels across the edges between classes."""
+"""The default width of edges between classes, in pixels."""
 
 Map = NDArray[np.float32]
-"""A map of numbers, NaN where unknown."""
+"""A map of one channel, H × W, NaN where unknown."""
 
 
 def maps_of(dataset: Dataset) -> tuple[str, ...]:
-    """The names of the maps that a dataset has beside its labels."""
+    """The names of the maps of a dataset."""
     return tuple(getattr(dataset, "maps", ()))
 
 
 def target_maps(dataset: Dataset) -> tuple[str, ...]:
-    """The maps that an output can be compared with: those of one channel."""
+    """The names of the maps that an output can be compared with, which have one channel."""
     images = {kind.name for kind in getattr(dataset, "kinds", ()) if kind.channels != 1}
     return tuple(name for name in maps_of(dataset) if name not in images)
 
 
 def targets_of(dataset: Dataset) -> tuple[str, ...]:
-    """All targets of a dataset: labels and edges, if it has classes, then its maps of one channel."""
+    """The names of all targets of a dataset: labels and edges if it has classes, then maps of one channel."""
     return (*((LABELS, EDGES) if dataset.classes else ()), *target_maps(dataset))
 
 
 def no_target(dataset: Dataset, target: str, of: str, label: Label | None = None) -> Diagnostic:
-    """ARCH838 for a target that a dataset lacks; `of` says what it is for."""
+    """The diagnostic ARCH838 for a target that a dataset lacks; `of` is appended to the headline."""
     headline = f"`{dataset.name}` has no target `{target}`{of}"
     help = f"targets of the data: {', '.join(targets_of(dataset))}; `maps` of the data reads further ones"
     return Diagnostic("ARCH838", headline, label, help=help)
 
 
 def stack_of(dataset: Dataset) -> tuple[str, ...]:
-    """The maps that the images of a dataset have as further channels."""
+    """The names of the maps that are appended to the images of a dataset as further channels."""
     return tuple(getattr(dataset, "stack", ()))
 
 
 def read_maps(dataset: Dataset, graph: Graph | None) -> tuple[str, ...]:
-    """The maps that a network or space reads: those stacked on the images, then its inputs behind the image.
+    """The maps that a network or space reads: first those appended to the images, then further inputs.
 
     `graph` is None for modules that are not built by archdsl, which have one input.
     """
@@ -58,15 +58,15 @@ def read_maps(dataset: Dataset, graph: Graph | None) -> tuple[str, ...]:
 
 
 def edge_width_of(dataset: Dataset) -> int:
-    """Pixels across the edges of a dataset."""
+    """The width of the edges of a dataset, in pixels."""
     return int(getattr(dataset, "edge_width", EDGE_WIDTH))
 
 
 def edges(mask_HW: NDArray[np.uint8], width: int = EDGE_WIDTH) -> Map:
-    """1 on lines of a number of pixels between classes, else 0; NaN where unlabelled.
+    """The edge map of class ids: 1 on edges between classes, else 0; NaN where unlabelled.
 
-    A pixel is on a line if the window of width + 1 rows and columns around it has several classes; unlabelled
-    pixels do not count.
+    Edges are `width` pixels wide: a pixel is on an edge if the window of (width + 1) × (width + 1) pixels
+    around it contains several classes, not counting unlabelled pixels.
     """
     unlabelled = mask_HW == IGNORE
     low = _extreme(mask_HW, width, np.minimum, IGNORE)
@@ -77,7 +77,7 @@ def edges(mask_HW: NDArray[np.uint8], width: int = EDGE_WIDTH) -> Map:
 
 
 def _extreme(pixels_HW: NDArray[np.uint8], width: int, pick: np.ufunc, outside: int) -> NDArray[np.uint8]:
-    """The least or largest value of the window around each pixel."""
+    """The minimum or maximum (`pick`) of the window around each pixel, padded with `outside`."""
     before = width // 2
     for axis in (0, 1):
         around = [(0, 0), (0, 0)]

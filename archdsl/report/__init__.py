@@ -1,1 +1,1 @@
-"""Reports: charts as inline SVG, in one self-contained HTML page."""
+"""Reports of runs: self-contained HTML pages with charts as inline SVG."""

@@ -11,7 +11,7 @@ from archdsl.report.sheet import facts, folded, preformatted, scrolled
 
 
 def again_html(run: Run) -> str:
-    """The command, the versions and machine, the settings, and the text of the spec."""
+    """The section as HTML: command, seed, device, machine, versions, data, settings, text of the spec."""
     m = run.manifest
     command = m.command if isinstance(m.command, str) else shlex.join(m.command)
     versions = ", ".join(f"{name} {version}" for name, version in m.versions.items())

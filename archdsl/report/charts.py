@@ -37,7 +37,7 @@ _LEFT, _RIGHT, _TOP, _BOTTOM = 74.0, 24.0, 40.0, 50.0
 
 @dataclass(frozen=True)
 class Bar:
-    """A bar: `spread` is drawn as ± around its end, `note` is written after it."""
+    """A bar of a bar chart: `spread` is an error bar (±) around its end, `note` a text after it."""
 
     label: str
     value: float
@@ -53,11 +53,11 @@ class Point:
     y: float
     tip: str = ""
     strong: bool = False
-    """Drawn in another colour, over the others."""
+    """Whether the point is drawn in another colour, on top of the others."""
 
 
 def bars(rows: Iterable[Bar], *, title: str, unit: str = "", format: Format | None = None) -> str:
-    """Horizontal bars from zero, in the given order; values must not be negative."""
+    """A chart of horizontal bars as SVG, in the given order; values must not be negative."""
     rows, write = list(rows), format or short
     _demand_finite(v for r in rows for v in (r.value, r.spread))
     if any(r.value < 0 for r in rows):
@@ -98,7 +98,7 @@ def histogram(
     marks: Iterable[tuple[str, float]] = (),
     format: Format | None = None,
 ) -> str:
-    """A histogram with bins of equal width; `marks` are named values, drawn as lines."""
+    """A histogram as SVG, with bins of equal width; `marks` are named values, drawn as vertical lines."""
     values, marks, write = list(values), list(marks), format or short
     _demand_finite([*values, *(at for _, at in marks)])
     if not values:
@@ -131,10 +131,10 @@ def scatter(
     path: Iterable[tuple[float, float]] = (),
     format: Format | None = None,
 ) -> str:
-    """A scatter chart; `path` is a line through it.
+    """A scatter chart as SVG; `path` are the vertices of a line drawn over the points.
 
-    `band` is for predictions against measurements: both axes have one scale, the diagonal is drawn, and
-    `band=0.1` shades the area within ±10 % of it.
+    `band` is for charts of predictions against measurements: both axes have the same scale, the diagonal is
+    drawn, and `band=0.1` shades the area within ±10 % of the diagonal.
     """
     points, path, write = list(points), list(path), format or short
     _demand_finite([v for p in points for v in (p.x, p.y)] + [v for at in path for v in at])
@@ -170,7 +170,7 @@ def short(value: float) -> str:
 
 
 def binned(values: Sequence[float], bins: int) -> tuple[list[float], list[int]]:
-    """The edges of bins of equal width over the values, and the number of values in each."""
+    """The edges of bins of equal width that cover the values, and the number of values in each bin."""
     low, high = min(values), max(values)
     if low == high:
         half = max(0.5, abs(low) * 2**-40)  # large numbers have no neighbours as close as 0.5

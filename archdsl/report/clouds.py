@@ -18,7 +18,7 @@ from archdsl.report.frame import frame, nothing, span
 WIDTH, HEIGHT = 640.0, 380.0
 _LEFT, _RIGHT, _TOP, _BOTTOM = 70.0, 18.0, 12.0, 46.0
 _MOST_DOTS = 2500
-"""Dots of a cloud; where there are more, those of one place are drawn once."""
+"""The maximum number of dots drawn for a cloud; of a larger cloud, overlapping dots are drawn once."""
 _PITCH, _GAP = 17.0, 26.0
 
 Places = Sequence[tuple[float, float]]
@@ -26,10 +26,10 @@ Places = Sequence[tuple[float, float]]
 
 @dataclass(frozen=True)
 class Series:
-    """The elements of a chart under one name of the legend.
+    """The elements of a chart that share a name in the legend and a colour, an index of `svg.COLOURS`.
 
-    Faint dots, a line, dots with tooltips, and a band from low to high along x. `colour` is an index of
-    `svg.COLOURS`.
+    `cloud` are faint dots, `line` the vertices of a line, `marks` dots with tooltips, and `band` the area
+    between two curves, as tuples (x, low, high).
     """
 
     name: str
@@ -42,7 +42,7 @@ class Series:
 
     @property
     def places(self) -> list[tuple[float, float]]:
-        """All points that the chart must contain."""
+        """All points (x, y) that the axes must cover."""
         marks = [(mark.x, mark.y) for mark in self.marks]
         edges = [(x, y) for x, *ends in self.band for y in ends]
         return [*self.cloud, *self.line, *marks, *edges]
@@ -52,10 +52,10 @@ def clouds(
     rows: Iterable[Series], *, title: str, x_label: str, y_label: str, summary: str = "",
     counted_x: bool = False,
 ) -> str:  # fmt: skip
-    """Several series in one chart, later ones on top.
+    """A chart of several series as SVG, later ones on top.
 
-    An axis is logarithmic if its values are positive and span several orders of magnitude; `counted_x` makes
-    x linear, with integer ticks. Values must be finite.
+    An axis is logarithmic if its values are positive and max >= 30 · min; with `counted_x`, the x axis is
+    linear, with integer ticks. Values must be finite.
     """
     parts, height = panel(rows, x_label=x_label, y_label=y_label, counted_x=counted_x)
     return svg.picture(title, WIDTH, height, parts, summary) if parts else nothing(title, WIDTH)
@@ -64,7 +64,10 @@ def clouds(
 def panel(
     rows: Iterable[Series], *, x_label: str, y_label: str, counted_x: bool = False
 ) -> tuple[list[str], float]:
-    """The elements of such a chart and its height, for several charts in one image; empty without values."""
+    """The SVG elements of a chart as drawn by `clouds`, and its height; empty if there are no points.
+
+    For several charts in one image.
+    """
     rows = [row for row in rows if row.places]
     if not rows:
         return [], 0.0
@@ -112,7 +115,7 @@ def _drawn(row: Series, x: Axis, y: Axis) -> list[str]:
 
 
 def apart(places: Places, most: int = _MOST_DOTS) -> Places:
-    """One point per cell of a grid, in pixels; cells are as small as the maximum number of points allows."""
+    """At most `most` of the points, given in pixels: one for each cell of a grid as fine as possible."""
     cell, found = 0.5, places
     while len(found) > most:
         cell *= 2
@@ -121,7 +124,7 @@ def apart(places: Places, most: int = _MOST_DOTS) -> Places:
 
 
 def _legend(rows: Sequence[Series]) -> tuple[list[str], float]:
-    """A sample and the name of each series in lines, left-aligned, and their height."""
+    """The legend, with a sample and the name of each series, and its height in pixels."""
     parts, left, middle = [], _LEFT, 14.0
     for row in rows:
         name = svg.cut(row.name, 60)

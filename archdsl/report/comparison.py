@@ -18,7 +18,7 @@ COMPARED = (
 
 
 def compared_lines(run: Run) -> list[str]:
-    """A sentence with the scores of both, if both were trained."""
+    """A sentence that compares the scores and MACs of both networks; empty unless both were trained."""
     found, baseline = run.scratch("found"), run.scratch("baseline")
     if run.end is None or not found or not baseline:
         return []
@@ -32,7 +32,7 @@ def compared_lines(run: Run) -> list[str]:
 
 
 def _more(name: str, one: float, other: float) -> str:
-    """How far a score is from that of the baseline: `2.1 points of mIoU more`."""
+    """The difference of a score `one` from the baseline's score `other`: `2.1 points of mIoU more`."""
     more = "more" if one >= other else "less"
     if name.startswith(_ERRORS):
         return f"{abs(one - other):.4g} {name} {more}"
@@ -43,7 +43,7 @@ _ERRORS = tuple(NAMES[name] for name in LOWER)
 
 
 def comparison(run: Run) -> str:
-    """The section that compares the network found with the baseline: scores by epoch, MACs, parameters."""
+    """The section that compares the network found with the baseline, as HTML: scores by epoch, MACs, size."""
     both = [rows for rows in (run.scratch("found"), run.scratch("baseline")) if rows]
     if not both:
         return ""

@@ -16,7 +16,7 @@ from archdsl.report.frame import Format, frame, nothing, span
 WIDTH, HEIGHT = 560.0, 300.0
 _LEFT, _TOP, _BOTTOM = 66.0, 14.0, 46.0
 _MOST = 400
-"""Points of a curve; more cannot be distinguished in a picture of this width."""
+"""The maximum number of points drawn of a curve; more cannot be distinguished in a picture of this width."""
 _MOST_DOTS = 60
 Points = Sequence[tuple[float, float]]
 
@@ -25,9 +25,9 @@ Points = Sequence[tuple[float, float]]
 class Curve:
     """A curve and its style.
 
-    `colour` is an index of `svg.COLOURS`. A `step` curve holds each value until half way to the next; `dots`
-    mark the points, if they are not too many; a `faint` curve is the background of others. Only `named`
-    curves are labelled.
+    `colour` is an index of `svg.COLOURS`. A `step` curve is a step function that changes halfway between two
+    points. With `dots`, points are marked if there are at most 60. A `faint` curve is drawn behind the
+    others. Only `named` curves are labelled.
     """
 
     name: str
@@ -39,17 +39,17 @@ class Curve:
     dots: bool = False
     named: bool = True
     shift: float = 0.0
-    """Pixels by which it is drawn lower, where it would hide another one."""
+    """The number of pixels by which the curve is drawn lower, so that it does not hide another one."""
 
 
 def curves(
     rows: Iterable[Curve], *, title: str, x_label: str, y_label: str, summary: str = "",
     low: float | None = None, high: float | None = None, whole: bool = False, format: Format = short,
 ) -> str:  # fmt: skip
-    """Several curves in one chart.
+    """A chart of several curves as SVG.
 
-    `low` and `high` are values of y that are always visible; `whole` restricts ticks of y to integers, as
-    those of x always are. Values must be finite.
+    The y axis includes `low` and `high`. Ticks of x are integers; with `whole`, ticks of y are integers too.
+    Values must be finite.
     """
     rows = [row for row in rows if row.points]
     if not rows:
@@ -90,7 +90,7 @@ def _drawn(row: Curve, x: Axis, y: Axis, format: Format) -> list[str]:
 
 
 def _stairs(places: Points) -> list[tuple[float, float]]:
-    """A step function that holds each value until half way to the next."""
+    """The vertices of a step function through the points, which changes halfway between two of them."""
     made = [places[0]]
     for (left, before), (right, after) in pairwise(places):
         made += [((left + right) / 2, before), ((left + right) / 2, after)]
@@ -98,7 +98,7 @@ def _stairs(places: Points) -> list[tuple[float, float]]:
 
 
 def thinned(points: Points, most: int = _MOST) -> Points:
-    """At most `most` points: means of neighbours if there are more."""
+    """The points, or, if there are more than `most`, the means of `most` groups of neighbouring points."""
     if len(points) <= most:
         return points
     edges = [round(n * len(points) / most) for n in range(most + 1)]
@@ -107,7 +107,7 @@ def thinned(points: Points, most: int = _MOST) -> Points:
 
 
 def _names(rows: Sequence[Curve], y: Axis, left: float) -> list[str]:
-    """Names at the ends of the curves, moved apart where they would overlap."""
+    """The names of the curves at their right ends, moved apart where they would overlap."""
     named = sorted((row for row in rows if row.named), key=lambda row: -row.points[-1][1])
     places = _apart([y(row.points[-1][1]) + row.shift for row in named], y)
     return [
@@ -117,7 +117,7 @@ def _names(rows: Sequence[Curve], y: Axis, left: float) -> list[str]:
 
 
 def _apart(places: Sequence[float], y: Axis, pitch: float = 14.0) -> list[float]:
-    """Vertical positions, moved apart by a line each, and not below the axis."""
+    """Vertical positions of labels, moved down so that none overlap, and not below the x axis."""
     made: list[float] = []
     for place in places:
         made.append(max(place, made[-1] + pitch) if made else place)

@@ -1,4 +1,4 @@
-"""The decisions of a search as heat maps, one per part of the space."""
+"""Heat maps of the outcome probabilities of a search's decisions, one for each part of the space."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from archdsl.report.sheet import figure
 
 @dataclass(frozen=True)
 class Block:
-    """Decisions shown together: a name, the outcomes as columns, a label for each path."""
+    """Decisions shown in one heat map: a name, the outcomes as columns, and a label for each path."""
 
     name: str
     columns: Sequence[str]
@@ -23,7 +23,7 @@ class Block:
 
 
 def decision_figures(run: Run) -> list[str]:
-    """A heat map for each block, of the probabilities after the last epoch."""
+    """A heat map, as HTML, for each block of decisions, with the probabilities after the last epoch."""
     start, epochs = run.last(Start), run.epochs()
     if start is None or not epochs:
         return []
@@ -49,7 +49,11 @@ def _said(block: Block, chosen: Mapping[str, str]) -> str:
 
 
 def blocks(start: Start) -> list[Block]:
-    """Decisions of one part with equal outcomes; single decisions of their part; depth decisions."""
+    """Groups decisions into blocks.
+
+    A block has the decisions of one part of the space that have the same outcomes; or, if a part has only one
+    such decision, all of those with the same path without indices; or the depth decisions.
+    """
     groups: dict[tuple[str, tuple[str, ...]], list[str]] = defaultdict(list)
     for path, outcomes in start.decisions.items():
         if path not in start.gates:

@@ -8,11 +8,11 @@ from archdsl.render.svg import FAINT, GRID, line, number, picture, text
 from archdsl.report.axis import Axis
 
 Format = Callable[[float], str]
-"""How numbers are written at an axis."""
+"""A function that formats a number for the labels of an axis."""
 
 
 def span(values: Sequence[float]) -> tuple[float, float]:
-    """A range slightly larger than the values, which does not cross zero and is never empty."""
+    """A range slightly larger than that of the values; its start is not negative unless a value is."""
     low, high = min(values), max(values)
     room = (high - low) * 0.05 or abs(high) * 0.05 or 1.0
     return (max(0.0, low - room) if low >= 0 else low - room), high + room
@@ -22,7 +22,10 @@ def frame(
     x: Axis, y: Axis, labels: tuple[str, str], formats: tuple[Format, Format],
     whole: tuple[bool, bool] = (False, False),
 ) -> list[str]:  # fmt: skip
-    """Both axes with ticks, labels and a grid, x first; `whole` restricts ticks to integers."""
+    """The SVG elements of both axes, with ticks, labels and a grid.
+
+    Pairs are (x, y); with `whole`, the ticks of an axis are integers.
+    """
     parts = []
     for at, label in _labelled(y.ticks(5, whole[1]), formats[1]):
         parts.append(line(x.start, y(at), x.end, y(at), GRID))
@@ -38,7 +41,7 @@ def frame(
 
 
 def _labelled(ticks: Sequence[float], write: Format) -> list[tuple[float, str]]:
-    """Ticks and their labels, with all digits if fewer would make labels equal."""
+    """Ticks with their labels; labels have more digits if they would be equal otherwise."""
     labels = [write(at) for at in ticks]
     if len(set(labels)) < len(labels):
         labels = [f"{at:,.10g}" for at in ticks]
@@ -46,5 +49,5 @@ def _labelled(ticks: Sequence[float], write: Format) -> list[tuple[float, str]]:
 
 
 def nothing(title: str, width: float) -> str:
-    """A chart without values, with a note."""
+    """An SVG with a note, in place of a chart without values."""
     return picture(title, width, 60, [text(12, 34, "nothing to show yet", colour=FAINT)])

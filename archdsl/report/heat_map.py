@@ -12,13 +12,13 @@ HEAT = svg.COLOURS[0]
 CHOSEN = "#d9480f"
 _ROW, _WIDEST, _NARROWEST = 22.0, 41.0, 9.0
 _READABLE = 27.0
-"""Width of a cell from which a number fits into it."""
+"""The minimum width of a cell, in pixels, for writing a number into it."""
 _ROOM = 520.0
 
 
 @dataclass(frozen=True)
 class HeatRow:
-    """A decision: its name, a probability for each column, and the chosen column, if any.
+    """A row: the name of a decision, a probability for each column, and the chosen column, if any.
 
     A row may have fewer cells than the map has columns.
     """
@@ -29,7 +29,7 @@ class HeatRow:
 
 
 def heat_map(rows: Sequence[HeatRow], columns: Sequence[str], *, title: str, summary: str = "") -> str:
-    """Rows from top to bottom in the given order; chosen cells are framed.
+    """A heat map as SVG, with rows in the given order; the cell of the chosen column is framed.
 
     Probabilities are from 0 to 1.
     """

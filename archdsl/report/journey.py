@@ -20,7 +20,7 @@ _LEFT, _RIGHT, _TOP, _BOTTOM = 66.0, 26.0, 30.0, 46.0
 
 @dataclass(frozen=True)
 class Stop:
-    """The values of the two quantities after an epoch."""
+    """A point of the trajectory: the values of the two quantities after an epoch."""
 
     x: float
     y: float
@@ -31,7 +31,7 @@ def journey(
     stops: Sequence[Stop], *, title: str, x_label: str, y_label: str, summary: str = "",
     format: Format = short,
 ) -> str:  # fmt: skip
-    """The trajectory in the given order. Values must be finite."""
+    """A chart of the trajectory as SVG, with points connected in the given order. Values must be finite."""
     if not stops:
         return nothing(title, WIDTH)
     if not all(isfinite(value) for stop in stops for value in (stop.x, stop.y)):

@@ -1,4 +1,4 @@
-"""Formats numbers on the command line."""
+"""Formats numbers, counts and sizes for the command line and for messages."""
 
 from __future__ import annotations
 
@@ -28,19 +28,19 @@ def large(n: int) -> str:
 
 
 def networks(count: Count) -> str:
-    """`84 networks`, `at most 1.74e23 networks`."""
+    """The number of networks as text: `84 networks`, `at most 1.74e23 networks`."""
     noun = "network" if count.networks == 1 else "networks"
     return f"{'' if count.exact else 'at most '}{large(count.networks)} {noun}"
 
 
 def combinations(count: Count) -> list[str]:
-    """The number of combinations of outcomes, if it is larger: `192 combinations …`."""
+    """`["192 combinations of outcomes"]`, or [] if there are as many networks."""
     more = count.combinations != count.networks
     return [f"{large(count.combinations)} combinations of outcomes"] if more else []
 
 
 def counted(count: Count) -> str:
-    """`84 networks (192 combinations of outcomes)`."""
+    """The size of a space as text: `84 networks (192 combinations of outcomes)`."""
     return " ".join([networks(count), *(f"({more})" for more in combinations(count))])
 
 
@@ -53,7 +53,7 @@ def count_data(count: Count | None) -> dict[str, object]:
 
 
 def digits(n: int) -> str:
-    """All digits of a count, for programs; rounded only if there were thousands of digits."""
+    """A count with all its digits, for programs; rounded if it has more than 4,000 digits."""
     return str(n) if n < 10**_DIGITS else large(n)
 
 

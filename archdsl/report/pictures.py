@@ -16,7 +16,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class OutputPictures:
-    """What an output should and does predict, as PNG files; `output` is its name where there are several."""
+    """The ground truth and the prediction of an output, as PNG files.
+
+    `output` is the name of the output, or "" if the network has only one; `note` is appended to the caption
+    of the prediction.
+    """
 
     truth: bytes
     predicted: bytes
@@ -26,14 +30,16 @@ class OutputPictures:
 
 
 Prediction = tuple[str, bytes, Sequence[OutputPictures]]
-"""A name, the image as a PNG file, and what is predicted of it."""
+"""The name of an image, the image as a PNG file, and the ground truth and prediction of each output."""
 Legend = Sequence[tuple[str, tuple[int, int, int]]]
 """Classes and their colours (red, green, blue, 0 to 255)."""
 
 
 def predictions_html(predictions: Iterable[Prediction], legend: Legend) -> str:
-    """The images below the legend, each beside the truth and the prediction of its first output, and those of
-    other outputs below; empty without predictions.
+    """A legend and rows of pictures as HTML; "" without predictions.
+
+    A row shows an image, the ground truth and the prediction of the first output; rows below show those of
+    the other outputs.
     """
     rows = "".join(_row(*prediction) for prediction in predictions)
     return f'{_legend(legend)}<div class="seen">{rows}</div>\n' if rows else ""

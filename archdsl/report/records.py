@@ -1,4 +1,4 @@
-"""The manifest and the records of a run."""
+"""The manifest and the journal records of a run, as data validated by pydantic."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from archdsl.report.scores import LOWER, score_name
 
 
 class Read(BaseModel):
-    """Base class of data read from a run, whose files are untrusted."""
+    """Base class of data read from the files of a run, which are untrusted."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", strict=True)
 
@@ -33,9 +33,10 @@ class Manifest(Read):
 
 
 class Start(Read):
-    """All decisions with the texts of their outcomes, and the depth decisions.
+    """The first record of a search: all decisions with the texts of their outcomes, and the depth decisions.
 
-    `rounds` are the iterations kept by each outcome of a depth; older journals lack them.
+    `gates` are the paths of the depth decisions; `rounds` are the numbers of iterations that their outcomes
+    keep, empty in older journals.
     """
 
     kind: Literal["start"]
@@ -46,9 +47,10 @@ class Start(Read):
 
 
 class Scored(Read):
-    """Scores of a network: those of a main output of classes, and `scores` of other outputs, by output.
+    """Scores of a network.
 
-    `iou` is per class, None for a class without pixels.
+    `miou`, `iou` (per class, None for a class without pixels) and `accuracy` are those of a main output that
+    predicts classes; `scores` are those of other outputs: by output, by the name of the score.
     """
 
     miou: FiniteFloat | None = None
@@ -59,14 +61,15 @@ class Scored(Read):
     @field_validator("scores", mode="before")
     @classmethod
     def _by_output(cls, found: Any) -> Any:
-        """Searches used to record the scores of their only scored output without its name."""
+        """Adds the output "" to scores of older searches, which did not record the name of the output."""
         flat = isinstance(found, dict) and not all(isinstance(own, dict) for own in found.values())
         return {"": found} if flat else found
 
     @property
     def by_output(self) -> list[tuple[str, str, float | None]]:
-        """The main score of each output: the output ("" for a main one of classes), the score's name and its
-        value.
+        """The main score of each output, as (output, name of the score, value).
+
+        The output is "" for a main output that predicts classes.
         """
         found: list[tuple[str, str, float | None]] = []
         if self.miou is not None or not self.scores:
@@ -75,7 +78,7 @@ class Scored(Read):
 
     @property
     def shown(self) -> dict[str, float]:
-        """The main score of each output that has one, by display name."""
+        """The main scores of all outputs by display name, without those that are undefined."""
         return {
             f"{score_name(name)} of {output}" if output else score_name(name): score
             for output, name, score in self.by_output
@@ -84,12 +87,12 @@ class Scored(Read):
 
     @property
     def leading(self) -> tuple[str, float | None]:
-        """The name and value of the score of the first output, which decides between networks."""
+        """The name and value of the first output's main score, by which networks are compared."""
         return next(((name, score) for _, name, score in self.by_output), ("miou", None))
 
     @property
     def value(self) -> float:
-        """That score as a number; more is better."""
+        """The value of the leading score, negated for errors, so that more is better; -inf if undefined."""
         name, score = self.leading
         if score is None:
             return float("-inf")
@@ -97,7 +100,7 @@ class Scored(Read):
 
 
 class Step(Read):
-    """A step of a search or of a training; `task` is the loss without the costs."""
+    """A step of a search or a training; `task` is the loss without the terms for costs."""
 
     kind: Literal["step"]
     step: int
@@ -108,7 +111,7 @@ class Step(Read):
 
 
 class Figures(Read):
-    """Costs of a network found, and the depth of each gate."""
+    """Costs of a derived network, and the number of iterations that each depth decision (gate) keeps."""
 
     params: int | None = None
     macs: int | None = None
@@ -129,12 +132,12 @@ class Epoch(Scored):
     expected: dict[str, FiniteFloat] = {}
     found: Figures = Figures()
     weights: dict[str, FiniteFloat] = {}
-    """The weight of each `window` in this epoch, by its text."""
+    """The adaptive weight of each `window` term in this epoch, by the text of the term."""
     seconds: FiniteFloat | None = None
 
 
 class Evaluation(Scored):
-    """Scores of a training."""
+    """Scores of a network in training, after an epoch."""
 
     kind: Literal["evaluation"]
     step: int
@@ -153,7 +156,7 @@ class Recalibrated(Read):
 
 
 class Tried(Read):
-    """A network of the final training; `objective` is None if it was not finite."""
+    """A network of the final training of a search; `objective` is None if it was not finite."""
 
     kind: Literal["tried"]
     number: int
@@ -162,14 +165,18 @@ class Tried(Read):
 
 
 class RandomNetwork(Read):
-    """Costs of a random network."""
+    """Costs of a uniformly sampled network of the space."""
 
     params: int
     macs: int
 
 
 class Verdict(Read):
-    """Normalized entropies of a search, and the fraction of parameter-free edges."""
+    """Quality measures of a search result (`archdsl.search.verdict`).
+
+    `mean_entropy` is the mean normalized entropy of the decisions, `idle` the fraction of the `edges` choices
+    between ops whose selected op has no multiplications; `shallow`: all depths are minimal.
+    """
 
     mean_entropy: FiniteFloat = 0.0
     idle: FiniteFloat | None = None
@@ -194,8 +201,8 @@ class Scratch(Scored):
 class End(Scored):
     """The final network of a search.
 
-    `network` has params, macs, layers and optionally latency_ms; `how` describes how it was chosen, `unmet`
-    are violated requirements.
+    `network` has params, macs, layers and optionally latency_ms; `how` describes how the network was chosen,
+    `unmet` are the texts of the requirements that it violates.
     """
 
     kind: Literal["end"]

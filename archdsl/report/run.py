@@ -1,4 +1,4 @@
-"""Reads a run for its report: manifest and complete lines of the journal."""
+"""Reads the manifest and the journal of a run for its report."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from archdsl.report.records import (
 )  # fmt: skip
 
 _LARGEST = 1 << 26
-"""Bytes of a manifest, which has the text of its spec."""
+"""The maximum size of a manifest in bytes; a manifest contains the text of the spec."""
 
 Record = Start | Step | Epoch | Evaluation | Resumed | Recalibrated | Tried | Scratch | End
 _RECORD: TypeAdapter[Record] = TypeAdapter(Annotated[Record, Field(discriminator="kind")])
@@ -38,7 +38,7 @@ R = TypeVar("R", bound=Read)
 
 @dataclass(frozen=True)
 class Run:
-    """The records of a run so far; `unread` counts complete lines that are not records of these kinds."""
+    """The manifest and the journal records of a run; `unread` counts the lines that are not valid records."""
 
     manifest: Manifest
     records: Sequence[Record]
@@ -53,19 +53,19 @@ class Run:
         return found[-1] if found else None
 
     def steps(self) -> list[Step]:
-        """The record of each step; of repeated steps, after resuming, the last one."""
+        """The record of each step, in order; of one repeated after resuming, the last record."""
         return [found for _, found in sorted({s.step: s for s in self.all(Step)}.items())]
 
     def epochs(self) -> list[Epoch]:
-        """The record of each epoch, likewise."""
+        """The record of each epoch, in order; of one repeated after resuming, the last record."""
         return [found for _, found in sorted({e.epoch: e for e in self.all(Epoch)}.items())]
 
     def scratch(self, role: str) -> list[Scratch]:
-        """The record of each epoch of the network found, or the baseline, trained from scratch, likewise."""
+        """The records of a training from scratch, one per epoch; `role` is "found" or "baseline"."""
         return [s for _, s in sorted({s.epoch: s for s in self.all(Scratch) if s.role == role}.items())]
 
     def means(self, value: Callable[[Step], float | None]) -> dict[int, tuple[float, float]]:
-        """The mean step and the mean value of each epoch, over steps with a value."""
+        """By epoch, the mean number of the step and the mean of `value`, over the steps that have a value."""
         groups: dict[int, list[tuple[int, float]]] = defaultdict(list)
         for step in self.steps():
             if (found := value(step)) is not None:
@@ -80,21 +80,21 @@ class Run:
 
     @property
     def chosen(self) -> dict[str, str]:
-        """The outcomes of the network found, or of the one currently derived."""
+        """Outcomes, by path, of the network found, or of the one derived after the last epoch."""
         if self.end is not None and self.end.chosen:
             return self.end.chosen
         return self.epochs()[-1].chosen if self.epochs() else {}
 
     @property
     def network(self) -> dict[str, float]:
-        """Recorded costs of the network found, by name."""
+        """Recorded costs, by name, of the network found, or of the one derived after the last epoch."""
         epochs = self.epochs()
         found = epochs[-1].found.model_dump(exclude={"gates"}, exclude_none=True) if epochs else {}
         return {**found, **(self.end.network if self.end else {})}
 
     @property
     def scored(self) -> Scored:
-        """The scores of the network found, or of the one derived last."""
+        """The newest defined scores: of the network found, or of a network derived after an epoch."""
         rows: list[Scored] = [*reversed(self.epochs())]
         if self.end is not None:
             rows.insert(0, self.end)
@@ -108,15 +108,15 @@ class Run:
         return sum(e.seconds or 0.0 for e in self.epochs())
 
     def evaluations(self) -> list[Evaluation]:
-        """The record of each evaluation, likewise."""
+        """The record of each evaluation, in order; of one repeated after resuming, the last record."""
         return [found for _, found in sorted({e.step: e for e in self.all(Evaluation)}.items())]
 
 
 def read_run(folder: Path, member: str | None = None) -> Run:
-    """Reads a run that may still be in progress: an incomplete last line is ignored.
+    """Reads the run in a folder; the run may be in progress, and an incomplete last line is ignored.
 
-    Of a run of several architectures the records of `member` (by default the last one), and those of all.
-    Raises SpecError (ARCH911) without a readable manifest.
+    Of a search of several architectures, returns the records of the architecture `member` (default: the last
+    one) and the records that concern all. Raises SpecError (ARCH911) without a readable manifest.
     """
     manifest = manifest_of(folder)
     found = list(_records(folder / "journal.jsonl"))
@@ -129,9 +129,9 @@ def read_run(folder: Path, member: str | None = None) -> Run:
 
 
 def manifest_of(folder: Path) -> Manifest:
-    """The inputs of a run, including of one that cannot be resumed here.
+    """Reads the manifest of the run in a folder, also of a run that could not be resumed here.
 
-    Raises SpecError: ARCH911 without a readable manifest, ARCH715 for one that is too large.
+    Raises SpecError: ARCH911 if the manifest is missing or invalid, ARCH715 if it is too large.
     """
     path = folder / "manifest.json"
     if not path.exists():
@@ -145,7 +145,7 @@ def manifest_of(folder: Path) -> Manifest:
 
 
 def strategy_of(manifest: Manifest) -> str:
-    """The name of a search's strategy."""
+    """The name of the search strategy in a manifest."""
     found: Any = manifest.settings.get("strategy")
     name = found.get("name") if isinstance(found, dict) else found
     return name if isinstance(name, str) else "differentiable"

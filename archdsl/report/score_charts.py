@@ -19,12 +19,12 @@ def names_of_scores(rows: Iterable[Scored]) -> list[str]:
 
 
 def points_of(rows: Sequence[R], step: Callable[[R], float], name: str) -> Points:
-    """A score over steps, for the records that have it."""
+    """The points (step, score) of the records that have the score with this display name."""
     return [(step(row), row.shown[name]) for row in rows if name in row.shown]
 
 
 def score_figure(name: str, rows: Sequence[Curve], text: str) -> str:
-    """The chart of one score."""
+    """The chart of one score by step, as HTML, with the caption `text`."""
     title = f"{name} on the validation images"
     chart = curves(rows, title=title, x_label="step", y_label=name, summary=text, low=0.0)
     return figure(title, chart, text)
@@ -37,7 +37,7 @@ def heading(scored: Scored) -> str:
 
 
 def further_cards(scored: Scored) -> list[tuple[str, str, str]]:
-    """A card for each output except the first: its main score, and its other scores as a remark."""
+    """A card (name, value, remark) for each output but the first: its main score; the others as remark."""
     found = []
     for output, *_ in scored.by_output[1:]:
         shown = [(score_name(key), score_text(key, score)) for key, score in scored.scores[output].items()]

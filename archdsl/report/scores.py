@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 LOWER = ("mae", "rmse")
-"""Scores that are errors."""
+"""Names of the scores that are errors, of which less is better."""
 
 NAMES: Mapping[str, str] = {
     "miou": "mIoU", "accuracy": "accuracy", "f1": "F1", "precision": "precision", "recall": "recall",
     "mae": "MAE", "rmse": "RMSE", "delta1": "δ < 1.25",
 }  # fmt: skip
-"""How scores are shown."""
+"""The display names of scores."""
 
 
 def score_name(name: str) -> str:

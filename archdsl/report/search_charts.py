@@ -18,7 +18,7 @@ _UNITS = {"latency_ms": ", ms"}
 
 
 def loss_figure(run: Run) -> str:
-    """The objective and the task loss: of each step, faint, and the means of epochs."""
+    """A chart of the objective and the task loss: values of steps (faint) and means of epochs."""
     steps = run.steps()
     rows = [
         _behind("objective", [(s.step, s.loss) for s in steps], 0),
@@ -36,7 +36,7 @@ def _behind(name: str, points: Points, colour: int) -> Curve:
 
 
 def score_figures(run: Run) -> list[str]:
-    """The main score of each output, of the network derived after each epoch and of the final one."""
+    """A chart for each output: its main score, for the networks derived after epochs and the final one."""
     epochs, ends = run.epochs(), [run.end] if run.end is not None else []
     text = "Of the network derived after each epoch, with weights of the supernet."
     made = []
@@ -49,7 +49,10 @@ def score_figures(run: Run) -> list[str]:
 
 
 def depth_figure(run: Run) -> str:
-    """Each decision of depth: chosen and expected (AutoRTNet, arXiv:2003.14226, Fig. 5)."""
+    """A chart of chosen and expected depths by epoch (AutoRTNet, arXiv:2003.14226, Fig. 5).
+
+    "" if the space has none.
+    """
     start, epochs = run.last(Start), run.epochs()
     if start is None or not start.gates:
         return ""
@@ -80,7 +83,10 @@ def depth_figure(run: Run) -> str:
 
 
 def depths(start: Start, gate: str) -> list[int]:
-    """The depths of a gate's outcomes; labels or indices for journals without depths."""
+    """The number of iterations that each outcome of a depth decision (gate) keeps.
+
+    For older journals, which do not record it, the numbers in the labels of the outcomes, or 1, 2, ….
+    """
     outcomes = start.decisions.get(gate, [])
     if len(start.rounds.get(gate, [])) == len(outcomes):
         return start.rounds[gate]
@@ -92,7 +98,7 @@ def expected_depth(start: Start, gate: str, epoch: Epoch) -> float:
 
 
 def journey_figures(run: Run) -> list[str]:
-    """Each expected cost against the task loss, by epoch."""
+    """A chart for each cost: its expectation against the task loss, a point for each epoch."""
     epochs, tasks = run.epochs(), run.means(lambda s: s.task)
     names = dict.fromkeys(name for e in epochs for name in e.expected)
     made = []
@@ -112,7 +118,7 @@ def journey_figures(run: Run) -> list[str]:
 
 
 def cost_figures(run: Run) -> list[str]:
-    """Each cost over time: expected, and of the derived network."""
+    """A chart for each cost by epoch: its expectation, and the cost of the derived network."""
     epochs = run.epochs()
     names = dict.fromkeys(name for e in epochs for name in e.expected)
     made = []
@@ -137,7 +143,7 @@ def _capital(words: str) -> str:
 
 
 def entropy_figure(run: Run) -> str:
-    """Entropies of the decisions (faint), and means over depths and over all others."""
+    """A chart of normalized entropies: each decision (faint), and means over depth and other decisions."""
     start, epochs = run.last(Start), run.epochs()
     if start is None:
         return ""
@@ -155,7 +161,7 @@ def entropy_figure(run: Run) -> str:
 
 
 def _entropies(epochs: Sequence[Epoch], paths: Set[str]) -> Points:
-    """The mean entropy of some decisions after each epoch."""
+    """The mean normalized entropy of the decisions `paths` after each epoch, as points."""
     found = [
         (e.epoch + 1, [entropy(p) for path, p in e.probabilities.items() if path in paths]) for e in epochs
     ]
@@ -163,7 +169,7 @@ def _entropies(epochs: Sequence[Epoch], paths: Set[str]) -> Points:
 
 
 def entropy(probabilities: Sequence[float]) -> float:
-    """The normalized entropy of a distribution, 0 to 1."""
+    """The entropy of a distribution divided by its maximum: 0 for one certain outcome, 1 for uniform."""
     if len(probabilities) < 2:
         return 0.0
     total = sum(probabilities) or 1.0
@@ -172,7 +178,7 @@ def entropy(probabilities: Sequence[float]) -> float:
 
 
 def rate_figure(run: Run) -> str:
-    """The learning rate of the weights by step."""
+    """A chart of the learning rate of the weights by step; "" if it was not recorded."""
     points = [(s.step, s.lr) for s in run.steps() if s.lr is not None]
     if not points:
         return ""
@@ -184,7 +190,7 @@ def rate_figure(run: Run) -> str:
 
 
 def weight_figures(run: Run) -> list[str]:
-    """Each weight of the objective that adapts to a cost, by epoch."""
+    """A chart for each adaptive weight of the objective (`window`), by epoch."""
     epochs = run.epochs()
     made = []
     for name in dict.fromkeys(name for e in epochs for name in e.weights):

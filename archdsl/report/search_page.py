@@ -34,11 +34,11 @@ def search_page(
     folder: Path, layers: str = "", diagram_svg: str = "", predictions: Sequence[Prediction] = (),
     legend: Legend = (), member: str | None = None,
 ) -> str:  # fmt: skip
-    """The page of the run in a folder, finished or not, as HTML.
+    """The report of the search in a folder, finished or not, as an HTML page.
 
     `layers` is the layer table of the network found as text, `diagram_svg` its diagram, inserted unchanged;
-    `member` is one of several architectures that were searched together.
-    Parts without data are omitted. Raises SpecError (ARCH911) without a run.
+    `member` is the name of one of several architectures that were searched together. Parts without data are
+    omitted. Raises SpecError (ARCH911) without a run.
     """
     run = read_run(folder, member)
     so_far = "" if run.end else " so far"
@@ -75,7 +75,7 @@ def _title(run: Run) -> str:
 
 
 def _lead(run: Run) -> list[str]:
-    """The run and its main results."""
+    """The lines below the title: search, seed, device and data, the outcome of the run, and notes."""
     m = run.manifest
     search, data = m.search or m.name, m.data.get("name")
     facts = [search and f"Search {search}", f"seed {m.seed}", f"on {m.device}", data and f"data {data}"]
@@ -93,7 +93,7 @@ def _lead(run: Run) -> list[str]:
 
 
 def _outcome(run: Run) -> list[str]:
-    """How the network was found and which requirements it violates, or the progress of the run."""
+    """Lines on how the network was found and the requirements it violates, or on the progress of the run."""
     if run.end is None:
         epochs = run.epochs()
         done = f"after epoch {epochs[-1].epoch + 1}" if epochs else "in the first epoch"
@@ -111,7 +111,7 @@ def _outcome(run: Run) -> list[str]:
 
 
 def _classes(run: Run) -> str:
-    """IoU of each class by the network found, as bars and as a table."""
+    """The IoU of each class for the network found, as bars and as a table; "" if it was not recorded."""
     iou = run.end.iou if run.end is not None else []
     if not any(value is not None for value in iou):
         return ""
@@ -126,7 +126,7 @@ def _classes(run: Run) -> str:
 
 
 def _beside_random(run: Run) -> str:
-    """The costs of the network found, compared with random networks."""
+    """A chart of the MACs of the network found and of random networks; "" if they were not recorded."""
     verdict = run.end.verdict if run.end is not None else None
     macs = run.network.get("macs")
     if verdict is None or not verdict.random or macs is None:

@@ -13,9 +13,9 @@ from archdsl.report.sheet import Part
 
 @runtime_checkable
 class Section(Protocol):
-    """Makes a section of the page of a run, finished or not; None without content.
+    """A function that returns a section for the report of a run, finished or not; None for no section.
 
-    The run is a search or a training; `run.manifest` and the records of `run` distinguish them.
+    The run is a search or a training, which can be distinguished by `run.manifest.format`.
     """
 
     def __call__(self, run: Run) -> Part | None: ...
@@ -25,7 +25,10 @@ SECTIONS: Registry[Section] = Registry("report section", Section, {})
 
 
 def added(run: Run) -> Iterator[Part]:
-    """The sections of plug-ins, in the order of loading. Raises SpecError (ARCH864) if one fails."""
+    """Yields the sections that plug-ins add to a report, in the order of loading the plug-ins.
+
+    Raises SpecError (ARCH864) if the function of a plug-in fails.
+    """
     for name, section in SECTIONS.items():
         try:
             part = section(run)

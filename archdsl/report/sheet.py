@@ -1,6 +1,7 @@
-"""HTML pages of figures for runs, costs and latencies, with light and dark mode.
+"""Builds the HTML pages of reports: parts, tables, figures and key figures, with light and dark mode.
 
-A page is self-contained and has no scripts. Arguments are escaped unless documented as HTML.
+A page is self-contained and has no scripts. Text arguments are escaped; arguments named `body` or `chart` are
+HTML or SVG and inserted unchanged.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from archdsl.report.style import style
 
 @dataclass(frozen=True)
 class Part:
-    """A part of a page; `body` is HTML, made by the functions below."""
+    """A part of a page: heading, introductory text, and `body`, HTML made by the functions below."""
 
     heading: str
     body: str
@@ -22,7 +23,7 @@ class Part:
 
 
 def sheet(title: str, lead: Sequence[str], parts: Iterable[Part]) -> str:
-    """The entire page: title, subtitle lines, links to the parts, parts."""
+    """The page as HTML: title, subtitle lines (`lead`), links to the parts, parts that have a body."""
     parts = [part for part in parts if part.body]
     links = "".join(f'<a href="#part-{n}">{escaped(part.heading)}</a>' for n, part in enumerate(parts) if n)
     body = "".join(_part(n, part) for n, part in enumerate(parts))
@@ -47,13 +48,13 @@ def section(
     heading: str, text: Sequence[str] = (), charts: Iterable[str] = (), head: Sequence[str] = (),
     rows: Iterable[Sequence[str]] = (),
 ) -> Part:  # fmt: skip
-    """A section with a heading, paragraphs, charts (SVG) and a table."""
+    """A part of a page with paragraphs, charts (SVG) and a table."""
     body = "".join(map(paragraph, text)) + "".join(f"<figure>\n{chart}</figure>\n" for chart in charts)
     return Part(heading, body + (table(head, rows) if head else ""))
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A table with a header; numbers are right-aligned."""
+    """A table as HTML, with a header; cells with numbers are right-aligned."""
     names = "".join(f"<th>{escaped(name)}</th>" for name in head)
     body = "".join(f"<tr>{''.join(map(_cell, row))}</tr>\n" for row in rows)
     return scrolled(f'<table class="rows">\n<tr>{names}</tr>\n{body}</table>\n')
@@ -72,7 +73,7 @@ def paragraph(text: str) -> str:
 
 
 def cards(figures: Iterable[tuple[str, str, str]]) -> str:
-    """Key figures: name, value, and a remark."""
+    """Key figures as HTML, from tuples (name, value, remark)."""
     made = (
         f"<div><dt>{escaped(name)}</dt><dd>{escaped(value)}<small>{escaped(note)}</small></dd></div>"
         for name, value, note in figures
@@ -81,13 +82,13 @@ def cards(figures: Iterable[tuple[str, str, str]]) -> str:
 
 
 def figure(title: str, chart: str, text: str = "") -> str:
-    """A chart (SVG) with a title and a caption."""
+    """A figure as HTML: a chart (SVG) with a title and a caption."""
     words = f"<span>{escaped(text)}</span>" if text else ""
     return f"<figure>\n<figcaption><b>{escaped(title)}</b>{words}</figcaption>\n{chart}</figure>\n"
 
 
 def grid(figures: Iterable[str], kind: str = "wide") -> str:
-    """Figures side by side: `wide` ones share the width, `narrow` ones keep their own."""
+    """Figures side by side as HTML: figures of kind "wide" share the width, "narrow" ones keep their own."""
     return f'<div class="{kind}">\n{"".join(figures)}</div>\n'
 
 
@@ -101,11 +102,11 @@ def preformatted(text: str) -> str:
 
 
 def folded(heading: str, text: str) -> str:
-    """A collapsible text."""
+    """A collapsible text as HTML."""
     return f"<details><summary>{escaped(heading)}</summary>{preformatted(text)}</details>\n"
 
 
 def facts(rows: Mapping[str, str]) -> str:
-    """A table of names and values."""
+    """A table of names and values as HTML."""
     made = (f"<tr><th>{escaped(name)}</th><td>{escaped(value)}</td></tr>\n" for name, value in rows.items())
     return f'<table class="facts">\n{"".join(made)}</table>\n'

@@ -10,13 +10,13 @@ _DARK = {
     PAPER: "#171c23", INK: "#e4eaf0", FAINT: "#9ba8b5", GRID: "#2b333d", BAND: "#22344a",
     **dict(zip(COLOURS, _NIGHT, strict=True)),
 }  # fmt: skip
-"""What the colours of charts are on a dark screen."""
+"""The colours that replace the colours of charts in dark mode."""
 
 
 def style() -> str:
-    """The style sheet.
+    """The CSS style sheet of report pages.
 
-    Charts have colours as attributes, which rules for dark mode override.
+    Charts have their colours as SVG attributes, which the rules for dark mode override.
     """
     rules = (
         f'figure svg [fill="{light}"] {{ fill: {dark} }}\nfigure svg [stroke="{light}"] {{ stroke: {dark} }}'

@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 
 By = Literal["op", "primitive"]
 WIDEST = 60
-"""Longer cells are cut."""
+"""The maximum length of a cell; longer ones are cut."""
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]], numeric: Sequence[int] = ()) -> str:
-    """A table with columns as wide as needed, `numeric` ones right-aligned; ends with a line break."""
+    """A table as plain text ending with a line break; `numeric` are indices of right-aligned columns."""
     whole = [[_short(cell) for cell in row] for row in (head, *rows)]
     widths = [max(len(row[i]) for row in whole) for i in range(len(head))]
 
@@ -36,7 +36,7 @@ def _short(cell: str) -> str:
 
 
 def layers(graph: Graph, by: By) -> tuple[list[LayerRow], Cost]:
-    """The layer table of a network, a row for each declared op or each primitive, and the totals."""
+    """The layer table of a network, a row for each declared op or primitive (`by`), and the total cost."""
     from archdsl.passes.costs.layers import layer_table, totals
 
     rows = layer_table(graph, by)
@@ -44,7 +44,7 @@ def layers(graph: Graph, by: By) -> tuple[list[LayerRow], Cost]:
 
 
 def layers_text(graph: Graph, by: By = "op") -> str:
-    """The layer table of a network, with totals.
+    """The layer table of a network as text, with totals.
 
     `stride` is the ratio of a layer's input height to its output height, `at` the ratio of its output height
     to the height of the network's input.
@@ -68,7 +68,7 @@ def _total(total: Cost) -> list[str]:
 
 
 def layers_data(graph: Graph, by: By = "op") -> dict[str, Any]:
-    """The layer table as JSON values; strides of upsampling are fractions as text, "1/2"."""
+    """The layer table as JSON values; strides < 1, of upsampling, are fractions as text: "1/2"."""
     rows, total = layers(graph, by)
     found = [
         {

@@ -21,7 +21,7 @@ from archdsl.report.sheet import Part, cards, figure, grid, preformatted, scroll
 def train_page(
     folder: Path, layers: str = "", predictions: Sequence[Prediction] = (), legend: Legend = ()
 ) -> str:
-    """The page of the run in a folder, finished or not, as HTML.
+    """The report of the training in a folder, finished or not, as an HTML page.
 
     `layers` is the layer table of the network as text. Parts without data are omitted. Raises SpecError
     (ARCH911) without a run.
@@ -63,7 +63,7 @@ def _loss(run: Run) -> str:
 
 
 def _scores(run: Run) -> list[str]:
-    """The leading score of each output."""
+    """A chart for each output: its main score by step."""
     scored, text = run.evaluations(), "Of the averaged weights, if enabled."
     return [
         score_figure(name, [Curve(name, points_of(scored, _step, name), 2, dots=True, named=False)], text)
@@ -80,7 +80,7 @@ def _last(run: Run) -> Scored:
 
 
 def _classes(run: Run) -> list[str]:
-    """IoU of each class in the last evaluation."""
+    """A chart of the IoU of each class in the last evaluation; empty if it was not recorded."""
     scored = run.last(Evaluation)
     if scored is None or not any(iou is not None for iou in scored.iou):
         return []

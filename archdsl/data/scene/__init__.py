@@ -1,1 +1,1 @@
-"""Generated street scenes: planned, then painted far to near."""
+"""Generates street scenes: a layout is planned, then painted from far to near."""

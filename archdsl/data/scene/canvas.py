@@ -1,7 +1,7 @@
-"""An image and its labels, painted far to near from a camera above a street.
+"""The canvas of a scene: image, labels and depths as seen by a camera, painted from far to near.
 
-Metres: X to the right of the camera, Y up from the ground, Z ahead. Only +, -, ×, ÷ of single numbers are
-used, and no sums over pixels, so that results are equal on all machines.
+Coordinates are in metres: x to the right of the camera, y up from the ground, z ahead. Only elementwise +, -,
+× and ÷ are used, and no sums over pixels, so that results are equal on all machines.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ Where = NDArray[np.bool_]
 Paint = Sequence[float] | Floats
 
 Texture = Literal["plain", "leaves", "spots"]
-"""Of foliage, and of the ground; all surfaces have grain besides."""
+"""The texture of a material: "leaves" for foliage, "spots" for the ground. All materials have pixel noise."""
 
 SKY = 0
 
 HAZE_M = 160.0
-"""Where everything has the colour of the haze."""
+"""The depth in metres by which the share of haze in a colour is scaled: min(0.75, depth / HAZE_M)."""
 
 
 @dataclass(frozen=True)
 class Material:
-    """A colour in 0..255, and the class of its pixels."""
+    """A colour, with channels in 0..255, the class of the pixels painted with it, and a texture."""
 
     colour: Paint
     id: int
@@ -39,7 +39,10 @@ class Material:
 
 @dataclass(frozen=True)
 class Camera:
-    """A camera: `horizon` and `vanishing` are row and column of the vanishing point, `focal` is in pixels."""
+    """A pinhole camera; (`horizon`, `vanishing`) is (row, column) of the vanishing point, in pixels.
+
+    `focal` is the focal length in pixels, `height_m` the height above the ground.
+    """
 
     horizon: float
     vanishing: float
@@ -54,10 +57,7 @@ class Camera:
 
 
 class Canvas:
-    """The visible material, depth and shadow of each pixel.
-
-    Pixels are assigned materials first; colours are computed at the end.
-    """
+    """The material, depth and shadow of each pixel; painting assigns materials, `image` computes colours."""
 
     def __init__(self, height: int, width: int, camera: Camera, rng: np.random.Generator):
         self.camera = camera
@@ -71,11 +71,11 @@ class Canvas:
         self.leaves = smooth_noise(height, width, max(3, height // 24), rng)
 
     def paint(self, where: Where, colour: Paint, id: int, texture: Texture = "plain") -> None:
-        """Paints pixels with a material of a class."""
+        """Paints the pixels `where` with a colour and texture, as class `id`."""
         np.copyto(self.material, self.made(colour, id, texture), where=where)
 
     def place(self, where: Where, z_m: Floats) -> None:
-        """Sets the depth of pixels."""
+        """Sets the depth of the pixels `where`."""
         np.copyto(self.depth_m, z_m, where=where)
 
     def made(self, colour: Paint, id: int, texture: Texture = "plain") -> np.uint16:
@@ -84,7 +84,7 @@ class Canvas:
         return np.uint16(len(self.materials) - 1)
 
     def shadow(self, x_m: float, z_m: float, half_m: float, length_m: float) -> None:
-        """Darkens the ground below an object."""
+        """Darkens the ground below an object at (x, z), 2 · `half_m` wide and `length_m` long."""
         camera = self.camera
         left, right = (max(0, int(camera.column(x_m + side * half_m, z_m))) for side in (-1, 1))
         far, near = (max(0, int(camera.row(0, z))) for z in (z_m + length_m, z_m))
@@ -100,7 +100,7 @@ class Canvas:
         return np.where(self.depth_m > 0, self.depth_m, np.float32(np.nan))
 
     def image(self, sky: Floats, haze: Floats, rng: np.random.Generator) -> Floats:
-        """The colours of all pixels, 0..255: material and texture, shadow, and haze."""
+        """The image, H × W × 3, in 0..255: colours of materials with texture, shadow and haze, and `sky`."""
         colours = np.array([m.colour for m in self.materials], np.float32)
         light = 0.85 + 0.3 * rng.random(self.material.shape, np.float32)
         for texture, noise in (("leaves", 0.45 + 0.9 * self.leaves), ("spots", 0.86 + 0.28 * self.clouds)):
@@ -116,7 +116,7 @@ class Canvas:
 
 
 class Upright:
-    """A vertical plane that faces the camera, at one depth."""
+    """A vertical plane that faces the camera, at depth `z_m`; paints shapes given in metres."""
 
     def __init__(self, canvas: Canvas, z_m: float):
         self.canvas, self.z_m = canvas, z_m
@@ -146,7 +146,7 @@ class Upright:
     def _from(
         self, at: tuple[slice, slice], x: float, y: float, radius: float, tall: float
     ) -> tuple[Floats, Floats]:
-        """Distances of pixels from a point, in radii, horizontally and vertically."""
+        """The horizontal and vertical distances of pixels from (x, y), in units of the ellipse's radii."""
         camera, (rows, columns) = self.canvas.camera, at
         pixels = np.float32(camera.focal * radius / self.z_m)
         dx = (self.canvas.columns[:, columns] - np.float32(camera.column(x, self.z_m))) / pixels
@@ -162,7 +162,7 @@ class Upright:
 
 
 def _between(low: float, high: float, most: int) -> slice:
-    """The pixels whose centres are in the interval, or else the middle one; clipped to the image."""
+    """The pixels whose centres are in the interval, or else its middle pixel; clipped to 0..`most`."""
     first, end = ceil(low), ceil(high)
     if end <= first:
         first = round((low + high) / 2)
@@ -171,13 +171,13 @@ def _between(low: float, high: float, most: int) -> slice:
 
 
 def smooth_noise(height: int, width: int, cell: int, rng: np.random.Generator) -> Floats:
-    """Noise in 0..1, smooth at scales below `cell` pixels."""
+    """Random noise in 0..1, H × W, that is smooth at scales below `cell` pixels."""
     coarse = rng.integers(0, 256, (height // cell + 3, width // cell + 3), np.uint8)
     smooth = Image.fromarray(coarse).resize((width, height), Image.Resampling.BICUBIC)
     return np.asarray(smooth, np.float32) / np.float32(255)
 
 
 def fraction(x: Floats) -> Floats:
-    """The fractional part of a number, also of negative ones."""
+    """The fractional part x - floor(x), in 0..1 also for negative numbers."""
     part: Floats = x - np.floor(x)
     return part

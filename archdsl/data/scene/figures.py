@@ -18,14 +18,17 @@ _SKIN = (176.0, 132.0, 108.0)
 
 @dataclass(frozen=True)
 class Figure:
-    """An object at a depth, with the function `draw` that paints it."""
+    """An object at depth `z_m`, with the function `draw` that paints it on a canvas."""
 
     z_m: float
     draw: Callable[[Canvas], None]
 
 
 def car(x_m: float, z_m: float, colour: Paint, height_m: float = 1.45, oncoming: bool = False) -> Figure:
-    """A car, or if high a bus, seen along the street: cross-sections from its far end to its near end."""
+    """A car, or a bus if `height_m` >= 2, seen from behind or, if `oncoming`, from the front.
+
+    Painted as cross-sections from the far end to the near end.
+    """
     length = 4.2 if height_m < 2 else 9.0
     near = np.asarray(colour, np.float32)
     side = near * np.float32(0.82)
@@ -42,7 +45,7 @@ def car(x_m: float, z_m: float, colour: Paint, height_m: float = 1.45, oncoming:
 
 
 def _section(plane: Upright, x_m: float, share: float, paint: Paint, height_m: float) -> None:
-    """A cross-section of a car: wheels, body, and, except at bonnet and boot, a cabin with windows."""
+    """Paints a cross-section of a car at a fraction `share` of its length: wheels, body and cabin."""
     body = 0.95 if height_m < 2 else height_m
     if share < 0.25 or 0.7 < share < 0.9:
         plane.box(x_m - 0.9, x_m - 0.66, 0, 0.4, _DARK, CAR)
@@ -75,7 +78,7 @@ def pedestrian(x_m: float, z_m: float, coat: Paint, trousers: Paint, size: float
 
 
 def bicyclist(x_m: float, z_m: float, coat: Paint, trousers: Paint, crossing: bool) -> Figure:
-    """A bicyclist, which from behind differs from a pedestrian only below the knees."""
+    """A bicyclist, seen from the side if `crossing`; from behind, similar to a pedestrian above the knees."""
     lean = 0.1 if crossing else 0.0
 
     def draw(canvas: Canvas) -> None:
@@ -102,7 +105,7 @@ def _wheels(plane: Upright, x_m: float) -> None:
 
 
 def lamp(x_m: float, z_m: float, height_m: float, reach_m: float, colour: Paint) -> Figure:
-    """A pole with an arm over the street of signed length `reach_m`."""
+    """A street lamp: a pole with an arm of length `reach_m`, to the left if negative."""
 
     def draw(canvas: Canvas) -> None:
         plane = Upright(canvas, z_m)
@@ -114,7 +117,7 @@ def lamp(x_m: float, z_m: float, height_m: float, reach_m: float, colour: Paint)
 
 
 def sign(x_m: float, z_m: float, face: Paint, rim: Paint, width_m: float, round: bool, pole: Paint) -> Figure:
-    """A sign on a pole; its colours also occur in houses."""
+    """A traffic sign on a pole, round or square, in colours that houses have too."""
     middle = 2.3 + width_m / 2
 
     def draw(canvas: Canvas) -> None:
@@ -130,7 +133,7 @@ def sign(x_m: float, z_m: float, face: Paint, rim: Paint, width_m: float, round:
 
 
 def tree(x_m: float, z_m: float, height_m: float, colour: Paint) -> Figure:
-    """A trunk and a crown."""
+    """A tree: a trunk and a crown."""
 
     def draw(canvas: Canvas) -> None:
         plane = Upright(canvas, z_m)

@@ -12,7 +12,11 @@ from archdsl.data.scene.plan import FAR_M
 def houses(
     canvas: Canvas, wall_m: float, light: float, gap: tuple[float, float], rng: np.random.Generator
 ) -> None:
-    """Fronts along one side of the street, with windows, shops and hedges; none in the side street."""
+    """Paints houses and hedges along one side of the street, except in the side street.
+
+    `wall_m` is the x of the fronts, negative for the left side; `light` is the brightness of this side; `gap`
+    are the depths in metres between which the side street is.
+    """
     z, y, beside = _along(canvas, wall_m)
     ends, n = np.cumsum(rng.uniform(6, 16, 16)).astype(np.float32), 17
     which = np.searchsorted(ends, z[0])[None, :]
@@ -44,7 +48,7 @@ def _windows(canvas: Canvas, front: Where, z: Floats, y: Floats, rng: np.random.
 def _shops(
     canvas: Canvas, front: Where, z: Floats, y: Floats, light: float, rng: np.random.Generator
 ) -> None:
-    """Shop fronts, with boards above them that resemble signs without a pole."""
+    """Paints shop fronts with boards above them, which resemble traffic signs without a pole."""
     for _ in range(rng.integers(1, 6)):
         near = rng.uniform(5, 50)
         shop = front & (z > near) & (z < near + rng.uniform(2, 5))
@@ -54,7 +58,7 @@ def _shops(
 
 
 def fence(canvas: Canvas, x_m: float, rng: np.random.Generator) -> None:
-    """Bars or boards in the grey of the street or the brown of the houses."""
+    """Paints a fence along the street at x = `x_m`: bars or boards in the colours of houses."""
     z, y, beside = _along(canvas, x_m)
     near, height = rng.uniform(0, 25), rng.uniform(0.9, 1.6)
     seen = beside & (y >= 0) & (y < height) & (z > near) & (z < near + rng.uniform(10, 40))
@@ -66,7 +70,11 @@ def fence(canvas: Canvas, x_m: float, rng: np.random.Generator) -> None:
 
 
 def _along(canvas: Canvas, x_m: float) -> tuple[Floats, Floats, Where]:
-    """A vertical plane along the street: depth by column, height by pixel, and the columns on its side."""
+    """The vertical plane x = `x_m` along the street, in metres.
+
+    Returns its depth in each column, its height at each pixel, and whether a column shows that side of the
+    street.
+    """
     camera = canvas.camera
     offset = canvas.columns - np.float32(camera.vanishing)
     beside = offset * np.float32(np.sign(x_m)) > 0.5

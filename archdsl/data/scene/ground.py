@@ -12,7 +12,10 @@ from archdsl.data.scene.plan import FAR_M, Plan
 def ground(
     canvas: Canvas, plan: Plan, rng: np.random.Generator
 ) -> tuple[tuple[float, float], tuple[float, float]]:
-    """Paints road, sidewalks and side streets; returns the ends of the side streets in depth."""
+    """Paints road, sidewalks and side streets.
+
+    Returns the depths (near, far), in metres, of the side street on the left and on the right.
+    """
     camera = canvas.camera
     below = np.maximum(canvas.rows - np.float32(camera.horizon), np.float32(0.05))
     z = np.float32(camera.focal * camera.height_m) / below
@@ -44,7 +47,7 @@ def _side_street(rng: np.random.Generator) -> tuple[float, float]:
 def _tiles(
     canvas: Canvas, ground: Where, x: Floats, z: Floats, paving: Floats, rng: np.random.Generator
 ) -> None:
-    """Joints of the paving where they are more than a pixel apart."""
+    """Paints the joints of the paving, up to a depth of 14 m, beyond which they would be too fine."""
     tile = np.float32(rng.uniform(0.6, 1.2))
     joint = (fraction(x / tile) < 0.12) | (fraction(z / tile) < 0.12)
     canvas.paint(ground & joint & (z < 14), paving * np.float32(rng.uniform(0.8, 0.95)), SIDEWALK, "spots")
@@ -53,7 +56,7 @@ def _tiles(
 def _patches(
     canvas: Canvas, road: Where, x: Floats, z: Floats, paving: Floats, rng: np.random.Generator
 ) -> None:
-    """Patches on the road in the colour of the sidewalk."""
+    """Paints patches on the road in the colour of the sidewalk."""
     for _ in range(rng.integers(0, 4)):
         left, near = rng.uniform(-6, 4), rng.uniform(4, 30)
         patch = (x > left) & (x < left + rng.uniform(0.8, 3)) & (z > near) & (z < near + rng.uniform(1, 8))

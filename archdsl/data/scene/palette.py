@@ -19,10 +19,11 @@ COATS = np.array(
     np.float32,
 )  # fmt: skip
 BRIGHT = np.array([(196, 40, 36), (36, 78, 160), (222, 186, 40), (230, 230, 226)], np.float32)
-"""Of house fronts, of clothes, and of what is to be seen from afar."""
+"""Colours of house fronts (`FRONTS`), clothes (`COATS`), and signs and other bright objects (`BRIGHT`).
+"""
 
 
 def picked(colours: Floats, rng: np.random.Generator) -> Floats:
-    """One of several colours, slightly varied."""
+    """A random one of several colours, with its brightness varied by up to 20 %."""
     chosen: Floats = colours[rng.integers(0, len(colours))] * np.float32(rng.uniform(0.8, 1.2))
     return chosen

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 
 FAR_M = 90.0
-"""Where the street ends."""
+"""The depth at which the street ends, in metres."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Metres from the camera to the left (negative) and to the right: kerbs and house fronts."""
+    """The x of kerbs and house fronts and the width of a lane, in metres; x is negative on the left."""
 
     left_kerb: float
     right_kerb: float

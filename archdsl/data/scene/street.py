@@ -1,8 +1,8 @@
 """Draws a street: sky, ground with lanes, houses, fences, and objects.
 
-Neighbouring classes share colours and texture. Road and sidewalk have the same grey and differ by their side
-of the kerb; a sign has the colours of houses and differs by its pole; a bus is a wall with wheels. A network
-needs a large receptive field and high resolution.
+Classes that adjoin have similar colours and textures, so that a network needs a large receptive field and a
+high resolution: road and sidewalk have the same grey and differ by the side of the kerb that they are on; a
+sign has the colours of houses and differs by its pole; a bus looks like a wall with wheels.
 """
 
 from __future__ import annotations
@@ -21,9 +21,10 @@ Drawn = tuple[NDArray[np.uint8], NDArray[np.uint8], Floats]
 
 
 def draw(height: int, width: int, rng: np.random.Generator) -> Drawn:
-    """A street as an image (height, width, 3), its class ids, numbered as in CamVid, and its depth in metres.
+    """Draws a random street; returns its image, class ids and depths.
 
-    Both are (height, width). The depth of the sky is NaN.
+    The image is uint8, (height, width, 3). Class ids are those of CamVid, uint8, (height, width). Depths are
+    in metres, float32, (height, width), NaN in the sky.
     """
     camera = Camera(
         horizon=height * rng.uniform(0.38, 0.48),
@@ -53,7 +54,7 @@ def draw(height: int, width: int, rng: np.random.Generator) -> Drawn:
 
 
 def _sky(canvas: Canvas, haze: Floats, rng: np.random.Generator) -> Floats:
-    """Sky over the entire image: blue above, haze below, clouds between."""
+    """The colours of the sky for the entire image: blue at the top, haze at the horizon, clouds."""
     down = np.minimum(canvas.rows / np.float32(canvas.camera.horizon), np.float32(1))[..., None]
     blue = np.array((rng.uniform(90, 165), rng.uniform(150, 195), rng.uniform(195, 235)), np.float32)
     cloudy = np.float32(rng.uniform(0, 0.8)) * canvas.clouds[..., None]
@@ -63,7 +64,7 @@ def _sky(canvas: Canvas, haze: Floats, rng: np.random.Generator) -> Floats:
 
 
 def _end(canvas: Canvas, plan: Plan, rng: np.random.Generator) -> None:
-    """The far end of the street: trees and a house."""
+    """Paints the far end of the street: trees and, usually, a house."""
     plane = Upright(canvas, FAR_M)
     green = np.array((70, 92, 58), np.float32)
     for _ in range(12):
@@ -75,7 +76,7 @@ def _end(canvas: Canvas, plan: Plan, rng: np.random.Generator) -> None:
 
 
 def _developed(image: Floats, rng: np.random.Generator) -> NDArray[np.uint8]:
-    """Exposure and colour cast, a slightly blurring lens, and sensor noise."""
+    """The image of a camera, uint8: adds exposure, a colour cast, slight blur and sensor noise."""
     image *= (rng.uniform(0.62, 1.15) * rng.uniform(0.93, 1.07, 3)).astype(np.float32)
     image[:, 1:-1] = image[:, 1:-1] * np.float32(0.6) + (image[:, :-2] + image[:, 2:]) * np.float32(0.2)
     image[1:-1] = image[1:-1] * np.float32(0.6) + (image[:-2] + image[2:]) * np.float32(0.2)
