@@ -1,6 +1,6 @@
 """The interface of passes: frozen dataclasses of options, with a contract that can be verified.
 
-A transform returns a new graph, an analysis a fact about a graph; neither modifies its input.  A new pass is
+A transform returns a new graph, an analysis a fact about a graph; neither modifies its input. A new pass is
 one class, and one line in `archdsl.passes.registry`, or an entry point of another package.
 """
 
@@ -18,29 +18,34 @@ from archdsl.ir import Graph
 T = TypeVar("T")
 
 Need = Literal["graph", "network", "space"]
-"""The input of a pass: any graph, a network (without decisions), or a space."""
+"""The kind of graph that a pass accepts: any graph, a network (without decisions), or a space."""
 
 Part = Literal[
     "name", "inputs", "nodes", "outputs", "decisions", "instances", "requirements", "settings", "chosen",
     "train_only",
 ]  # fmt: skip
-"""The parts of a graph that a transform may change. `outputs` is the set of outputs, not their inputs;
-`chosen` are the fixed decisions and their space.
+"""The parts of a graph that a transform may change.
+
+`outputs` is the set of names of outputs, not the nodes that they read; `chosen` are the fixed decisions and
+the name of their space.
 """
 
 Guarantee = Literal["outputs", "requirements", "weights", "no more nodes", "idempotent"]
-"""Guarantees of a transform, checked by `archdsl.passes.verifying`. `outputs`: remaining outputs compute the
-same under the same outcomes. `requirements`: each network keeps its requirements. `weights`: remaining
-weights keep name and size, so that trained ones can be loaded. `no more nodes` than before. `idempotent`:
-applying it twice has no further effect.
+"""The properties that a transform can guarantee, checked by `archdsl.passes.verifying`.
+
+`outputs`: remaining outputs compute the same under the same outcomes. `requirements`: each network keeps its
+requirements. `weights`: remaining weights keep their names and sizes, so that trained weights can be loaded.
+`no more nodes`: the number of nodes does not increase. `idempotent`: applying the transform twice has the
+same result as applying it once.
 """
 
 
 @dataclass(frozen=True)
 class Contract:
-    """What a pass needs, changes and guarantees.
+    """The contract of a pass: the graphs it needs, the parts it changes, and the properties it guarantees.
 
-    `uses` are the names of required analyses. Parts of the graph that are not in `changes` are preserved.
+    `uses` are the names of analyses that the pass calls. Parts of the graph that are not in `changes` are
+    preserved.
     """
 
     needs: Need = "graph"
@@ -51,10 +56,11 @@ class Contract:
 
 @dataclass(frozen=True)
 class Option:
-    """An option of a pass: a field of its class.
+    """An option of a pass, which is a field of its class.
 
-    `takes` describes its type; `read` parses its value, and is needed unless it is a number, a boolean or a
-    string. An option with `by_decision` receives all names that are not other options, as paths of decisions.
+    `takes` describes the type in help texts. `read` parses the value from text; it is required unless the
+    value is a number, a boolean or a string. An option with `by_decision` receives all names that are not
+    other options, as paths of decisions.
     """
 
     name: str
@@ -74,7 +80,9 @@ def option(
     by_decision: bool = False,
     read: Callable[[str], Any] | None = None,
 ) -> Any:
-    """Declares a field of a pass as an option of pipelines; required without a default."""
+    """Declares a field of a pass as an option that pipelines can set; without a default, the option is
+    required.
+    """
     about = {"meaning": meaning, "takes": takes, "by_decision": by_decision, "read": read}
     if isinstance(default, Mapping):
         return field(default_factory=lambda: default, metadata=about)
@@ -83,9 +91,9 @@ def option(
 
 @dataclass(frozen=True)
 class Pass(ABC, Generic[T]):
-    """A pass, called with a graph.
+    """A function of a graph with options, which are its fields.
 
-    `at` are source locations of the options by name, and of the pass under "", for diagnostics.
+    `at` holds, for diagnostics, the source locations of the options by name, and that of the pass under "".
     """
 
     name: ClassVar[str]
@@ -97,24 +105,25 @@ class Pass(ABC, Generic[T]):
     )
 
     def __call__(self, graph: Graph, *, verify: Verifier | None = None) -> T:
-        """Runs the pass.
+        """Runs the pass on a graph.
 
-        With `verify=archdsl.passes.verifying.verified`, checks the graphs before and after, and the contract.
-        Raises SpecError (ARCH508) for an unsupported graph, and what `verify` raises.
+        With `verify=archdsl.passes.verifying.verified`, also checks the graphs before and after, and the
+        contract. Raises SpecError (ARCH508) for a graph of a kind that the pass does not accept, and the
+        errors of `verify`.
         """
         self.demand(graph)
         return self.run(graph) if verify is None else verify(self, graph)
 
     @abstractmethod
     def run(self, graph: Graph) -> T:
-        """The result of the pass on a supported graph."""
+        """Computes the result of the pass for a graph of an accepted kind."""
 
     def declared(self) -> Contract:
-        """The contract, which may depend on the options."""
+        """The contract of the pass, which may depend on its options."""
         return self.contract
 
     def demand(self, graph: Graph) -> None:
-        """Raises SpecError (ARCH508) for an unsupported graph."""
+        """Raises SpecError (ARCH508) if the pass does not accept graphs of this kind."""
         needs = self.declared().needs
         if needs == "graph" or (needs == "network") == graph.is_fixed:
             return
@@ -127,7 +136,7 @@ class Pass(ABC, Generic[T]):
         raise SpecError([Diagnostic("ARCH508", headline, self.label(""), help=help)])
 
     def label(self, option: str, text: str = "") -> Label | None:
-        """The source location of an option, or of the pass; None if built in Python."""
+        """The source location of an option, or of the pass; None if the pass was not read from text."""
         place = self.at.get(option, self.at.get(""))
         return None if place is None else Label(place, text)
 
@@ -150,24 +159,24 @@ class Pass(ABC, Generic[T]):
 
 
 class Verifier(Protocol):
-    """Runs a pass on a graph and verifies its contract."""
+    """A function that runs a pass on a graph and verifies the contract of the pass."""
 
     def __call__(self, pass_: Pass[T], graph: Graph) -> T: ...
 
 
 class Transform(Pass[Graph]):
-    """A pass that maps a graph to a graph."""
+    """A pass from graphs to graphs."""
 
     def before(self, outcomes: Mapping[str, str], graph: Graph) -> Mapping[str, str]:
-        """Maps outcomes after the transform to outcomes in `graph` for the same network.
+        """Maps outcomes of the transformed graph to outcomes of `graph` that give the same network.
 
-        Inactive decisions may be omitted.
+        Inactive decisions may be omitted from the result.
         """
         return outcomes
 
 
 class Analysis(Pass[T]):
-    """A pass that computes a fact about a graph, cached since graphs are immutable."""
+    """A pass that computes a fact about a graph. The result is cached with the graph, which is immutable."""
 
     def __call__(self, graph: Graph, *, verify: Verifier | None = None) -> T:
         try:

@@ -1,4 +1,4 @@
-"""Identity of networks: a hash of the computation, independent of decisions and names."""
+"""Identity of networks: a hash of the computation, independent of names and of the space."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from archdsl.passes.transforms.simplify import Simplify
 
 @dataclass(frozen=True)
 class Identity(Analysis[str]):
-    """The analysis pass for `identity`."""
+    """The analysis that computes `identity`."""
 
     name = "identity"
     summary = "a hash of the canonical text of a network's simplified graph"
@@ -25,9 +25,10 @@ class Identity(Analysis[str]):
 
 
 def identity(graph: Graph) -> str:
-    """A hash of a network's computation; equal for networks that differ in names and the order of sums only.
+    """A hash of a network's computation; networks that differ only in names or order of summands have the
+    same.
 
-    Different hashes do not imply different results: equality is that of `simplify`. Raises SpecError
-    (ARCH508) for a graph with decisions.
+    Networks with different hashes may still compute the same results: only the rewrites of `simplify` are
+    applied. Raises SpecError (ARCH508) for a graph with decisions.
     """
     return Identity()(graph)

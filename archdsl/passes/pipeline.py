@@ -22,7 +22,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Pipeline(Transform):
-    """Runs passes in order; analyses do not change the graph."""
+    """A sequence of passes, run in order; analyses do not change the graph."""
 
     name = "pipeline"
     summary = "a sequence of passes"
@@ -39,7 +39,7 @@ class Pipeline(Transform):
         return self(graph)
 
     def steps(self, graph: Graph, *, verify: Verifier | None = None) -> Iterator[Step]:
-        """Yields the result of each pass. Propagates their exceptions."""
+        """Runs the passes in order, and yields a step for each. Raises the errors of the passes."""
         for pass_ in self.passes:
             found = pass_(graph, verify=verify)
             after = found if isinstance(pass_, Transform) else graph
@@ -47,8 +47,9 @@ class Pipeline(Transform):
             graph = after
 
     def declared(self) -> Contract:
-        """The needs of the first pass; the union of changes; the common guarantees of all transforms, without
-        `idempotent`, which does not follow.
+        """The contract: the first pass's needs, changes of any pass, guarantees of all transforms.
+
+        `idempotent` is not guaranteed, since it does not follow from that of the passes.
         """
         each = [pass_.declared() for pass_ in self.passes]
         kept = [pass_.declared().guarantees for pass_ in self.passes if isinstance(pass_, Transform)]

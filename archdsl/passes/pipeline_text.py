@@ -1,4 +1,4 @@
-"""Pipelines as text: `simplify, prune(hyper[1].gate = 2)`.
+"""Reads and writes pipelines of passes as text: `simplify, prune(hyper[1].gate = 2)`.
 
     pipeline = [pass {"," pass}]
     pass     = NAME ["(" [option {"," option}] ")"]
@@ -6,7 +6,7 @@
     value    = label | "{" [label {"," label}] "}"
     label    = NAME | number | string
 
-Names are those of the text form of graphs: `hyper[1].gate`, or any text in quotes.
+A NAME is a name as in the text form of graphs: `hyper[1].gate`, or any text in quotes.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ MAX_PASSES = 100
 def read_pipeline(
     text: str, known: Mapping[str, type[Pass[Any]]] = PASSES, *, name: str = "<passes>"
 ) -> Pipeline:
-    """Parses a pipeline of passes in `known`; `name` is the name of the text in messages.
+    """Parses a pipeline of the passes in `known`; `name` is the name of the text in messages.
 
-    Raises SpecError: ARCH509 for a syntax error, or more than `MAX_PASSES`; ARCH506 for an unknown pass;
-    ARCH507 for unknown, missing or invalid options.
+    Raises SpecError: ARCH509 for a syntax error, or for more than `MAX_PASSES` passes; ARCH506 for an unknown
+    pass; ARCH507 for unknown, missing or invalid options.
     """
     reader = _Reader(Source(name, text[:MAX_CHARS]), known)
     if len(text) > MAX_CHARS:
@@ -43,12 +43,12 @@ def read_pipeline(
 
 
 def pipeline_text(pipeline: Pipeline) -> str:
-    """A pipeline as text, with non-default options."""
+    """The text of a pipeline; options with their default values are omitted."""
     return ", ".join(map(pass_text, pipeline.passes))
 
 
 def pass_text(one: Pass[Any]) -> str:
-    """A pass as text in a pipeline."""
+    """The text of one pass in a pipeline."""
     written = []
     for option in one.options():
         value = getattr(one, option.name)
@@ -78,7 +78,7 @@ def _label_text(value: Any) -> str:
 class _Written:
     """The value of an option as written: one label, or several in braces.
 
-    A name in quotes is that of a decision, where a pass takes decisions.
+    In a pass that takes decisions as options, an option name in quotes is the path of a decision.
     """
 
     value: str | tuple[str, ...]
@@ -149,7 +149,7 @@ class _Reader(TokenReader):
     def _made(
         self, of: type[Pass[Any]], name: str, written: Mapping[str, _Written], place: Place
     ) -> Pass[Any]:
-        """Builds the pass with typed options."""
+        """Builds a pass from the options as written. Raises SpecError (ARCH507) for invalid options."""
         options = {option.name: option for option in of.options() if not option.by_decision}
         decisions = next((option for option in of.options() if option.by_decision), None)
         found: dict[str, Any] = {}

@@ -1,4 +1,4 @@
-"""The registry of passes for pipelines."""
+"""The registry of the passes that pipelines can name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Verifies the contracts of passes: in tests, and by `archdsl compile --verify`."""
+"""Verifies the contracts of passes, in tests and for `archdsl compile --verify`."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from archdsl.passes.transforms.bind import Binder, Bound
 T = TypeVar("T")
 
 DRAWN = 8
-"""Networks of a space that are compared before and after a transform."""
+"""The number of random networks of a space that are compared before and after a transform."""
 
 
 def verified(pass_: Pass[T], graph: Graph) -> T:
-    """Runs a pass and verifies its contract.
+    """Runs a pass on a graph and verifies the contract of the pass; returns the result.
 
-    Raises SpecError (ARCH417) with violations.
+    Raises SpecError (ARCH417) that lists violations.
     """
     if wrong := violations(graph, ops.primitives()):
         what = f"the graph of {graph.name} is invalid before `{pass_.name}`"
@@ -46,7 +46,7 @@ def verified(pass_: Pass[T], graph: Graph) -> T:
 
 
 def _copy(graph: Graph) -> Graph:
-    """The same graph with copied mappings and no cached facts."""
+    """A copy of a graph with copied mappings and without cached facts."""
     values: dict[str, Any] = {}
     for part in (f.name for f in fields(graph)):
         value = getattr(graph, part)
@@ -60,14 +60,14 @@ def _broken_contract(pass_: Pass[Any], what: str, broken: Iterable[str], help: s
 
 
 def _undeclared(pass_: Pass[Any], graph: Graph) -> Iterator[str]:
-    """Analyses that a pass used without declaring them."""
+    """Yields the analyses that a pass used without declaring them."""
     for fact in graph.facts:
         if isinstance(fact, Analysis) and fact.name not in {pass_.name, *pass_.declared().uses}:
             yield f"it uses `{fact.name}` without declaring it"
 
 
 def _differing(before: Graph, after: Graph, changes: frozenset[Part]) -> Iterator[str]:
-    """Parts that differ and are not in `changes`; for outputs only names, as they read nodes."""
+    """Yields the parts that differ but are not in `changes`. Of outputs, only the names are compared."""
     for part in (f.name for f in fields(Graph)):
         known_as = "chosen" if part == "origin" else part
         a, b = getattr(before, part), getattr(after, part)
@@ -77,7 +77,7 @@ def _differing(before: Graph, after: Graph, changes: frozenset[Part]) -> Iterato
 
 
 def _broken(pass_: Transform, before: Graph, after: Graph) -> Iterator[str]:
-    """Declared guarantees that a transform violates."""
+    """Yields the declared guarantees that a transform violates."""
     declared = pass_.declared()
     yield from _differing(before, after, declared.changes)
     for guarantee in sorted(declared.guarantees):
@@ -88,7 +88,7 @@ def _broken(pass_: Transform, before: Graph, after: Graph) -> Iterator[str]:
 
 
 def _networks(pass_: Transform, before: Graph, after: Graph) -> Iterator[tuple[Bound, Bound]]:
-    """Random networks, or the only one, bound before and after a transform."""
+    """Yields random networks, or the only one, bound before and after a transform."""
     rng, first = random.Random(0), {path: d.outcomes[0] for path, d in before.decisions.items()}
     binder_before, binder_after = Binder(before), Binder(after)
     for _ in range(DRAWN if after.decisions else 1):
@@ -126,7 +126,7 @@ def _computed(bound: Bound) -> dict[str, str]:
 
 
 def _weights(pass_: Transform, before: Graph, after: Graph) -> Iterator[str]:
-    """Weights that are new, or have another size."""
+    """Yields weights that are new or belong to a different layer."""
     known = _layers(before)
     for name, (op, attrs) in _layers(after).items():
         if name not in known:
@@ -138,7 +138,7 @@ def _weights(pass_: Transform, before: Graph, after: Graph) -> Iterator[str]:
 
 
 def _layers(graph: Graph) -> dict[str, tuple[str, Mapping[str, Any]]]:
-    """Primitives with weights and their settings, by the name of the weights."""
+    """The primitives with weights and their settings, by the name of the weights."""
     nodes = (n for n in graph.nodes.values() if isinstance(n, Node) and ops.get(n.op).has_layer)
     return {node.weights: (node.op, node.attrs) for node in nodes}
 
@@ -164,4 +164,6 @@ CHECKS: Mapping[Guarantee, Callable[[Transform, Graph, Graph], Iterator[str]]] =
     "no more nodes": _no_more_nodes,
     "idempotent": _idempotent,
 }
-"""How each guarantee is checked: what is broken, from the graph before and after."""
+"""For each guarantee, the function that yields violations, given the transform and the graphs before and
+after.
+"""

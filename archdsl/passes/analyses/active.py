@@ -1,9 +1,9 @@
 """Computes which decisions are active in a network: those that some output depends on, given the others.
 
-The decisions that a tensor depends on are a set of decisions, and of forks: places where further decisions
-matter only for some outcomes. A choice whose candidates all depend on the same decisions is not a fork, so
-that thousands of nodes reduce to a few dozen forks in one pass. The condition under which each fork is
-reached is then computed from the outputs upwards, as decision diagrams.
+The dependences of a tensor are a set of decisions and of forks: a fork is a mux some of whose dependences
+matter only for some of its outcomes. A mux whose candidates all depend on the same decisions is not a fork,
+so that one pass reduces thousands of nodes to a few dozen forks. Then the condition under which each fork is
+reached is computed from the outputs upwards, as decision diagrams.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from archdsl.passes.analyses.decision_diagrams import LEAF, Diagrams, TooLarge
 from archdsl.passes.analyses.symbolic import Definitions, infer_symbolic
 
 MOST_BITS = 1 << 32
-"""Bits of all the sets of what tensors read."""
+"""The maximum total size, in bits, of the sets of dependences of all tensors."""
 _SLOTS = 1 << 20
 
 Variable = Union[str, Value]
-"""The path of a decision, or a condition on sizes that is not looked into."""
+"""The path of a decision, or a condition on sizes that is treated as a variable."""
 
 
 class _Effort(NamedTuple):
@@ -46,10 +46,11 @@ _LAST = _Effort(10_000, 20_000, 32)
 
 
 class Fork(NamedTuple):
-    """A mux whose cases depend on different decisions: these matter only for some values of `on`.
+    """A mux some of whose dependences matter only for some values of `on`.
 
-    `cases` are pairs of a value and a bit set, with bit n for the n-th decision or fork. `newest` is the
-    index of the last decision that conditions here can depend on.
+    `cases` are pairs of a value of `on` and a bit set of the dependences under it: bit n is the n-th
+    decision, followed by the forks. `newest` is the index of the last decision that the conditions in this
+    fork can depend on.
     """
 
     on: Variable
@@ -59,11 +60,11 @@ class Fork(NamedTuple):
 
 @dataclass(frozen=True)
 class ActiveDecisions:
-    """The networks in which each decision is active, as decision diagrams.
+    """For each decision, the networks in which it is active, as a decision diagram.
 
-    `when` maps decisions to roots in `diagrams`. `outcomes` holds the number of outcomes of the variable at
-    each level. `paths` maps levels of decisions to their paths; the other variables are functions, whose
-    `definitions` give the index of the outcome. If not `exact`, the conditions may hold in more networks.
+    `when` maps decisions to roots in `diagrams`. `outcomes` is the number of outcomes of the variable at each
+    level. `paths` maps the levels of decisions to their paths; the other variables are functions, whose
+    `definitions` give the index of the outcome. If not `exact`, the conditions are over-approximations.
     """
 
     diagrams: Diagrams
@@ -84,7 +85,7 @@ def active_decisions(graph: Graph) -> ActiveDecisions:
 
 
 def _forks(graph: Graph) -> tuple[list[Fork], int]:
-    """The forks of a space, each after those that it leads to, and the decisions its outputs depend on."""
+    """The forks of a space, each after those that it depends on; and the dependences of its outputs."""
     bit = {path: 1 << n for n, path in enumerate(graph.decisions)}
     decisions, of_decisions = len(bit), (1 << len(bit)) - 1
     forks: list[Fork] = []
@@ -93,7 +94,7 @@ def _forks(graph: Graph) -> tuple[list[Fork], int]:
     named: dict[int, tuple[int, tuple[str, ...]]] = {}
 
     def of(value: Value) -> int:
-        """The decisions and forks that a setting, or the condition of a mux, depends on."""
+        """The dependences of a setting, or of the condition of a mux, as a bit set."""
         known = named.get(id(value))
         if known is None:
             parts = leaves(value)
@@ -155,14 +156,15 @@ def _bits(mask: int) -> Iterator[int]:
 
 
 def _tested(diagrams: Diagrams, roots: Iterable[int]) -> set[int]:
-    """The levels of the variables that functions depend on."""
+    """The levels of the variables that these functions depend on."""
     return {diagrams.level[at] for root in set(roots) for at in diagrams.reachable(root)} - {LEAF}
 
 
 class _Reached:
-    """Computes when each fork is reached, from the outputs upwards: downstream variables are tested first.
+    """Computes the condition under which each fork is reached, from the outputs upwards.
 
-    A condition on sizes is first treated as a variable, because most of them cancel out.
+    Downstream variables are tested first. A condition on sizes is treated as a variable at first, since most
+    such conditions cancel out.
     """
 
     def __init__(self, graph: Graph, forks: list[Fork], outputs: int, effort: _Effort, last: bool = False):
@@ -195,7 +197,7 @@ class _Reached:
         return ActiveDecisions(d, when, paths, outcomes, definitions, self.exact)
 
     def _all_reached(self) -> dict[str, int]:
-        """The condition under which each decision is active; those of forks are computed on the way."""
+        """The condition under which each decision is active, computed from the conditions of the forks."""
         forks, first = self.forks, self.count
         terms: list[list[int]] = [[] for _ in range(first + len(forks))]
         for number in _bits(self.outputs):
@@ -218,7 +220,7 @@ class _Reached:
         return {path: self._any(terms[n]) for n, path in enumerate(self.graph.decisions)}
 
     def _any(self, terms: Iterable[int]) -> int:
-        """The disjunction of conditions; each tests more variables than the previous ones."""
+        """The disjunction of conditions, beginning with those that test only upstream variables."""
         found = self.d.false
         for term in sorted(set(terms), key=lambda root: -self.d.level[root]):
             found = self._bounded(self.d.either, found, term)
@@ -228,7 +230,7 @@ class _Reached:
         return self.d.both(here, self._test(fork, keys))
 
     def _bounded(self, condition: Callable[..., int], *given: Any) -> int:
-        """A condition, or true if it is too large to compute."""
+        """The condition computed by `condition`; true if it is too large and this is the last attempt."""
         if self.full:
             return self.d.true
         try:
@@ -240,7 +242,7 @@ class _Reached:
             return self.d.true
 
     def _small(self, root: int) -> int:
-        """A condition, or, if it needs many diagram nodes, a variable defined as the condition."""
+        """The condition itself, or a new variable defined by it if it has many diagram nodes."""
         if len(self.d.reachable(root)) <= self.cut_above or self.full:
             return root
         level = max(_tested(self.d, [root])) + 1
@@ -250,7 +252,7 @@ class _Reached:
         return self.d.node(level, (self.d.false, self.d.true))
 
     def _test(self, fork: Fork, keys: frozenset[Any]) -> int:
-        """The condition that a fork has one of these values."""
+        """The condition that the value of a fork's `on` is one of these keys."""
         d, on = self.d, fork.on
         if isinstance(on, str):
             size = self.graph.decisions[on].size
@@ -271,7 +273,9 @@ class _Reached:
         )
 
     def _new_level(self, fork: Fork) -> int:
-        """The level of a condition on sizes, before the newest decision that it can depend on."""
+        """Introduces a variable for a condition on sizes; returns its level, before the decisions it can
+        depend on.
+        """
         level = (self.count - fork.newest) * _SLOTS - 1
         while level in self.conditions:
             level -= 1
@@ -286,8 +290,9 @@ class _Reached:
         return level
 
     def _size(self, level: int) -> int:
-        """The number of outcomes of a variable; for a condition on sizes, its keys and one for other
-        values.
+        """The number of outcomes of a variable.
+
+        For a condition on sizes, these are the keys of the fork and one outcome for all other values.
         """
         if level in self._paths:
             return self.graph.decisions[self._paths[level]].size
@@ -299,7 +304,9 @@ class _Reached:
     # ------------------------------------------------------------ values as functions of decisions
 
     def _defined(self, level: int) -> int:
-        """The outcome index of a variable that is not a decision. Raises TooLarge, ArithmeticError."""
+        """The outcome index of a variable that is not a decision, as a function. Raises TooLarge,
+        ArithmeticError.
+        """
         if level in self._cut:
             return self.d.map(int, self._cut[level])
         on, keys = self.conditions[level]
@@ -310,7 +317,7 @@ class _Reached:
         return self.d.map(number, self._function(on))
 
     def _function(self, wanted: Value) -> int:
-        """A value as a function of decisions, without recursion, as values may be deeply nested."""
+        """A value as a function of decisions; not recursive, since values may be deeply nested."""
         found, ahead = self._functions, [wanted]
         while ahead:
             value = ahead[-1]

@@ -1,4 +1,4 @@
-"""The cells of a space (groups of decisions), and the graph for message passing between them."""
+"""Groups the decisions of a space by cell, and defines the graph for message passing between cells."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from archdsl.passes.base import Analysis, Contract
 
 @dataclass(frozen=True)
 class Cell:
-    """Decisions of one block (equal paths up to the last dot), at least two, with equally many outcomes."""
+    """The decisions of one block (paths equal up to the last dot): at least two, with equally many
+    outcomes.
+    """
 
     path: str
     decisions: tuple[str, ...]
@@ -19,13 +21,13 @@ class Cell:
 
     @property
     def form(self) -> tuple[int, int]:
-        """The number of decisions, and of outcomes of each."""
+        """The number of decisions, and the number of outcomes of each."""
         return len(self.decisions), self.outcomes
 
 
 @dataclass(frozen=True)
 class CellGraph:
-    """The cells in order; `before` is the previous cell of the same form, if there is one."""
+    """The cells in order; `before` is the previous cell of the same form for each cell, if any."""
 
     cells: tuple[Cell, ...]
     before: Mapping[int, int]
@@ -33,7 +35,7 @@ class CellGraph:
 
 @dataclass(frozen=True)
 class Cells(Analysis[CellGraph]):
-    """The graph of cells of a search: messages go from each cell to the next one of the same form."""
+    """The analysis that finds the cells of a space; messages go from a cell to the next of the same form."""
 
     name = "cells"
     summary = "the cells of a space, and the cell before each that has the same form"

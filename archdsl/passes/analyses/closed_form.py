@@ -1,11 +1,11 @@
-"""The closed form of a space: for each node, the networks in which it is live, and its inputs and settings.
+"""The closed form of a space: for each node, its inputs, settings and liveness in every network.
 
-All are functions of decisions, as decision diagrams. Networks are meant in simplified form: sums omit zeros,
-and nodes that only zeros or sizes depend on are removed (`archdsl.passes.transforms.simplify`).
+These are functions of decisions, represented by decision diagrams. They describe simplified networks: sums
+omit zeros, and nodes that only zeros or sizes depend on are removed (`archdsl.passes.transforms.simplify`).
 
-A function that depends on too many decisions is cut: it becomes an auxiliary variable, a function of
-decisions and earlier auxiliary variables, which other functions test instead. So everything is a small table,
-and a space becomes a few hundred of them; a space where even that is impossible is `Entangled`.
+A function of too many decisions is cut: an auxiliary variable is defined by the function, and other functions
+test that variable instead. So each function has a small table, and a space a few hundred of these. A space
+for which this is impossible is called entangled.
 """
 
 from __future__ import annotations
@@ -25,16 +25,16 @@ from archdsl.passes.analyses.shapes import FixedShape
 from archdsl.passes.analyses.sized_by import SizedBy, sized_by, zeros_of_input
 
 CUT_ABOVE = 1 << 12
-"""Cells of the table of a function, above which it becomes an auxiliary variable."""
+"""The number of cells of a function's table above which the function is replaced by an auxiliary variable."""
 MOST_CELLS = 1 << 16
-"""Maximum cells of a table."""
+"""The maximum number of cells of a table."""
 MOST_VALUES = 256
-"""Values of an auxiliary variable."""
+"""The maximum number of values of an auxiliary variable."""
 MOST_DIAGRAM_NODES = 500_000
 MOST_DIAGRAM_STEPS = 1_500_000
-"""Some seconds; the largest of the published spaces takes two thirds of it."""
+"""The maximum number of steps on diagrams, some seconds; published spaces take at most two thirds of it."""
 MOST_CONTEXTS = 1 << 17
-"""Applications of primitives by different sizes; each evaluates a shape rule, longer than a step."""
+"""The maximum number of applications of primitives to different sizes; each evaluates a shape rule."""
 _SLOTS = 1 << 20
 
 
@@ -48,7 +48,7 @@ class Limits:
 
 
 UNCUT = Limits(math.inf, math.inf, 500_000)
-"""For what needs diagrams only, and no tables: no function is cut."""
+"""Limits under which no function is cut, for callers that need diagrams but no tables."""
 
 
 Port = int | str
@@ -57,8 +57,8 @@ Port = int | str
 class Applied(NamedTuple):
     """An application of a primitive in some network: everything that its price may depend on.
 
-    `ports` are the positions of the inputs that are read, or names of network inputs from which zeros are
-    made instead, and `inputs` are their shapes.
+    `ports` are the positions of the inputs that it reads, or the name of a network input from which it makes
+    zeros instead; `inputs` are the shapes of these.
     """
 
     op: str
@@ -69,7 +69,7 @@ class Applied(NamedTuple):
 
 
 class Auxiliary(NamedTuple):
-    """A variable defined by a function: its outcome is n if the function is `values[n]`."""
+    """A variable defined by a function: its outcome is n where the value of the function is `values[n]`."""
 
     name: str
     level: int
@@ -78,7 +78,9 @@ class Auxiliary(NamedTuple):
 
 
 class Entangled(Exception):
-    """The space has no closed form within the limits; the message gives the reason, `node` the node."""
+    """Raised if the space has no closed form within the limits; the message gives the reason, `node` the
+    node.
+    """
 
     def __init__(self, text: str, node: str | None = None):
         super().__init__(text)
@@ -86,7 +88,9 @@ class Entangled(Exception):
 
 
 class _State(NamedTuple):
-    """A tensor in some network: its shape, whether it is zero, and what determines its size, if known."""
+    """A tensor in some network: its shape, whether it is zero, and the input that determines its size, if
+    known.
+    """
 
     shape: FixedShape
     zero: bool
@@ -94,7 +98,9 @@ class _State(NamedTuple):
 
 
 class Context(NamedTuple):
-    """A node in some network: its output, the inputs it reads, and its operation (None: the identity)."""
+    """A node in some network: its output, the inputs it reads, and its application (None if it is an
+    identity).
+    """
 
     state: _State
     ports: tuple[int, ...]
@@ -105,11 +111,11 @@ class Context(NamedTuple):
 class ClosedForm:
     """The closed form of a space; all functions are roots in `diagrams`.
 
-    `live`: for each node and mux, the networks in which some output depends on it; `contexts`: the node in
-    each network (`Context`, None where undefined); `applied`: its application (`Applied`, None where it is
-    the identity or undefined); `selectors`: the value that selects the input of each mux. `variables` maps
-    levels to the paths of decisions; the other variables are `auxiliaries`, each after those that it depends
-    on. `cutter` adds more of them, within `limits`.
+    `live` maps each node and mux to the networks in which some output depends on it. `contexts` maps nodes to
+    their `Context` (None where undefined), `applied` to their `Applied` (None where undefined or an
+    identity), and `selectors` maps muxes to the value that selects their input. `variables` maps levels to
+    the paths of decisions; the other variables are the `auxiliaries`, each after those that it depends on.
+    `cutter` adds further auxiliary variables, within `limits`.
     """
 
     graph: Graph
@@ -136,7 +142,7 @@ def closed_form(graph: Graph, limits: Limits = Limits()) -> ClosedForm:
 
 
 class Cutter:
-    """Creates auxiliary variables, each at its own level."""
+    """Creates auxiliary variables, each at a level of its own."""
 
     def __init__(self, diagrams: Diagrams, taken: Iterable[int]):
         self.diagrams = diagrams
@@ -145,8 +151,8 @@ class Cutter:
         self._made: dict[int, int] = {}
 
     def cut(self, root: int, name: str, above: int) -> int:
-        """Replaces a function by an auxiliary variable, which is tested before the level `above`; returns its
-        root.
+        """Replaces a function by a new auxiliary variable at a level before `above`; returns the root of the
+        variable.
         """
         found = self._made.get(root)
         if found is not None:
@@ -204,7 +210,7 @@ class _Analysis:
         )
 
     def _above(self, name: str) -> int:
-        """The level below which all variables upstream of a node are."""
+        """A level less than those of all variables that a node or its ancestors depend on."""
         return (len(self.place) - self.place.get(name, -1)) * _SLOTS
 
     def _small(self, root: int, name: str, above: int) -> int:
@@ -213,7 +219,7 @@ class _Analysis:
     # ------------------------------------------------------------ what tensors are
 
     def _decision(self, path: str) -> int:
-        """The outcome index of a decision, as a function."""
+        """The index of the outcome of a decision, as a function."""
         root = self._decisions.get(path)
         if root is None:
             size = self.graph.decisions[path].size
@@ -253,7 +259,7 @@ class _Analysis:
         return self.d.map(lambda c: c and c.state, root)
 
     def _fit(self, names: Iterable[str], reader: str) -> None:
-        """Cuts the largest of these tensors' functions until a table over all of them is small enough."""
+        """Cuts the largest of these tensors' functions until a table over all variables is small enough."""
         read = list(dict.fromkeys(names))
         while self._joint([self.state[n] for n in read]) > self.limits.most_cells:
             largest = max(read, key=lambda n: self.d.cells(self.state[n]))
@@ -266,7 +272,9 @@ class _Analysis:
         return joint_cells(self.d, roots)
 
     def _value(self, value: Value, reader: str) -> int:
-        """A setting of `reader`, or the selector of a mux; parts that depend on many decisions are cut."""
+        """A setting of `reader`, or the selector of a mux, as a function; parts of too many decisions are
+        cut.
+        """
         if isinstance(value, Pick):
             return self.d.map(lambda o: value.values[o], self._decision(value.decision))
         if isinstance(value, Dim):
@@ -339,7 +347,9 @@ def source_of(node: Node, port: Port) -> str:
 
 
 def choose(diagrams: Diagrams, mux: Mux, selector: int, found: Mapping[str, int]) -> int:
-    """The property of the input that a mux selects; None if that is undefined."""
+    """The function that is `found[source]` where the mux selects `source`, and None where the mux is
+    undefined.
+    """
     place = {source: n for n, source in enumerate(found)}
 
     def case_of(value: Any) -> int | None:
@@ -352,7 +362,7 @@ def choose(diagrams: Diagrams, mux: Mux, selector: int, found: Mapping[str, int]
 
 
 def joint_cells(diagrams: Diagrams, roots: Iterable[int]) -> int:
-    """A lower bound of the cells of a table over all variables of these functions."""
+    """A lower bound on the number of cells of one table over all variables of these functions."""
     sizes: dict[int, int] = {}
     for root in roots:
         for level, classes in diagrams.classes(root).items():
@@ -364,10 +374,10 @@ def joint_cells(diagrams: Diagrams, roots: Iterable[int]) -> int:
 
 
 def _levels(graph: Graph, place: Mapping[str, int]) -> dict[str, int]:
-    """The level of each decision: downstream decisions are tested first.
+    """The level of each decision; the variables of downstream decisions are tested first.
 
-    Whether a node is live depends on downstream decisions, and its cost on upstream decisions; with this
-    order a function of both does not repeat the former for each value of the latter.
+    Whether a node is live depends on downstream decisions, and its cost on upstream decisions; in this order,
+    a function of both does not repeat the former for each value of the latter.
     """
     levels: dict[str, int] = {}
     for name, item in graph.nodes.items():
@@ -387,8 +397,9 @@ def _context(
     attrs: Mapping[str, Any],
     graph_inputs: Mapping[str, FixedShape],
 ) -> Context | None:
-    """A node with these input tensors in some network, simplified as by
-    `archdsl.passes.transforms.simplify`.
+    """A node in some network with these inputs, simplified as `archdsl.passes.transforms.simplify` does.
+
+    None if the node is undefined, or if these decisions do not give a well-typed network.
     """
     wanted = [p for p, state in enumerate(states) if state is not None or p not in node.optional]
     if not wanted or any(states[p] is None for p in wanted):
@@ -418,4 +429,4 @@ def _context(
 
 
 def _ignore(condition: Any, code: str, message: str, /, **values: Any) -> None:
-    """Ignores constraints, which are proved elsewhere."""
+    """Does nothing: constraints are proved by `archdsl.spec.prove`."""

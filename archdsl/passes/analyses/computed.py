@@ -1,8 +1,8 @@
-"""Hashes of the computation of each tensor: equal if equal operations are applied in the same order.
+"""Hashes of the computation of each tensor, equal if equal operations are applied in the same order.
 
-Unlike `archdsl.passes.identity`, this does not use any transform, so that it can verify transforms: an
-operation is a hash of its primitive, its settings, the name of its weights and its inputs, except for
-identities and zeros, as declared by primitives.
+Unlike `archdsl.passes.identity`, this uses no transform, so that it can verify transforms. An operation is
+hashed as its primitive, settings, name of weights and inputs; identities and zeros are recognized as declared
+by primitives.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from archdsl.passes.analyses.shapes import FixedShape
 
 
 def computed(graph: Graph, shapes: Mapping[str, FixedShape]) -> dict[str, str]:
-    """A hash for each output of a network (a graph without decisions), whose nodes have these shapes."""
+    """A hash for each output of a network; `shapes` are the shapes of its nodes."""
     known = {name: _hash("input", name, shape) for name, shape in graph.inputs.items()}
     zeros: set[str] = set()
     for name, node in graph.nodes.items():

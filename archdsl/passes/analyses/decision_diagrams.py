@@ -1,8 +1,8 @@
-"""Multi-valued decision diagrams: functions of decisions in one fixed order, stored without duplicates.
+"""Multi-valued decision diagrams: functions of decisions in one fixed order, without duplicates.
 
-A function is a number, its root; two functions are equal if their roots are. After Bryant, "Graph-based
-algorithms for Boolean function manipulation" (1986), with as many branches as a variable has outcomes, and
-arbitrary hashable values at the leaves.
+A function is represented by an integer, its root; two functions are equal if their roots are equal. After
+Bryant, "Graph-based algorithms for Boolean function manipulation" (1986), with as many branches as a variable
+has outcomes, and arbitrary hashable values at the leaves.
 """
 
 from __future__ import annotations
@@ -11,23 +11,22 @@ from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
 LEAF = 1 << 60
-"""The level of leaves, below every variable."""
+"""The level of leaves, greater than that of every variable."""
 STEPS_PER_NODE = 4
-"""Combinations of nodes examined for each node made, by default."""
+"""The default limit of the combinations of nodes examined, per diagram node of the budget."""
 
 
 class TooLarge(Exception):
-    """A function, or the pool, exceeds the limit of diagram nodes."""
+    """Raised if a function, or all functions together, exceed the limit of diagram nodes or of steps."""
 
 
 class Diagrams:
-    """A pool of functions over variables at levels; lower levels are tested first."""
+    """A set of functions that share diagram nodes. Variables are at levels; lower levels are tested first."""
 
     def __init__(self, budget: int, most_steps: float | None = None, roots_per_step: int = 16):
         """`budget` limits diagram nodes, `most_steps` the nodes visited to create them.
 
-        Since a decision may have thousands of outcomes, visiting many of its branches counts as further
-        steps.
+        Visiting many branches of a decision, which may have thousands of outcomes, counts as several steps.
         """
         self.budget = budget
         self.most_steps = STEPS_PER_NODE * budget if most_steps is None else most_steps
@@ -43,7 +42,7 @@ class Diagrams:
         self.true, self.false, self.none = self.leaf(True), self.leaf(False), self.leaf(None)
 
     def leaf(self, value: Hashable) -> int:
-        """The constant function; 1, 1.0 and True are different constants."""
+        """The constant function with this value; 1, 1.0 and True are different constants."""
         key = (type(value), value)
         root = self._leaves.get(key)
         if root is None:
@@ -58,7 +57,7 @@ class Diagrams:
         return self.level[root] == LEAF
 
     def node(self, level: int, children: tuple[int, ...]) -> int:
-        """The function that equals `children[o]` if the variable at `level` has outcome o."""
+        """The function that equals `children[o]` where the variable at `level` has outcome o."""
         if children.count(children[0]) == len(children):
             return children[0]
         key = (level, children)
@@ -76,7 +75,7 @@ class Diagrams:
         return len(self.level) - 1
 
     def map(self, function: Callable[..., Hashable], *roots: int) -> int:
-        """`function` applied to the values of these functions."""
+        """The function that applies `function` to the values of these functions."""
         level, value = self.level, self._value
 
         def settled(at: tuple[int, ...]) -> int | None:
@@ -87,7 +86,7 @@ class Diagrams:
         return self._combined(settled, roots)
 
     def choose(self, selector: int, cases: Sequence[int], case_of: Callable[[Any], int | None]) -> int:
-        """The function that is `cases[case_of(v)]` if the selector is v; None if that is None."""
+        """The function `cases[case_of(v)]` where the selector is v; None where `case_of(v)` is None."""
 
         def settled(roots: tuple[int, ...]) -> int | None:
             if self.level[roots[0]] != LEAF:
@@ -114,7 +113,10 @@ class Diagrams:
         return self._condition(False, a, b)
 
     def _condition(self, all_: bool, a: int, b: int) -> int:
-        """Bryant's algorithm; all results are kept, since conditions of a space share most of their parts."""
+        """The conjunction (`all_`) or disjunction by Bryant's algorithm.
+
+        All results are cached, since the conditions of a space have most of their parts in common.
+        """
         known = self._conjunctions if all_ else self._disjunctions
         decisive, neutral = (self.false, self.true) if all_ else (self.true, self.false)
 
@@ -134,9 +136,9 @@ class Diagrams:
         roots: tuple[int, ...],
         known: dict[tuple[int, ...], int] | None = None,
     ) -> int:
-        """The function that is `settled` of these where that is not None; without recursion.
+        """The function that is `settled(values)` as soon as that is not None, computed without recursion.
 
-        `known` are results of the same functions, to which new ones are added.
+        `known` caches the results of the same operation; new results are added to it.
         """
         memo = {} if known is None else known
         ahead: list[tuple[tuple[int, ...], int, list[tuple[int, ...]] | None]] = [(roots, 0, None)]
@@ -160,7 +162,7 @@ class Diagrams:
         return memo[roots]
 
     def _branches(self, roots: tuple[int, ...]) -> tuple[int, list[tuple[int, ...]]]:
-        """The first variable that these functions test, and the functions for each of its outcomes."""
+        """The first variable that these functions test, and the functions under each of its outcomes."""
         level, children = self.level, self.children
         top = min([level[r] for r in roots])
         arity = next(len(children[r]) for r in roots if level[r] == top)
@@ -178,13 +180,14 @@ class Diagrams:
         return ahead
 
     def leaves(self, root: int) -> list[int]:
-        """The values of a function, in order of creation."""
+        """The leaves of a function, in order of their creation."""
         return sorted(r for r in self.reachable(root) if self.level[r] == LEAF)
 
     def classes(self, root: int) -> dict[int, tuple[int, ...]]:
-        """The equivalence class of each outcome, for each variable that the function depends on, by level.
+        """For each variable that the function depends on, by level, the equivalence class of each outcome.
 
-        Outcomes are equivalent if the function is the same for all values of the other variables.
+        Two outcomes are equivalent if the function is the same for both, for all values of the other
+        variables.
         """
         found = self._classes.get(root)
         if found is None:
@@ -197,7 +200,7 @@ class Diagrams:
         return found
 
     def cells(self, root: int) -> int:
-        """The number of cells of a function's table, with one axis per variable and one row per class."""
+        """The number of cells of the function's table, with one axis per variable and one row per class."""
         cells = 1
         for classes in self.classes(root).values():
             cells *= max(classes) + 1

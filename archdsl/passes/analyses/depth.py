@@ -1,7 +1,7 @@
-"""Depth decisions: those whose outcomes prune iterations of a chain.
+"""Finds depth decisions: decisions whose outcomes prune iterations of a chain.
 
 In `out = x[gate]`, where each `x[i]` is computed from the previous one, iterations after the selected one are
-dead and pruned: `gate` is a decision of depth, and the stage a hyper-cell.  Decisions on settings such as
+dead and pruned: `gate` is a decision of depth, and the stage a hyper-cell. Decisions on settings such as
 dilation, groups or stride, or between ops within an iteration, prune no iterations.
 """
 
@@ -20,7 +20,7 @@ from archdsl.passes.base import Analysis, Contract
 
 @dataclass(frozen=True)
 class Depths(Analysis[Mapping[str, tuple[int, ...]]]):
-    """The depth decisions, as `depths` returns them."""
+    """The analysis that finds the depth decisions (see `depths`)."""
 
     name = "depths"
     summary = "the depth decisions, by dominators, with the number of iterations kept by each outcome"
@@ -36,8 +36,10 @@ class Depths(Analysis[Mapping[str, tuple[int, ...]]]):
 
 
 def depths(graph: Graph) -> dict[str, tuple[int, ...]]:
-    """The depth decisions by path, with the number of iterations kept by each outcome: its label if labels
-    are increasing integers, else counted.
+    """The depth decisions by path, with the number of iterations that each outcome keeps.
+
+    If the labels of outcomes are increasing integers, they are these numbers; otherwise the iterations are
+    counted.
     """
     return dict(Depths()(graph)) if graph.decisions else {}
 
@@ -60,11 +62,11 @@ def _depths(graph: Graph) -> dict[str, tuple[int, ...]]:
 
 @dataclass(frozen=True)
 class _Chain:
-    """The outcomes of a decision, each of which selects a tensor computed from the previous one."""
+    """Outcomes of a decision in an order in which each selects a tensor computed from the previous."""
 
     outcomes: tuple[int, ...]
     first: str
-    """The tensor that the first of them picks."""
+    """The tensor that the first of these outcomes selects."""
 
 
 def _chain(pruning: Pruning, path: str, mux: str) -> _Chain | None:
@@ -87,9 +89,7 @@ def _chain(pruning: Pruning, path: str, mux: str) -> _Chain | None:
 def _kept(
     pruning: Pruning, decision: Decision, chain: _Chain, rounds: Mapping[str, set[str]]
 ) -> tuple[int, ...]:
-    """The number of iterations kept by each outcome; () if an outcome does not prune the next iteration of
-    the chain.
-    """
+    """The iterations that each outcome keeps; empty unless each outcome prunes more than the next one."""
     by_outcome = pruning.by_outcome(decision.path, pruning.place.get(chain.first, -1) + 1)
     own = pruning.choices[decision.path]
 
@@ -116,7 +116,7 @@ def _kept(
 
 
 def _rounds_around(name: str) -> Iterator[str]:
-    """The iterations that contain a node, as prefixes of its name: `body[3]` of `body[3].x.conv`."""
+    """Yields the iterations that contain a node, as prefixes of its name: `body[3]` of `body[3].x.conv`."""
     for part in accumulate(name.split("."), "{}.{}".format):
         if part.endswith("]"):
             yield part
@@ -132,8 +132,8 @@ def _gone(
 ) -> frozenset[str]:
     """The iterations that are removed entirely, except for those nested in others.
 
-    Nodes without weights at the beginning of an iteration may remain: after simplification, others that
-    compute the same read them, too.
+    Nodes without weights may remain in a removed iteration if `is_merged`: after simplification, they are
+    equal to nodes outside of it.
     """
     touched = {round for name in pruned for round in _rounds_around(name)}
     whole = {round for round in touched if all(map(is_merged, rounds[round].difference(pruned)))}
@@ -141,7 +141,7 @@ def _gone(
 
 
 def _reads(pruning: Pruning, reader: str, wanted: str) -> bool:
-    """Whether a node transitively depends on another; inputs precede all nodes."""
+    """Whether a node depends on another, directly or indirectly; graph inputs precede all nodes."""
     graph, place = pruning.graph, pruning.place
     first, seen, ahead = place.get(wanted, -1), {reader}, [reader]
     while ahead:

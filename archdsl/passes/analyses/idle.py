@@ -1,4 +1,4 @@
-"""Outcomes without parameters and multiplications: zeros, identities, pooling."""
+"""Finds the outcomes without multiply-accumulates: zeros, identities, pooling."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ from archdsl.passes.analyses.symbolic import infer_symbolic
 
 
 def idle_outcomes(graph: Graph) -> dict[str, tuple[bool, ...]]:
-    """For decisions that select tensors: whether each outcome has no multiplications, by path.
+    """For each decision that selects tensors, whether each of its outcomes has no multiply-accumulates, by
+    path.
 
-    Nodes that several outcomes share, or that precede the choice, are ignored. Only the first place where a
-    decision selects is considered. Decisions for which all outcomes multiply, or none does, are omitted.
+    Nodes that several outcomes share, or that precede the choice, are ignored. Only the first mux of a
+    decision is considered. Decisions are omitted if all of their outcomes multiply, or none does.
     """
     shapes = infer_symbolic(graph)[0]
     found = {}
@@ -33,7 +34,7 @@ def idle_outcomes(graph: Graph) -> dict[str, tuple[bool, ...]]:
 
 
 def _behind(graph: Graph, source: str | None) -> set[str]:
-    """A tensor and all its ancestors."""
+    """A tensor and all its ancestors; empty for None."""
     seen: set[str] = set()
     ahead = [source] if source is not None else []
     while ahead:

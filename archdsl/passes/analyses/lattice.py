@@ -1,7 +1,7 @@
-"""Lattices of cells: the decisions of a space that is rows of cells at falling resolutions.
+"""Recognizes lattices of cells: spaces that consist of rows of cells at falling resolutions.
 
-In such a space (Auto-DeepLab's and FasterSeg's are two), a cell of a layer and a row reads the cell before it
-in its own row or in the finer one. Cells are numbered from 0, layers from 0, rows from the finest.
+In such a space (as in Auto-DeepLab and FasterSeg), the cell in layer l and row j reads the cell of layer l -
+1 in its own row or in the next finer row. Layers are numbered from 0, rows from 0 for the finest.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _ENTRY = re.compile(r"\[(-?\d+), (-?\d+)\]")
 
 
 class NoLattice(Exception):
-    """The decisions of a space are not those of a lattice of cells; `path` is the first that is not."""
+    """Raised if decisions do not form a lattice of cells; `path` is the first decision that does not fit."""
 
     def __init__(self, why: str, path: str | None = None):
         super().__init__(why)
@@ -25,13 +25,14 @@ class NoLattice(Exception):
 
 @dataclass(frozen=True)
 class Lattice:
-    """The paths of decisions, by row and layer.
+    """The paths of the decisions of a lattice, by row j and layer l.
 
-    `kinds[j][l - j]` is the candidate of cell (l, j), `reads[j][l - j - 1]` what it reads (none in the first
-    row, and in the first layer of a row), `widths` the width of the map behind a layer: `widths[0][l]`, and
-    `widths[j][l - j + 1]` of row j > 0; none in the last layer. `widths` is empty if no width is searched.
-    `finer` is the outcome of reads that stands for the finer row. `rows` are the subscripts of rows, `kind`
-    and `width` the labels of outcomes.
+    `kinds[j][l - j]` is the decision on the candidate of cell (l, j). `reads[j][l - j - 1]` is the decision
+    on the row that it reads; there is none in the first row, and in the first layer of a row. `widths[0][l]`,
+    and `widths[j][l - j + 1]` for j > 0, is the decision on the width of the feature map after layer l; there
+    is none in the last layer. `widths` is empty if no width is searched. `finer` is the index of the outcome
+    of `reads` that selects the finer row. `rows` are the subscripts of rows, `kind` and `width` the labels of
+    outcomes.
     """
 
     layers: int
@@ -45,9 +46,9 @@ class Lattice:
 
 
 def lattice(graph: Graph, kinds: str, reads: str, widths: str | None) -> Lattice:
-    """The lattice of a space, from the paths of its decisions without subscripts, such as "cells.kind".
+    """The lattice of a space, from paths of its decisions without subscripts, such as "cells.kind".
 
-    Raises NoLattice where decisions of these names do not fill one.
+    Raises NoLattice if the decisions with these names do not form a complete lattice.
     """
     of_kinds, of_reads = _entries(graph, kinds), _entries(graph, reads)
     of_widths = _entries(graph, widths) if widths is not None else {}
@@ -82,7 +83,7 @@ _Grid = tuple[tuple[str, ...], ...]
 
 
 def _entries(graph: Graph, name: str) -> dict[tuple[int, int], str]:
-    """The decisions whose path without subscripts is `name`, by their two subscripts."""
+    """The decisions whose path without subscripts is `name`, by their (layer, row)."""
     found: dict[tuple[int, int], str] = {}
     for path in graph.decisions:
         subscripts = _ENTRY.findall(path)
@@ -94,7 +95,7 @@ def _entries(graph: Graph, name: str) -> dict[tuple[int, int], str]:
 def _filled(
     found: Mapping[tuple[int, int], str], name: str, rows: list[int], starts: list[int], end: int
 ) -> _Grid:
-    """The paths of each row from its first layer on; raises for missing and further ones."""
+    """The paths of each row from its first layer on. Raises NoLattice for missing and additional ones."""
     wanted = [[(layer, row) for layer in range(start, end)] for row, start in zip(rows, starts, strict=True)]
     for entry in (entry for row in wanted for entry in row):
         if entry not in found:
@@ -114,7 +115,7 @@ def _labels(graph: Graph, paths: Iterable[str]) -> tuple[str, ...]:
 
 
 def _finer(graph: Graph, stage: str, first: int, rows: list[int], j: int, n: int, path: str) -> int:
-    """Which outcome of a read is the finer row; the other one must be the row itself."""
+    """The index of the outcome that reads the finer row; the other outcome must read the row itself."""
     layer = first + j + n
     wanted = [f"{stage}[{layer}, {rows[j - 1]}].", f"{stage}[{layer}, {rows[j]}]."]
     mux = next((item for item in graph.nodes.values() if isinstance(item, Mux) and item.on == path), None)

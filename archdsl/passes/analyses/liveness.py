@@ -1,4 +1,4 @@
-"""Liveness, for dead-code elimination."""
+"""Liveness analysis, for dead-code elimination."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from archdsl.ir.expr import leaves
 
 
 def live_nodes(nodes: Mapping[str, Node | Mux], outputs: Iterable[str]) -> set[str]:
-    """The nodes that some output depends on in some network, including dependence on sizes only."""
+    """The nodes that some output depends on in some network, including nodes that are needed for their size
+    only.
+    """
     alive: set[str] = set()
     read: set[int] = set()  # values share most of their parts
     ahead = list(outputs)
@@ -25,9 +27,9 @@ def live_nodes(nodes: Mapping[str, Node | Mux], outputs: Iterable[str]) -> set[s
 
 
 def dependencies(item: Node | Mux, read: set[int] | None = None) -> Sequence[str]:
-    """The nodes that a node needs: its inputs, and those whose dimensions its settings name.
+    """The nodes that a node needs: its inputs, and the nodes whose dimensions occur in its settings.
 
-    `read` are ids of visited values, which are skipped; it grows.
+    `read` contains ids of values that are skipped; those visited are added to it.
     """
     values = (item.on,) if isinstance(item, Mux) else item.attrs.values()
     measured = [value for value in values if isinstance(value, Expr)]

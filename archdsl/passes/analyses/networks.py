@@ -1,10 +1,11 @@
 """Counts the networks of a space, and samples them uniformly.
 
-A network is an assignment of its active decisions (`archdsl.passes.analyses.active`); the others have no
-effect, so a space has fewer networks than combinations of outcomes. Decisions that determine which others are
-active are assigned one after another, downstream ones first. The rest decomposes into independent parts,
-which are counted separately and multiplied; counts of parts are cached (as in model counting: Bacchus, Dalmao
-and Pitassi, "Algorithms and complexity results for #SAT and Bayesian inference", FOCS 2003).
+A network is an assignment of outcomes to its active decisions (`archdsl.passes.analyses.active`); inactive
+decisions have no effect, so a space has fewer networks than combinations of outcomes. The decisions that
+determine which others are active are assigned in turn, downstream decisions first. What remains decomposes
+into independent parts, which are counted separately and multiplied; counts of parts are cached (as in model
+counting: Bacchus, Dalmao and Pitassi, "Algorithms and complexity results for #SAT and Bayesian inference",
+FOCS 2003).
 """
 
 from __future__ import annotations
@@ -20,17 +21,17 @@ from archdsl.passes.analyses.active import ActiveDecisions, active_decisions
 from archdsl.passes.analyses.decision_diagrams import TooLarge
 
 MOST_WORK = 1_500_000
-"""Conditions looked at, under each outcome of a variable, before the result is a bound."""
+"""The maximum work of counting, in conditions × outcomes of a variable; beyond it, the count is a bound."""
 
 Over = Literal["outcomes", "networks"]
-"""The sampling distribution: uniform over the outcomes of each decision, or over networks."""
+"""The distribution of samples: uniform over the outcomes of each decision, or uniform over networks."""
 
 Part = tuple[int, ...]
-"""Conditions that share variables, as roots in increasing order: what of a space is left undecided."""
+"""A subproblem of counting: conditions that share variables, as roots in increasing order."""
 
 
 class Count(NamedTuple):
-    """The number of networks of a space, exact or an upper bound, and of combinations of outcomes."""
+    """The number of networks of a space, exact or an upper bound; and of combinations of outcomes."""
 
     networks: int
     exact: bool
@@ -38,13 +39,13 @@ class Count(NamedTuple):
 
 
 class Uncounted(Exception):
-    """The networks of a space cannot be counted, and hence not sampled uniformly."""
+    """Raised if the networks of a space cannot be counted, and hence not be sampled uniformly."""
 
 
 class _Row(NamedTuple):
-    """Outcomes of the first variable of a part with equal remainders: their weights, and the parts.
+    """Outcomes of a part's first variable that leave the same subproblems, `parts`, and their weight.
 
-    `free` are the levels of variables without further effect.
+    `free` are the levels of the variables that no condition depends on any more.
     """
 
     outcomes: list[int]
@@ -54,7 +55,7 @@ class _Row(NamedTuple):
 
 
 class Networks:
-    """The networks of a space."""
+    """Counts and samples the networks of a space."""
 
     def __init__(self, graph: Graph):
         self.graph = graph
@@ -69,7 +70,7 @@ class Networks:
 
     @cached_property
     def count(self) -> Count:
-        """The number of networks, or an upper bound if the work limit is reached."""
+        """The number of networks; an upper bound if the work limit is reached."""
         size = self.graph.size
         try:
             start = self._start
@@ -83,7 +84,7 @@ class Networks:
     def sample(self, rng: Random) -> dict[str, int]:
         """Samples a network uniformly; returns the outcome indices of its active decisions.
 
-        Raises Uncounted.
+        Raises Uncounted if the networks cannot be counted.
         """
         if not self.count.exact:
             raise Uncounted
@@ -122,14 +123,14 @@ class Networks:
 
     @cached_property
     def _start(self) -> _Row:
-        """The entire counting problem, before any assignment."""
+        """The entire counting problem, before any variable is assigned."""
         return self._row([0], self._factors(), sum(self._bit.values()))
 
     def _factors(self) -> list[int]:
         """Functions whose product, summed over all outcomes of the variables, is the number of networks.
 
-        A decision that others depend on counts once where it is inactive; all others count by their number of
-        outcomes where they are active.
+        A decision that conditions test is restricted to its first outcome where it is inactive, so that it
+        counts once. Any other decision contributes its number of outcomes as a factor where it is active.
         """
         d, found = self._d, self._found
         d.budget, d.most_steps = (
@@ -180,7 +181,7 @@ class Networks:
         return min(self._d.level[root] for root in part)
 
     def _decided(self, part: Part) -> list[_Row]:
-        """The part after assigning an outcome to its first variable."""
+        """The rows of a part: the subproblems after assigning each outcome to its first variable."""
         d, top = self._d, self._top(part)
         under = self._support(part) ^ self._bit[top]
         leading: dict[Part, list[int]] = {}
@@ -191,7 +192,7 @@ class Networks:
         return [row for row in rows if row.weight]
 
     def _row(self, outcomes: list[int], roots: Sequence[int], under: int) -> _Row:
-        """The rest, decomposed into parts without common variables; `under` are the variables as a bit
+        """Decomposes conditions into parts without common variables; `under` are their variables as a bit
         set.
         """
         d, weight = self._d, 1
@@ -214,7 +215,7 @@ class Networks:
         return _Row(outcomes, weight, [tuple(sorted(members)) for _, members in parts], free)
 
     def _support(self, roots: Iterable[int]) -> int:
-        """The variables that functions depend on, as a bit set."""
+        """The variables that these functions depend on, as a bit set."""
         d, known, found = self._d, self._supports, 0
         for root in roots:
             if root not in known:

@@ -1,4 +1,4 @@
-"""Finds the candidate that a node belongs to."""
+"""Finds the candidate of a decision that a node belongs to."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from archdsl.passes.analyses.liveness import dependencies
 
 @dataclass(frozen=True)
 class Picked:
-    """A decision, and one of its outcomes as text."""
+    """A decision, and the text of one of its outcomes."""
 
     decision: Decision
     label: str
 
 
 def picked_by(graph: Graph, node: str) -> Picked | None:
-    """The first decision downstream of a node for which some outcome excludes the node, and an outcome that
-    does not.
+    """The first decision downstream of a node some of whose outcomes exclude it, and an outcome that does
+    not.
 
-    None if every network contains the node.  Decisions on sizes are ignored.
+    None if every network contains the node. Decisions on sizes are ignored.
     """
     affected = {node}
     for name, item in graph.nodes.items():

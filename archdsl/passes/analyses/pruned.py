@@ -1,6 +1,6 @@
-"""The nodes that each outcome of a decision prunes: those that outputs depend on through other outcomes only.
+"""Finds the nodes that each outcome of a decision prunes: outputs depend on them through other outcomes only.
 
-In the graph of dependences from the outputs, a node that is read only through the choices of a decision is
+In the graph of dependences from the outputs, a node that is read only through the muxes of a decision is
 dominated by that decision. Of these nodes, an outcome keeps the ancestors of the tensors it selects; the
 others are dead code. Dominators are computed by networkx (Cooper, Harvey and Kennedy, "A simple, fast
 dominance algorithm", 2001).
@@ -19,16 +19,19 @@ if TYPE_CHECKING:
     import networkx
 
 Picked = Sequence[str | None]
-"""The tensor that a mux picks, by outcome."""
+"""The tensor that a mux selects, by outcome."""
 
 _OUTPUTS, _DECISION = ("outputs",), ("decision",)
-"""In the graph of readers: all outputs, and the choices of the decision.  All other nodes are strings."""
+"""Nodes of the graph of dependences that stand for all outputs, and for the muxes of the decision.
+
+The other nodes are strings.
+"""
 
 
 class Pruning:
-    """The nodes that outcomes of the decisions of one graph prune; results common to decisions are cached.
+    """Computes which nodes the outcomes of decisions of one graph prune; intermediate results are cached.
 
-    `choices` are, by the path of a decision, the muxes that it alone selects for.
+    `choices` maps the path of a decision to the muxes whose input it alone selects.
     """
 
     def __init__(self, graph: Graph):
@@ -36,17 +39,17 @@ class Pruning:
         self.place = {name: n for n, name in enumerate(graph.nodes)}
         self.choices = _choices(graph)
         self._last = dict.fromkeys(graph.outputs.values(), len(graph.nodes))
-        """Of each node, the place of its last reader; an output is read behind all nodes."""
+        """The position of each node's last reader; outputs count as read after all nodes."""
         for place, item in reversed(list(enumerate(graph.nodes.values()))):
             for read in dependencies(item):
                 self._last.setdefault(read, place)
 
     def by_outcome(self, path: str, since: int = 0) -> tuple[frozenset[str], ...]:
-        """By outcome, the nodes that no output depends on under it, but some output does otherwise.
+        """For each outcome, the nodes that no output depends on, but that outputs need under other outcomes.
 
-        Only nodes from position `since` on are considered. Choices of other decisions are assumed to read all
-        their candidates, and so are choices of several decisions together: an outcome may prune more under
-        these. Choices of the decision itself are excluded.
+        Only nodes from position `since` on are considered. Muxes of other decisions, and of several decisions
+        together, are assumed to read all their inputs; for given outcomes of those, further nodes may be
+        pruned. Muxes of the decision itself are excluded.
         """
         import networkx
 
@@ -65,9 +68,10 @@ class Pruning:
         return tuple(nodes - _reached(behind, nodes & set(sources)) for sources in picked)
 
     def _readers(self, own: Mapping[str, object], since: int) -> networkx.DiGraph:
-        """Edges from each node to each of its inputs; the muxes in `own` are one node.
+        """A graph with edges from each node to its inputs; the muxes in `own` are one node of it.
 
-        Nodes after the last of these cannot be dominated by it: they count as outputs.
+        Nodes after the last of these muxes cannot be dominated by them, so their inputs count as read by
+        outputs.
         """
         import networkx
 
@@ -86,12 +90,12 @@ class Pruning:
 
 
 def pruned(graph: Graph, path: str) -> tuple[frozenset[str], ...]:
-    """By outcome of a decision, the nodes that it prunes (`Pruning.by_outcome`)."""
+    """For each outcome of a decision, the nodes that it prunes (see `Pruning.by_outcome`)."""
     return Pruning(graph).by_outcome(path)
 
 
 def _reached(readers: networkx.DiGraph, starts: frozenset[str]) -> set[str]:
-    """Some nodes, and all their ancestors."""
+    """The nodes in `starts` and all their ancestors."""
     import networkx
 
     found: set[str] = set()

@@ -1,10 +1,10 @@
-"""The receptive field of a tensor's values in the image.
+"""Computes the receptive field of each tensor: the part of the image on which one value depends.
 
-For every tensor and axis, the first and last image row that each of its rows depends on; exact at the
-declared size, with resizing by any ratio, and at the borders. Rows between these may be unused (dilation).
-Both bounds are made monotonic in the row of the tensor, so that a range of rows depends on the rows from the
-first bound of its first row to the last bound of its last row. For maps of more than `MOST_ROWS` rows, some
-are traced: those at both borders and in the middle.
+For every tensor and axis, the first and last image row that each of its rows depends on is computed, exactly
+at the declared size, with resizing by any ratio, and at the borders. Rows between these may be unused
+(dilation). Both bounds are made monotonic in the row of the tensor, so that a range of rows depends on the
+rows from the first bound of its first row to the last bound of its last row. For feature maps of more than
+`MOST_ROWS` rows, only some rows are traced: those at both borders and in the middle.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ if TYPE_CHECKING:
     Reads = tuple[Rows, Rows, numpy.ndarray[Any, numpy.dtype[numpy.bool_]]]
 
 MOST_ROWS = 1 << 14
-"""Rows or columns of the largest map of which all are traced."""
+"""The maximum number of rows or columns of a feature map of which all are traced."""
 _BORDER, _MIDDLE = 8, 64
 
 
 @dataclass(frozen=True)
 class ReceptiveField:
-    """The maximum rows and columns of the image that one value depends on; `whole`: the entire image.
+    """The maximum number of image rows and columns that one value depends on; `whole`: all of them.
 
     If not `exact`, only a sample of values was examined.
     """
@@ -65,7 +65,7 @@ def receptive_fields(
 
 
 def _axis(graph: Graph, shapes: Mapping[str, FixedShape], axis: int) -> dict[str, int]:
-    """The maximum number of image rows that one row of each node depends on."""
+    """For each node, the maximum number of image rows that one of its rows depends on."""
     import numpy as np
 
     traced = _Traced(graph, shapes, axis)
@@ -103,7 +103,7 @@ def _nothing(rows: Rows, size: int) -> Extent:
 
 
 class _Traced:
-    """The traced rows of each tensor: all of them, or a sample and its dependences."""
+    """The rows of each tensor that are traced: all of them, or a sample and its dependences."""
 
     def __init__(self, graph: Graph, shapes: Mapping[str, FixedShape], axis: int):
         self.graph = graph
@@ -132,8 +132,8 @@ class _Traced:
         return node.inputs[: ops.get(node.op).tensors(len(node.inputs))]
 
     def reads(self, name: str, port: int) -> Reads | None:
-        """The first and last row of an input that each row of a node depends on, clipped to the input, and
-        whether there is one.
+        """The first and last row of an input that each row depends on, clipped to the input, and if any
+        exists.
         """
         node = self.graph.nodes[name]
         assert isinstance(node, Node)
@@ -147,7 +147,7 @@ class _Traced:
         return self._rules[key]
 
     def _chosen(self) -> dict[str, Rows]:
-        """Selects rows from the outputs upwards: at the borders, in the middle, and their dependences."""
+        """Selects the rows to trace, from the outputs upwards: borders, middle, and their dependences."""
         import numpy as np
 
         wanted = {name: [_some(size)] for name, size in self.size.items()}

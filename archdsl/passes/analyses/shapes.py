@@ -13,13 +13,13 @@ from archdsl.ops.base import ADVISORY
 from archdsl.passes.base import Analysis, Contract
 
 FixedShape = tuple[int, int, int]
-"""Channels, height, width."""
+"""Channels, height and width of a tensor."""
 
 
 def infer(graph: Graph) -> dict[str, FixedShape]:
     """The shape of each input and node of a network (a graph without decisions).
 
-    Raises SpecError for every ill-typed node, except consequences of others.
+    Raises SpecError with a diagnostic for every ill-typed node, except for errors that result from others.
     """
     if not graph.is_fixed:
         raise ValueError(f"{graph.name} has decisions; bind them first")
@@ -37,15 +37,13 @@ def infer(graph: Graph) -> dict[str, FixedShape]:
 
 
 def resized(graph: Graph, size: tuple[int, int]) -> Graph:
-    """A copy of a space or network with input size (height, width). Whether it is well-typed is not
-    checked.
-    """
+    """A copy of a space or network with the input size (height, width); its constraints are not checked."""
     return replace(graph, inputs={name: (shape[0], *size) for name, shape in graph.inputs.items()})
 
 
 @dataclass(frozen=True)
 class Shapes(Analysis[Mapping[str, FixedShape]]):
-    """The shapes of a network, as computed by `infer`."""
+    """The analysis that computes the shapes of a network (see `infer`)."""
 
     name = "shapes"
     summary = "channels, height and width of each tensor of a network"
@@ -59,7 +57,7 @@ class Shapes(Analysis[Mapping[str, FixedShape]]):
 
 
 class _Findings:
-    """Collects failed constraints, except consequences of others."""
+    """Collects violated constraints, except for those that result from others."""
 
     def __init__(self) -> None:
         self.diagnostics: list[Diagnostic] = []

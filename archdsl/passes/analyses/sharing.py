@@ -1,7 +1,8 @@
-"""Common subexpressions of a space: nodes that compute the same as another one, and in which networks.
+"""Common subexpressions of a space: which nodes compute the same as an earlier node, and in which networks.
 
-Two candidates that begin with the same activation of one tensor compute it once. Simplification merges these
-in each network (`archdsl.passes.transforms.simplify`); here they are found for all networks.
+Two candidates that begin with the same activation function of one tensor compute it once. Simplification
+merges equal nodes in one network (`archdsl.passes.transforms.simplify`); this analysis finds them for all
+networks.
 """
 
 from __future__ import annotations
@@ -15,9 +16,9 @@ from archdsl.passes.analyses.closed_form import ClosedForm, Context, choose, joi
 
 
 def computed_nodes(closed: ClosedForm, across_ops: bool = True) -> dict[str, int]:
-    """For each node, the networks in which it is live and no earlier node computes the same.
+    """For each node, the networks in which it is live and no earlier node computes the same, as a condition.
 
-    With `across_ops=False`, nodes of different applications of declared ops are distinguished.
+    With `across_ops=False`, nodes in different applications of declared ops are never equal.
     """
     values = _Values(closed, across_ops).run()
     d = closed.diagrams
@@ -54,12 +55,12 @@ def _combined(closed: ClosedForm, a: int, b: int, name: str) -> int:
 
 
 def without(closed: ClosedForm, live: int, again: int, name: str) -> int:
-    """The condition `live and not again`; `name` names auxiliary variables."""
+    """The condition `live and not again`; `name` names auxiliary variables made for it."""
     return closed.diagrams.map(lambda p, q: p and not q, *_fitting(closed, (live, again), name))
 
 
 def _fitting(closed: ClosedForm, roots: Iterable[int], name: str) -> list[int]:
-    """The functions, cut to auxiliary variables where a table over all of them would be too large."""
+    """The functions, cut (replaced by auxiliary variables) until a table over all of them is small enough."""
     d, fitting = closed.diagrams, list(roots)
     while joint_cells(d, fitting) > closed.limits.most_cells:
         n = max(range(len(fitting)), key=lambda n: d.cells(fitting[n]))
@@ -71,13 +72,15 @@ def _fitting(closed: ClosedForm, roots: Iterable[int], name: str) -> list[int]:
 
 
 Value = tuple[str, int]
-"""What a node computes: its own name and 0, or, where others may compute the same, a name and a number."""
+"""An identifier of a computed value: a node and 0, or a node and a number if other nodes may compute it."""
 
 _OTHER: Value = ("", -1)
 
 
 class _Values:
-    """The value that each node computes, as a function of decisions: equal if nodes compute the same."""
+    """The value that each node computes, as a function of decisions; nodes with equal values compute the
+    same.
+    """
 
     def __init__(self, closed: ClosedForm, across_ops: bool):
         self.closed, self.d = closed, closed.diagrams
@@ -100,7 +103,9 @@ class _Values:
         return self.own
 
     def _wanted(self) -> set[str]:
-        """The tensors whose values must be distinguished: inputs of twins, or of identities before these."""
+        """The tensors whose values must be distinguished: inputs of twins, also through possible
+        identities.
+        """
         wanted: set[str] = set()
         for name, item in reversed(list(self.closed.graph.nodes.items())):
             if isinstance(item, Mux):
@@ -125,7 +130,9 @@ class _Values:
         return choose(self.d, mux, self.closed.selectors[mux.name], dict(zip(found, roots, strict=True)))
 
     def _passed_on(self, node: Node) -> int:
-        """The value of a node's output: its own, or that of its input if it is the identity."""
+        """The value of a node's output: the value that it computes, or that of its input if it is the
+        identity.
+        """
         own, ports = self.own[node.name], self._passing_ports(node)
         if not ports:
             return own
@@ -140,7 +147,7 @@ class _Values:
         return self.d.map(output, *roots)
 
     def _own(self, node: Node) -> int:
-        """The value a node computes; not distinguished if no twin can compute it."""
+        """The value that a node computes; a value that no twin can compute gets the name of the node."""
         twins = self.twins.of[node.name]
         place = None if self.across_ops else node.instance
         read = [self._of_interest(self.source[i], twins) for i in node.inputs]
@@ -159,7 +166,7 @@ class _Values:
         return self.d.map(value, *roots)
 
     def _of_interest(self, root: int, twins: Iterable[Node]) -> int:
-        """The value of a tensor, not distinguished if no twin can read it."""
+        """The value of a tensor, where values that no twin can read are replaced by one common value."""
         kinds = {kind for twin in twins for kind in self.twins.read_by(twin)}
 
         def value(found: Value | None) -> Value | None:
@@ -169,7 +176,7 @@ class _Values:
 
 
 class _Twins:
-    """Nodes that may compute the same as another: the same op, and possibly equal inputs."""
+    """Finds twins, nodes that may compute the same: they have the same op, and possibly equal inputs."""
 
     def __init__(self, closed: ClosedForm, across_ops: bool):
         self.closed = closed
@@ -186,7 +193,7 @@ class _Twins:
                 self._find(item, (item.op, None if across_ops else item.instance))
 
     def kind(self, name: str) -> str:
-        """The class of nodes that may compute the same as this one."""
+        """The representative of a tensor's equivalence class under the relation of possible equality."""
         while (up := self._joined.get(name, name)) != name:
             name = up
         return name
@@ -196,7 +203,7 @@ class _Twins:
         return {self.kind(s) for i in node.inputs for s in self._possible[i]}
 
     def _find(self, node: Node, op: Any) -> None:
-        """Finds the twins of a node among earlier nodes."""
+        """Finds the twins of a node among the earlier nodes with this op."""
         met: dict[str, Node] = {}
         kinds = {self.kind(s) for s in self._possible[node.inputs[0]]}
         for kind in kinds:

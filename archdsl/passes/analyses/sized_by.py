@@ -1,8 +1,9 @@
-"""The network input that determines the size of a tensor, from which zeros of that size can be made.
+"""Finds the network input that determines the size of a tensor, from which zeros of that size can be made.
 
-Zeros depend on a size only. If height and width of their operand are ceil(n / s) of those of a network input
-at every image size, they are made from that input, and nothing is computed for its size alone. Used by
-`archdsl.passes.transforms.simplify` and `archdsl.passes.analyses.closed_form`, so that they agree.
+Zeros depend on a size only. If the height and width of their operand are ceil(n / s) of those of a network
+input at every image size, the zeros are made from that input, and nothing is computed for its size alone.
+Both `archdsl.passes.transforms.simplify` and `archdsl.passes.analyses.closed_form` use this, so that they
+agree.
 """
 
 from __future__ import annotations
@@ -18,13 +19,13 @@ from archdsl.passes.analyses.shapes import FixedShape
 
 
 class SizedBy(NamedTuple):
-    """A size that is ceil(n / stride) of the height and width n of a network input."""
+    """A height and width that are ceil(n / stride) of the height and width n of a network input."""
 
     input: str
     stride: Pair
 
     def strided(self, by: Pair) -> SizedBy:
-        """The size after a further stride."""
+        """The size after a further division by the stride `by`."""
         if type(self.stride) is int and type(by) is int:
             return SizedBy(self.input, self.stride * by)
         (rows, columns), (down, across) = by_axis(self.stride), by_axis(by)
@@ -38,7 +39,7 @@ def sized_by(
     shape: FixedShape,
     attrs: Mapping[str, Any],
 ) -> SizedBy | None:
-    """The input that determines the size of an output; None if unknown."""
+    """The network input, and stride, that determine the size of a node's output; None if unknown."""
     follows = primitive.size_follows(shapes, shape, attrs)
     if follows is None:
         return None
@@ -50,7 +51,7 @@ def sized_by(
 def zeros_of_input(
     primitive: Primitive, size: SizedBy | None, shape: FixedShape, attrs: Mapping[str, Any]
 ) -> Mapping[str, Any] | None:
-    """The settings of zeros made from the input that determines their size; None if there is none."""
+    """The settings for making zeros of this shape from a network input; None if that is impossible."""
     if size is None or not primitive.makes_zero:
         return None
     settings = primitive.zeros_of(shape, size.stride)
@@ -60,7 +61,7 @@ def zeros_of_input(
 def followed(
     nodes: Mapping[str, Node], inputs: Iterable[str], shapes: Mapping[str, FixedShape], wanted: Iterable[str]
 ) -> dict[str, SizedBy | None]:
-    """The inputs that determine the sizes of some nodes of a network, and of their ancestors."""
+    """The network inputs that determine the sizes of the nodes `wanted` and their ancestors."""
     known: dict[str, SizedBy | None] = {name: SizedBy(name, 1) for name in inputs}
     for name in wanted:
         way: list[tuple[str, Pair]] = []

@@ -1,4 +1,4 @@
-"""Shapes of a space: integers where all networks agree, values over decisions otherwise."""
+"""Shapes of a space: integers where all networks agree, otherwise values over decisions."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from archdsl.ir.resolve import specialize
 from archdsl.ops.base import Primitive
 
 Definitions = dict[Dim, tuple[Mux, tuple[Value | None, ...]]]
-"""What a dimension named by a mux is: its mux, and the size in each of its cases."""
+"""For each dimension that is represented by a mux: that mux, and the size in each of its cases."""
 
 
 def infer_symbolic(graph: Graph) -> tuple[dict[str, Shape], Definitions]:
-    """The shape of each input and node of a space, and the values of the dimensions named in them.
+    """The shape of each input and node of a space, and the definitions of dimensions in these shapes.
 
-    Constraints are ignored: see `archdsl.spec.prove.prover`.
+    Constraints are ignored; `archdsl.spec.prove.prover` proves them.
     """
     sizes = Sizes(graph.inputs, graph.decisions)
     for item in graph.nodes.values():
@@ -27,7 +27,7 @@ def infer_symbolic(graph: Graph) -> tuple[dict[str, Shape], Definitions]:
 
 
 class Sizes:
-    """The shapes of nodes that are added one by one, in topological order."""
+    """The shapes of the nodes of a space, which are added one by one in topological order."""
 
     def __init__(self, inputs: Mapping[str, Shape], decisions: Mapping[str, Decision]):
         self.shapes: dict[str, Shape] = dict(inputs)
@@ -47,20 +47,21 @@ class Sizes:
         shapes[item.name] = primitive.sizes(xs, item.attrs, _ignore)
 
     def of(self, name: str, axis: int) -> Value:
-        """A size as a value; named by its node if it depends on which inputs are defined."""
+        """A dimension of a node as a value; a `Dim` if the dimension depends on which inputs are defined."""
         return Dim(name, axis) if name in self._unsure else self.shapes[name][axis]
 
 
 def _ignore(condition: Value, code: str, message: str, /, **values: Value) -> None:
-    """Ignores constraints, which are proved elsewhere."""
+    """Does nothing: constraints are proved by `archdsl.spec.prove`."""
 
 
 def input_shapes(
     primitive: Primitive, shapes: Sequence[Shape], here: Sequence[Value], optional: frozenset[int]
 ) -> list[Shape]:
-    """Input shapes for the shape rule of a node.
+    """The shapes of inputs to which the shape rule of a node is applied.
 
-    A missing input has the height and width of the others, and no channels if the channels of inputs add up.
+    A missing input has the height and width of the others, and zero channels if the op adds up channels of
+    its inputs.
     """
     if not optional:
         return list(shapes)
@@ -83,7 +84,7 @@ def _where(condition: Value, then: Shape, otherwise: Shape) -> Shape:
 def mux_shape(
     mux: Mux, shapes: Mapping[str, Shape], decisions: Mapping[str, Decision], definitions: Definitions
 ) -> Shape:
-    """The shape of the input that a mux selects; adds dimensions named by the mux to `definitions`."""
+    """The shape of a mux as values; dimensions represented by the mux are added to `definitions`."""
     shape = []
     for axis in range(3):
         sizes = tuple(None if s is None else shapes[s][axis] for _, s in mux.cases)
@@ -99,7 +100,7 @@ def mux_shape(
 def _join(
     on: str | Value, keyed: Sequence[tuple[Any, Value | None]], decisions: Mapping[str, Decision]
 ) -> Value | None:
-    """The size that is `v` if `on` is `k`, if it can be expressed without naming the mux."""
+    """The size that is `v` if `on` is `k`; None if it cannot be expressed without the mux."""
     given = [v for _, v in keyed if v is not None]
     first = given[0]
     if all(v is first or (v == first and type(v) is type(first)) for v in given[1:]):

@@ -1,4 +1,4 @@
-"""Whether a network can be trained: it has parameters, and enough values per channel to normalize."""
+"""Checks whether a network can be trained: it has parameters, and enough values to normalize."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from archdsl.passes.analyses.shapes import FixedShape, infer, resized
 
 
 def outputs_with_parameters(graph: Graph) -> list[str]:
-    """The outputs of a network whose gradient reaches a parameter."""
+    """The outputs of a network whose gradients reach a parameter."""
     shapes = infer(graph)
     reached: set[str] = set()
     for name, node in graph.nodes.items():
@@ -27,7 +27,7 @@ def outputs_with_parameters(graph: Graph) -> list[str]:
 
 
 def has_parameters(nodes: Iterable[Node], shapes: Mapping[str, FixedShape]) -> bool:
-    """Whether any of some nodes, whose sizes are known, has trainable parameters."""
+    """Whether any of these nodes, whose shapes are known, has trainable parameters."""
     return any(
         ops.get(node.op).cost([shapes[i] for i in node.inputs], shapes[node.name], node.attrs).params
         for node in nodes
@@ -35,8 +35,9 @@ def has_parameters(nodes: Iterable[Node], shapes: Mapping[str, FixedShape]) -> b
 
 
 def demand_statistics(graph: Graph, size: tuple[int, int], batch: int) -> None:
-    """Raises SpecError (ARCH829) if a network cannot be trained with `batch` images (over all processes) of a
-    size (height, width), because a normalization would have one value per channel.
+    """Raises SpecError (ARCH829) if normalization in training would have a single value per channel.
+
+    `size` is (height, width) of the images, `batch` the number of images over all processes.
     """
     small = resized(graph, size)
     demand_values(small, small.nodes.values(), infer(small), batch)
@@ -45,7 +46,10 @@ def demand_statistics(graph: Graph, size: tuple[int, int], batch: int) -> None:
 def demand_values(
     graph: Graph, items: Iterable[Node | Mux], shapes: Mapping[str, FixedShape], batch: int
 ) -> None:
-    """`demand_statistics` for nodes with known shapes; nodes of a space are reported with their candidate."""
+    """Raises SpecError (ARCH829) like `demand_statistics`, for nodes with known shapes.
+
+    Nodes of a space are reported with the candidate that they belong to.
+    """
     for node in items:
         if not isinstance(node, Node) or not ops.get(node.op).over_batch:
             continue

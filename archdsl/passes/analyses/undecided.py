@@ -1,4 +1,4 @@
-"""The part of a space that does not depend on decisions, such as an encoder shared by all networks."""
+"""Finds the part of a space that does not depend on decisions, such as an encoder shared by all networks."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from archdsl.ir import Expr, Graph, Mux, Node
 from archdsl.passes.analyses.liveness import dependencies
 
 Outcome = tuple[Hashable, Hashable]
-"""What a mux picks by, and one of its cases."""
+"""The path of the decision, or the condition, of a mux, and one of its cases."""
 
 
 def undecided(graph: Graph) -> frozenset[str]:
-    """The nodes upstream of every decision, which are equal in all networks that contain them.
+    """The nodes that do not depend on any decision, and hence are equal in all networks that contain them.
 
-    Excludes nodes that are read only under one outcome of a decision, which belong to a candidate.
+    Nodes that are read only under one outcome of a decision are excluded, since they belong to a candidate.
     """
     found: set[str] = set()
     for name, item in graph.nodes.items():
@@ -26,7 +26,7 @@ def undecided(graph: Graph) -> frozenset[str]:
 
 
 def boundary(graph: Graph, inside: frozenset[str]) -> tuple[str, ...]:
-    """Nodes and inputs read by other nodes or outputs, in the order of the graph."""
+    """The nodes and inputs in `inside` that other nodes or outputs read, in the order of the graph."""
     read = {i for name, item in graph.nodes.items() if name not in inside for i in dependencies(item)}
     read |= set(graph.outputs.values())
     there = (*graph.inputs, *(name for name in graph.nodes if name in inside))
@@ -34,10 +34,7 @@ def boundary(graph: Graph, inside: frozenset[str]) -> tuple[str, ...]:
 
 
 def _under_one_outcome(graph: Graph) -> set[str]:
-    """The nodes that outputs depend on only if one decision has one outcome.
-
-    For each node, the outcomes that all its readers require.
-    """
+    """The nodes that outputs depend on only if some decision has one certain outcome."""
     needed: dict[str, frozenset[Outcome]] = {name: frozenset() for name in graph.outputs.values()}
     for name, item in reversed(list(graph.nodes.items())):
         own = needed.get(name)
@@ -50,7 +47,7 @@ def _under_one_outcome(graph: Graph) -> set[str]:
 
 
 def _reads(item: Node | Mux) -> list[tuple[str, frozenset[Outcome]]]:
-    """The inputs of a node, with the outcome of a mux under which it reads each."""
+    """The inputs of a node; for a mux, each with the outcome under which it is read."""
     if not isinstance(item, Mux):
         return [(read, frozenset()) for read in dependencies(item)]
     cases = [(read, frozenset({(item.on, key)})) for key, read in item.cases if read is not None]

@@ -1,4 +1,4 @@
-"""Prices networks of a space without closed form, by binding each one."""
+"""Prices the networks of a space that has no closed form, by binding each network."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class BindingPricer:
-    """Like `archdsl.passes.costs.pricer.Pricer`, but binds each network.
+    """Prices networks like `archdsl.passes.costs.pricer.Pricer`, but by binding each network.
 
     Ill-typed networks are priced as far as their sizes are known.
     """
@@ -37,7 +37,7 @@ class BindingPricer:
         self._counted = replace(price, of=self._remembered)
 
     def many(self, outcomes: ArrayLike) -> NDArray[np.float64]:
-        """The prices of N networks, given as integer outcomes, N × decisions."""
+        """The prices of N networks; `outcomes` are outcome indices, an array of shape N × decisions."""
         import numpy as np
 
         rows = np.asarray(outcomes)
@@ -46,7 +46,7 @@ class BindingPricer:
         return np.array([self.one(row) for row in rows.tolist()], dtype=float)
 
     def one(self, outcomes: Sequence[int]) -> float:
-        """The price of one network. Raises ValueError for invalid outcomes."""
+        """The price of one network, given by outcome indices. Raises ValueError for invalid outcomes."""
         if len(outcomes) != len(self.decisions):
             raise ValueError(f"expected {len(self.decisions)} outcomes, got {len(outcomes)}")
         if not all(0 <= o < size for o, size in zip(outcomes, self._sizes, strict=True)):
@@ -59,7 +59,7 @@ class BindingPricer:
         return network_price(simplify(bound.graph, bound.shapes), self._counted)
 
     def _of_ops(self, bound: Bound) -> float:
-        """The sum over applications of ops, minus shared primitives."""
+        """The sum of the prices of op applications, minus those of primitives that several of them share."""
         whole = simplify(bound.graph, bound.shapes, across_ops=False)
         once = simplify(whole).nodes
         again = {
@@ -79,8 +79,10 @@ class BindingPricer:
         return found
 
     def _of_layers(self, bound: Bound) -> float:
-        """The sum over layers. Without zeros, simplification removes only dead nodes, and equal nodes
-        without weights.
+        """The sum of the prices of layers.
+
+        Without zeros, simplification removes only dead nodes, and equal nodes without weights, so it is
+        skipped.
         """
         alive = live_nodes(bound.graph.nodes, bound.graph.outputs.values())
         nodes = {name: node for name, node in bound.graph.nodes.items() if name in alive}

@@ -1,9 +1,10 @@
 """Lower bounds on the costs of a space's networks, without enumeration.
 
-The lower bound adds the nodes that all networks have in common, and the cheapest candidate of each decision
-that is active in every network; nodes shared by candidates of several decisions are not counted. Inputs of
-sums count only if they are never zeros, since sums drop zeros. The bound is sound. It is exact if all
-decisions are always active, candidates of different decisions share no nodes, and no tensor is zeros.
+The bound adds the costs of the nodes that are in every network, and of the cheapest candidate of each
+decision that is active in every network; nodes shared by candidates of several decisions are not counted.
+Inputs of sums count only if they are never zeros, since simplification removes zeros from sums. The bound is
+exact if all decisions are always active, candidates of different decisions share no nodes, and no tensor is
+zeros.
 """
 
 from __future__ import annotations
@@ -16,14 +17,14 @@ from archdsl.ir import Expr, Graph, Mux, Node, Shape
 from archdsl.ir.expr import apply, by_axis, kind
 
 Least = Callable[[Any], int]
-"""The minimum of a size or setting."""
+"""A function that gives the minimum of a size or setting over all networks."""
 
 
 def least_cost(
     graph: Graph, shapes: Mapping[str, Shape], least: Least, what: str
 ) -> tuple[int, dict[str, int]]:
-    """A lower bound of the cost named `what` ("params" or "macs") over the space, and each decision's
-    cheapest outcome.
+    """A lower bound of a cost, "params" or "macs", of a space's networks; and each decision's cheapest
+    outcome.
     """
     names = list(graph.nodes)
     bit = {name: 1 << n for n, name in enumerate(names)}
@@ -51,7 +52,7 @@ def least_cost(
 
 
 def _needed_by_all(graph: Graph, bit: Mapping[str, int]) -> dict[str, int]:
-    """For each node, as a bit set, the nodes required to compute it in every network."""
+    """For each node, the nodes on which it depends in every network, as a bit set."""
     must: dict[str, int] = {}
     zeros = _may_be_zeros(graph)
     for name, item in graph.nodes.items():
@@ -75,7 +76,7 @@ def _needed_by_all(graph: Graph, bit: Mapping[str, int]) -> dict[str, int]:
 
 
 def _may_be_zeros(graph: Graph) -> set[str]:
-    """The nodes that are zero in some network, as determined by simplification, and possibly some more."""
+    """The nodes that simplification finds to be zero in some network, and possibly further ones."""
     zeros: set[str] = set()
     for name, item in graph.nodes.items():
         if isinstance(item, Mux):
@@ -96,7 +97,7 @@ def _may_be_zeros(graph: Graph) -> set[str]:
 def _extras(
     graph: Graph, bit: Mapping[str, int], must: Mapping[str, int], always: int
 ) -> dict[str, dict[int, int]]:
-    """For each decision active in every network, the additional cost of each outcome."""
+    """For each decision that is active in every network, the additional cost of each outcome."""
     found: dict[str, dict[int, int]] = {}
     for name, item in graph.nodes.items():
         if not isinstance(item, Mux) or not isinstance(item.on, str) or not bit[name] & always:
@@ -118,7 +119,10 @@ def _sum(nodes: int, names: list[str], cost: Mapping[str, int]) -> int:
 
 
 def _least_of(item: Node | Mux, shapes: Mapping[str, Shape], least: Least, what: str) -> int:
-    """Costs increase with every size and setting except groups, which must be constant to be counted."""
+    """The minimum cost of a node: its cost at minimum sizes and settings, with which costs increase.
+
+    The number of groups decreases costs instead, so a node counts only if its number of groups is constant.
+    """
     if isinstance(item, Mux) or isinstance(item.attrs.get("g"), Expr):
         return 0
     if item.weights != item.name and what == "params":
@@ -130,7 +134,7 @@ def _least_of(item: Node | Mux, shapes: Mapping[str, Shape], least: Least, what:
 
 
 def _least_setting(value: Expr, least: Least) -> Any:
-    """The least number of a setting, along each axis; a value that is not a number stays."""
+    """The minimum of a setting, for each axis; a value that is not a number is returned unchanged."""
     rows, columns = by_axis(value)
     if {kind(rows), kind(columns)} <= {"int", "number", "bool"}:
         return apply("pair", least(rows), least(columns))

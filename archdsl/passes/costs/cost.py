@@ -1,4 +1,4 @@
-"""Costs of a network: trainable parameters and multiply-accumulates per image (FLOPs = 2 × MACs)."""
+"""Costs of a network: trainable parameters and multiply-accumulates (MACs) per image. FLOPs = 2 × MACs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from archdsl.passes.costs.memory import Memory, activation_memory, traffic
 
 @dataclass(frozen=True)
 class NodeCost:
-    """The cost of one node, per image; `memory_bytes` is the memory of all live activations while it runs."""
+    """The cost of one node per image; `memory_bytes` is the size of all live activations while it runs."""
 
     params: int
     macs: int
@@ -36,10 +36,10 @@ class NodeCost:
 
 @dataclass(frozen=True)
 class NetworkCost:
-    """The cost of a network, per image.
+    """The cost of a network per image.
 
-    Traffic and memory are of activations in `dtype`, without weights. `receptive_field` is that of the main
-    (first) output.
+    Traffic and memory are those of activations of type `dtype`, without weights. `receptive_field` is that of
+    the main (first) output.
     """
 
     nodes: Mapping[str, NodeCost]
@@ -58,7 +58,7 @@ class NetworkCost:
 def network_cost(
     graph: Graph, shapes: Mapping[str, FixedShape] | None = None, dtype: str = "float32"
 ) -> NetworkCost:
-    """The costs of a network, per node and in total. Raises KeyError for an unknown dtype."""
+    """The costs of a network, by node and in total. Raises KeyError for an unknown `dtype`."""
     shapes = shapes or Shapes()(graph)
     counted, moved = costs(graph, shapes), traffic(graph, shapes, dtype)
     memory, fields = activation_memory(graph, shapes, dtype), receptive_fields(graph, shapes)
@@ -75,7 +75,7 @@ def network_cost(
 
 @dataclass(frozen=True)
 class Total(Analysis[Cost]):
-    """The trainable parameters and multiply-accumulates of a network."""
+    """The analysis that sums the trainable parameters and multiply-accumulates of a network."""
 
     name = "cost"
     summary = "parameters, and multiply-accumulates per image, of a network"
@@ -89,9 +89,9 @@ class Total(Analysis[Cost]):
 
 
 def costs(graph: Graph, shapes: Mapping[str, FixedShape] | None = None) -> dict[str, Cost]:
-    """The cost of each node.  Shared weights are counted at their first node.
+    """The cost of each node; weights shared by several nodes are counted at the first one.
 
-    `shapes` are those of `infer(graph)`, if already known.
+    `shapes` is the result of `infer(graph)`, if already known.
     """
     shapes = shapes or infer(graph)
     counted: set[str] = set()

@@ -1,8 +1,8 @@
-"""Probabilities of reaching the nodes of decision diagrams, and derivatives, for all diagrams at once.
+"""Computes, for many decision diagrams at once, the probabilities of reaching their nodes, and derivatives.
 
-Probabilities are propagated from the roots downwards. The gradient is the same sweep upwards (Darwiche, "A
-differential approach to inference in Bayesian networks", JACM 2003). Outcomes that lead from a node to the
-same child are one edge, whose probability is the sum of theirs.
+Probabilities are propagated from the roots downwards; derivatives are propagated upwards in the same way
+(Darwiche, "A differential approach to inference in Bayesian networks", JACM 2003). Outcomes that lead from a
+node to the same child form one edge, whose probability is the sum of their probabilities.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from archdsl.passes.analyses.decision_diagrams import Diagrams
 Vector = Any
 """A numpy array of one axis."""
 Place = tuple[int, int]
-"""The number of a diagram, and a node of it."""
+"""A node of a diagram: the number of the diagram, and the node."""
 Root = tuple[int, int, float]
-"""The number of a diagram, its root, and how often it counts.  Those of one number share their nodes."""
+"""The number of a diagram, its root, and its weight in the sum. Roots with equal numbers share nodes."""
 
 
 @dataclass(frozen=True, eq=False)
 class _Edges:
-    """Edges of diagrams grouped by one of their ends, which is among the nodes `first` to `last`."""
+    """The edges of diagrams, grouped by one of their two ends, a node from `first` to `last`."""
 
     first: int
     last: int
@@ -36,11 +36,11 @@ class _Edges:
 
 @dataclass(frozen=True, eq=False)
 class Sweep:
-    """Diagrams whose nodes are in topological order.
+    """Decision diagrams with their nodes in topological order.
 
     `start` is the number of times each node is a root, `leaves` are the indices of leaves and `found` their
-    values. `into` and `out` hold the same edges, grouped by head and by tail. The probability of an edge is
-    one of `sums`: `sums[n]` adds up the probabilities at `places[n]`.
+    values. `into` and `out` are the same edges, grouped by head and by tail. The probability of each edge is
+    an entry of `sums`: `sums[n]` adds up the probabilities at `places[n]`.
     """
 
     start: Vector
@@ -55,7 +55,7 @@ class Sweep:
     def of(
         diagrams: Diagrams, first: Mapping[int, int], roots: Sequence[Root], found: Callable[[Place], float]
     ) -> Sweep:
-        """Builds the sweep; `first` maps levels to the index of the variable's first probability."""
+        """Builds a sweep; `first` maps levels to the index of the first probability of their variable."""
         rank, edges, chances = _edges(diagrams, first, roots)
         number = {node: n for n, node in enumerate(sorted(rank, key=lambda node: (rank[node], node)))}
         begins = np.zeros(len(number))
@@ -77,7 +77,9 @@ class Sweep:
         )
 
     def down(self, chances: Vector) -> Vector:
-        """The probability of reaching each node, from independent outcome probabilities."""
+        """The probability of reaching each node, given the probabilities of outcomes of independent
+        variables.
+        """
         reach, chance = self.start.copy(), self._of_edges(chances)
         for e in self.into:
             moved = reach[e.above] * chance[e.chance]
@@ -85,7 +87,9 @@ class Sweep:
         return reach
 
     def up(self, chances: Vector, reach: Vector, of_leaves: Vector) -> Vector:
-        """The derivatives by outcome probabilities, given those by the probability of reaching each leaf."""
+        """The derivatives by probabilities of outcomes, given those by the probabilities of reaching
+        leaves.
+        """
         chance = self._of_edges(chances)
         value, gradient = np.zeros(len(reach)), np.zeros(len(chance))
         value[self.leaves] = of_leaves
@@ -101,16 +105,16 @@ class Sweep:
 
 
 def _added(places: Vector, values: Vector, size: int = 0) -> Vector:
-    """The sum of the values at each place; always a float, unlike the result of `bincount`."""
+    """The sum of the values at each place, as floats; `bincount` would return integers for empty input."""
     return np.bincount(places, values, size).astype(float, copy=False)
 
 
 def _edges(
     diagrams: Diagrams, first: Mapping[int, int], roots: Iterable[Root]
 ) -> tuple[dict[Place, int], list[tuple[Place, Place, int]], list[tuple[int, ...]]]:
-    """The depth of each node below roots, the edges, and the indices of probabilities that are summed.
+    """The depth of each node below the roots, the edges, and the probabilities that are added for each edge.
 
-    An edge consists of its tail, its head, and the index of its sum.
+    An edge is (tail, head, index of its sum).
     """
     places = {(of, node) for of, root, _ in roots for node in diagrams.reachable(root)}
     rank = dict.fromkeys(places, 0)
@@ -127,7 +131,7 @@ def _edges(
 
 
 def _grouped(ranks: Vector, end: Vector, above: Vector, below: Vector, chance: Vector) -> list[_Edges]:
-    """The edges grouped by the depth of one end, in increasing order."""
+    """The edges grouped by the depth of one end, in order of increasing depth."""
     found = []
     for rank in np.unique(ranks[end]):
         here = ranks[end] == rank

@@ -1,11 +1,11 @@
-"""The expected price under independent decisions; usually exact, differentiable.
+"""The expected price under independent decisions; differentiable, and usually exact.
 
-A price is a sum of functions of decisions, each of them a decision diagram. A node is weighted by the
-probability that it is live: in AutoRTNet, a cell by P(gate >= i). Without tables nothing needs to be cut, and
-the expectation is exact. If the diagrams become too large, functions are cut: the auxiliary variables are
-treated as independent, with their marginal probabilities. This is an approximation, which is exact for
-deterministic decisions, and if no function depends on one decision both directly and through an auxiliary
-variable, or through two.
+A price is a sum of functions of decisions, each of them a decision diagram. The price of a node is weighted
+by the probability that the node is live: in AutoRTNet, for a cell by P(gate >= i). On diagrams without
+auxiliary variables the expectation is exact. If the diagrams become too large, parts of the functions are
+replaced by auxiliary variables (the functions are cut), which are treated as independent, with their marginal
+probabilities. This is an approximation. It is exact for deterministic decisions, and if no function depends
+on a decision in two ways: directly and through an auxiliary variable, or through two auxiliary variables.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ if TYPE_CHECKING:
 
 
 class Expected:
-    """The expected price of a space, as a function of outcome probabilities by decision.
+    """The expected price of a space, as a function of the outcome probabilities of each decision.
 
-    It is not `exact` if functions were cut (`cut`).
+    It is not `exact` if auxiliary variables were introduced (`cut`).
     """
 
     def __init__(self, closed: ClosedForm, functions: Sequence[int]):
-        """`functions` are the roots whose sum is the price."""
+        """`functions` are the roots of decision diagrams whose sum is the price."""
         self.cut = bool(closed.auxiliaries)
         self.exact = not self.cut
         decisions = closed.graph.decisions
@@ -56,7 +56,7 @@ class Expected:
         self._price = Sweep.of(closed.diagrams, first, roots, lambda at: float(closed.diagrams.value(at[1])))
 
     def of(self, probabilities: Mapping[str, Any] | None = None) -> float:
-        """The expected price.
+        """Computes the expected price.
 
         `probabilities` maps decision paths to vectors over outcomes, which sum to 1; missing decisions are
         uniform. Raises ValueError for unknown paths or wrong lengths.
@@ -64,7 +64,7 @@ class Expected:
         return self._run(np.concatenate([*numbers(self.decisions, self.sizes, probabilities or {}), []]))[0]
 
     def torch(self, probabilities: Mapping[str, torch.Tensor]) -> torch.Tensor:
-        """The same as a differentiable float64 scalar tensor, without second derivatives.
+        """Computes the expected price as a float64 scalar tensor, differentiable once.
 
         Gradients are valid for vectors that sum to 1, such as those of a softmax.
         """
@@ -93,19 +93,20 @@ class Expected:
 
     @staticmethod
     def _adding_up(chances: Vector, of: Vector) -> Vector:
-        """Normalizes the probabilities of each variable to a sum of 1.
+        """Normalizes the probabilities of each variable so that they sum to 1.
 
-        Otherwise each group of auxiliary variables multiplies the rounding errors of the previous ones.
+        Otherwise each group of auxiliary variables multiplies the rounding errors of the previous groups.
         """
         sums = np.bincount(of, chances)
         return chances / np.where(np.abs(sums - 1) > 1e-9, sums, 1.0)[of]
 
 
 def expected(graph: Graph, price: Price, cut: bool = False) -> Expected:
-    """The expected price of a space.
+    """Computes the expected price of a space as a function of probabilities.
 
-    Tries in turn: exact; with subexpressions shared between ops counted in each; with cuts. With `cut`, only
-    the last. Raises Entangled for a space without closed form, which `closed_form` detects faster.
+    Tries in turn: exactly; with the cost of subexpressions that ops share counted in each op; with auxiliary
+    variables. With `cut`, only the last is tried. Raises Entangled for a space without closed form; calling
+    `closed_form` detects that faster.
     """
     apart = replace(price, shared_once=False)
     if price.shared_once and not cut:
@@ -127,9 +128,7 @@ def _within(graph: Graph, price: Price, limits: Limits) -> Expected:
 
 
 def _starts(closed: ClosedForm) -> tuple[dict[int, int], int]:
-    """By level, the index of the variable's first probability, decisions first; and the number of
-    probabilities.
-    """
+    """The index of the first probability of each variable, by level; and the number of probabilities."""
     level = {path: level for level, path in closed.variables.items()}
     found: dict[int, int] = {}
     at = 0
@@ -144,7 +143,7 @@ def _starts(closed: ClosedForm) -> tuple[dict[int, int], int]:
 
 
 def _rounds(closed: ClosedForm) -> list[list[Place]]:
-    """The definitions of auxiliary variables in groups, each after those that it depends on."""
+    """The definitions of auxiliary variables in groups, each group after those that it depends on."""
     depth: dict[int, int] = {}
     groups: list[list[Place]] = []
     for n, auxiliary in enumerate(closed.auxiliaries):

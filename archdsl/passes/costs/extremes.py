@@ -1,9 +1,10 @@
 """The minimum and maximum price of a space, with the decisions that attain them.
 
-Variables are eliminated one after another, each for all cases of those it interacts with (Dechter, "Bucket
-elimination", 1999), and the choices are traced back in reverse. If a table would be too large, the tables of
-a variable are split, and each part is minimized separately (mini-buckets: Dechter and Rish, 2003): this gives
-a bound, and the best network found is improved one decision at a time. The result records which case applies.
+Variables are eliminated in turn: for each combination of the other variables in its tables, the best outcome
+of the variable is recorded (Dechter, "Bucket elimination", 1999), and afterwards the outcomes are traced back
+in reverse. If a table would be too large, the tables of a variable are split into groups that are minimized
+separately (mini-buckets: Dechter and Rish, 2003): this gives a bound, and the best network found is then
+improved one decision at a time. The result says whether it is exact.
 """
 
 from __future__ import annotations
@@ -21,11 +22,11 @@ if TYPE_CHECKING:
     from archdsl.passes.costs.pricer import Pricer
 
 MOST_CELLS = 1 << 22
-"""Maximum cells of intermediate tables; above, the result is a bound."""
+"""The maximum number of cells of intermediate tables; if it is exceeded, the result is a bound."""
 TRIES = 2000
-"""Random networks from which the best one is looked for where the extreme is not exact."""
+"""The number of random networks from which local search starts if the extreme is not exact."""
 MOST_PRICED = 1_000_000
-"""Networks that are priced on the way to the best one found."""
+"""The maximum number of networks that one local search prices."""
 Sense = Literal["least", "most"]
 
 
@@ -33,8 +34,8 @@ Sense = Literal["least", "most"]
 class Extreme:
     """The minimum or maximum price of a space.
 
-    `price` is attained by `outcomes`; `bound` bounds all networks: equal to `price` if `exact`, None if
-    unknown.
+    `price` is the price of the network `outcomes`. No network is beyond `bound`, which is equal to `price` if
+    the result is exact, and None if unknown.
     """
 
     price: float
@@ -47,7 +48,7 @@ class Extreme:
 
 
 def extreme(pricer: Pricer, sense: Sense) -> Extreme:
-    """The minimum or maximum price of a space in closed form."""
+    """Computes the minimum or maximum price of a space in closed form."""
     sign = 1.0 if sense == "least" else -1.0
     search = _Elimination(pricer.tables, sign)
     bound, outcomes = search.run()
@@ -66,9 +67,9 @@ def best_found(
     tries: int = TRIES,
     most: int = MOST_PRICED,
 ) -> Extreme:
-    """The best of random networks, improved by local search over single decisions; without a bound.
+    """The best of random networks and `start`, improved by local search over single decisions.
 
-    Prices at most `most` networks, but at least `tries` and the start.
+    Without a bound. Prices at most `most` networks, but at least `tries` random ones and `start`.
     """
     rng = np.random.default_rng(0)
     rows = np.stack([rng.integers(0, n, tries) for n in sizes], axis=1) if sizes else np.zeros((1, 0), int)
@@ -91,7 +92,7 @@ def best_found(
 
 
 def _others(at: Any, n: int, outcomes: int) -> Any:
-    """The networks that differ from this one in one decision."""
+    """The networks that differ from the network `at` in decision n only."""
     rows = np.repeat(at[None], outcomes, axis=0)
     rows[:, n] = range(outcomes)
     return np.delete(rows, at[n], axis=0)
@@ -99,8 +100,9 @@ def _others(at: Any, n: int, outcomes: int) -> Any:
 
 @dataclass(frozen=True)
 class _Choice:
-    """The best class of a variable for every case of the other variables in the table; `of` are its
-    outcomes.
+    """The best row of an eliminated variable for every combination of the other variables in `scope`.
+
+    `own` maps the outcomes of the variable to rows.
     """
 
     variable: int
@@ -110,7 +112,7 @@ class _Choice:
 
 
 class _Elimination:
-    """Minimum sums of tables; `sign` = -1 for maximum."""
+    """Computes the minimum of a sum of tables; for the maximum, `sign` is -1."""
 
     def __init__(self, tables: Tables, sign: float):
         self.sign, self.constant = sign, tables.constant
@@ -121,7 +123,7 @@ class _Elimination:
         self.tables += [self._indicator(v, t) for v, t in self.definitions.items()]
 
     def _indicator(self, variable: int, table: Table) -> Table:
-        """0 where an auxiliary variable has its defined value, infinite elsewhere."""
+        """A table that is 0 where an auxiliary variable has its defined value, and infinite elsewhere."""
         values = self.arities[variable]
         cells = np.where(table.cells[..., None] == np.arange(values), 0.0, np.inf)
         scope = {**table.scope, variable: tuple(range(values))}
@@ -130,7 +132,7 @@ class _Elimination:
         return Table(tuple(scope), tuple(scope.values()), cells.transpose(order))
 
     def run(self) -> tuple[float, list[int]]:
-        """The bound, which is exact if nothing was split, and the outcomes of the decisions."""
+        """Returns the bound, which is exact if no tables were split, and the outcomes of the decisions."""
         choices: list[_Choice] = []
         buckets: dict[int, dict[int, Table]] = {}
         for table in self.tables:
@@ -179,12 +181,12 @@ class _Elimination:
 
 
 def _cells(bucket: Mapping[int, Table]) -> int:
-    """The number of cells of a table over all variables of these tables."""
+    """The number of cells of one table over all variables of these tables."""
     return size(common(t.scope for t in bucket.values()))
 
 
 def _parts(tables: Sequence[Table]) -> list[list[Table]]:
-    """Groups of tables that each fit into one table; a single group if possible."""
+    """Groups of tables, each of which fits into one table; a single group if possible."""
     parts: list[list[Table]] = []
     for table in sorted(tables, key=lambda t: -t.cells.size):
         for part in parts:

@@ -1,8 +1,8 @@
-"""Rewrites the tables of a price as fewer and smaller ones with the same sum.
+"""Rewrites the tables of a price as fewer and smaller tables with the same sum.
 
-If several tables depend on the same few variables, an auxiliary variable is introduced with a value for each
-combination that some table distinguishes; an auxiliary variable with little benefit is substituted into the
-tables that read it.
+If several tables depend on the same few variables, an auxiliary variable replaces these; it has a value for
+each combination that some table distinguishes. An auxiliary variable that saves little is substituted into
+the tables that read it.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ MOST_COMBINATIONS = 1 << 12
 
 
 def factored(tables: Tables, most_cells: int) -> Tables:
-    """The same price in tables that together read fewer variables, of at most `most_cells` where possible."""
+    """Tables of the same price with fewer variables in total, where possible of at most `most_cells`."""
     if not tables.terms:  # a constant price reads no variable, however many there are
         return replace(tables, auxiliaries=())
     work = _Work.of(tables, most_cells)
@@ -32,7 +32,7 @@ def factored(tables: Tables, most_cells: int) -> Tables:
 
 @dataclass
 class _Work:
-    """Tables, by the variables on which they depend, and definitions of auxiliary variables."""
+    """The tables while they are rewritten, and the definitions of auxiliary variables."""
 
     terms: list[Table]
     definitions: dict[int, Table]
@@ -48,13 +48,12 @@ class _Work:
         return _Work(terms, definitions, first + len(definitions), most_cells)
 
     def share(self) -> None:
-        """Introduces an auxiliary variable for each group of decision variables that occur together in many
-        tables, and replaces the group by it.
-        """
+        """Introduces an auxiliary variable for each group of variables that occur together in many tables."""
         while True:
             best = self._best_group()
-            if best is None or not self._group(best):
+            if best is None:
                 return
+            self._replace(best)
 
     def _all(self) -> list[Table]:
         return [*self.terms, *self.definitions.values()]
@@ -75,18 +74,18 @@ class _Work:
                 best = (saved, tuple(sorted(group)))
         return best[1] if best else None
 
-    def _group(self, group: tuple[int, ...]) -> bool:
-        """Replaces a group of variables; True also if rejected, so that other groups are tried."""
+    def _replace(self, group: tuple[int, ...]) -> None:
+        """Replaces a group of variables by an auxiliary one; rejects it if that one has too many values."""
         users = [t for t in self._all() if set(group) <= set(t.variables)]
         scope = common({v: c for v, c in t.scope.items() if v in group} for t in users)
         if size(scope) > MOST_COMBINATIONS:
             self.refused.add(group)
-            return True
+            return
         rows = [_grouped(t, scope) for t in users]
         numbers = _joint_numbers(rows)
         if max(numbers) + 1 > min(256, len(numbers) // 2):
             self.refused.add(group)
-            return True
+            return
         shape = [max(c) + 1 for c in scope.values()]
         variable, self.next = self.next, self.next + 1
         place = {id(t): n for n, t in enumerate(users)}
@@ -105,10 +104,11 @@ class _Work:
         self.definitions = {v: rewritten(t) for v, t in self.definitions.items()}
         cells = np.array(numbers).reshape(shape)
         self.definitions[variable] = reduced(Table(tuple(scope), tuple(scope.values()), cells))
-        return True
 
     def put_in(self) -> None:
-        """Substitutes auxiliary variables into the tables that read them, where that reduces the tables."""
+        """Substitutes auxiliary variables into the tables that read them, where this makes the tables
+        smaller.
+        """
         changed = True
         while changed:
             changed = False
@@ -131,7 +131,7 @@ class _Work:
         self.terms = [reduced(t) for t in gathered(self.terms)]
 
     def _order(self) -> list[int]:
-        """The auxiliary variables, each after those that it depends on."""
+        """The auxiliary variables, each after those that its definition depends on."""
         order: list[int] = []
         done: set[int] = set()
 
@@ -148,7 +148,7 @@ class _Work:
         return order
 
     def tables(self, before: Tables) -> Tables:
-        """The tables with renumbered variables: auxiliary ones after the decisions."""
+        """The resulting tables, renumbered so that auxiliary variables follow the decisions."""
         order = self._order()
         number = {v: v for v in range(len(before.sizes))}
         number |= {v: len(before.sizes) + n for n, v in enumerate(order)}
@@ -167,7 +167,7 @@ class _Work:
 
 
 def reduced(table: Table) -> Table:
-    """The same function with equal rows merged and irrelevant variables removed."""
+    """A table of the same function, with equal rows merged and irrelevant variables removed."""
     cells, scope = table.cells, dict(table.scope)
     for variable in list(scope):
         axis = list(scope).index(variable)
@@ -183,7 +183,7 @@ def reduced(table: Table) -> Table:
 
 
 def _numbered_rows(rows: Any) -> tuple[list[int], list[int]]:
-    """The first row of each set of equal rows, and the index of each row's set."""
+    """Finds equal rows: the first row of each set of equal rows, and for each row the index of its set."""
     seen: dict[bytes, int] = {}
     first: list[int] = []
     numbers = []
@@ -197,7 +197,7 @@ def _numbered_rows(rows: Any) -> tuple[list[int], list[int]]:
 
 
 def _grouped(table: Table, scope: dict[int, Classes]) -> Any:
-    """The cells as a matrix: combinations of the variables of `scope`, by everything else."""
+    """The cells as a matrix: combinations of the variables in `scope` by those of the others."""
     finest = {v: scope.get(v, c) for v, c in table.scope.items()}
     cells = table.over(finest)
     axes = [list(finest).index(v) for v in scope]
@@ -206,7 +206,7 @@ def _grouped(table: Table, scope: dict[int, Classes]) -> Any:
 
 
 def _joint_numbers(matrices: Iterable[Any]) -> list[int]:
-    """Numbers rows; rows that are equal in every matrix get the same number."""
+    """Numbers the rows of matrices; rows that are equal in every matrix get the same number."""
     joint: list[tuple[int, ...]] = list(
         zip(*(_numbered_rows(m)[1] for m in matrices), strict=True)  # a column for each matrix
     )

@@ -1,4 +1,4 @@
-"""The layer table of a network: a row for each primitive, or for each declared op."""
+"""The layer table of a network: one row for each application of a primitive, or of a declared op."""
 
 from __future__ import annotations
 
@@ -15,10 +15,11 @@ from archdsl.passes.costs.cost import costs, total
 
 @dataclass(frozen=True)
 class LayerRow:
-    """One op application.
+    """A row of the layer table, for one op application.
 
-    `shape` is the output's channels, height, width. `stride` is the ratio of input to output height of the
-    op, `total_stride` that of the network's first input; 1/2 means that the height doubles.
+    `shape` is the output's channels, height and width. `stride` is the ratio of input to output height of the
+    op, `total_stride` the ratio of the height of the network's first input to that of the output; 1/2 means
+    that the height doubles.
     """
 
     name: str
@@ -33,10 +34,10 @@ class LayerRow:
 
 
 def layer_table(graph: Graph, by: Literal["primitive", "op"] = "primitive") -> list[LayerRow]:
-    """The rows in order of computation.
+    """The rows of the layer table in order of computation.
 
-    With `by="op"`, the primitives of a declared op form one row with the op's name, at the position of the
-    last one.
+    With `by="op"`, the primitives in an application of a declared op form one row with the name of the op, at
+    the position of the last primitive.
     """
     shapes = infer(graph)
     cost = costs(graph, shapes)
@@ -65,12 +66,12 @@ def layer_table(graph: Graph, by: Literal["primitive", "op"] = "primitive") -> l
 
 
 def totals(rows: Iterable[LayerRow]) -> Cost:
-    """Total parameters and MACs of all rows."""
+    """The sums of parameters and MACs over all rows."""
     return total(Cost(row.params, row.macs) for row in rows)
 
 
 def _groups(graph: Graph, by: str) -> dict[str, list[Node]]:
-    """The nodes of each row by its name, rows ordered by their last node."""
+    """The nodes of each row, by the name of the row; rows are ordered by their last node."""
     groups: dict[str, list[Node]] = {}
     for node in graph.nodes.values():
         assert isinstance(node, Node)
@@ -85,7 +86,7 @@ def _declared(graph: Graph, node: Node) -> str:
 
 
 def _stride(before: int, after: int) -> Fraction:
-    """The reduction as an integer or its inverse; indivisible sizes are rounded."""
+    """The ratio of two sizes as an integer or its inverse, rounded if the sizes are not divisible."""
     if before >= after:
         return Fraction(round(before / after))
     return Fraction(1, round(after / before))

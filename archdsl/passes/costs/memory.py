@@ -1,8 +1,8 @@
 """Memory and traffic of a network's activations.
 
-Memory is that of the compiled network in evaluation: nodes run in the order of the graph, a tensor is freed
-after its last reader, an activation overwrites an input that nothing else reads, and network inputs stay
-allocated by the caller. Weights and workspaces of kernels are not counted.
+The memory is that of the compiled network in eval mode: nodes run in the order of the graph, a tensor is
+freed after its last reader, an activation function overwrites an input that no other node reads, and the
+caller keeps the network's inputs. Weights and workspaces of kernels are not counted.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from archdsl.ir.graph import Graph, Node
 from archdsl.passes.analyses.shapes import FixedShape, infer
 
 BYTES = {"float32": 4, "float16": 2, "bfloat16": 2, "int8": 1}
-"""Bytes of one value by dtype."""
+"""The number of bytes of one value, by dtype."""
 
 
 @dataclass(frozen=True)
 class Memory:
-    """Bytes of activations per image while each node runs, and the maximum with its node."""
+    """The bytes of activations per image while each node runs, and the maximum with its node."""
 
     during: Mapping[str, int]
     peak_bytes: int
@@ -32,7 +32,7 @@ class Memory:
 def traffic(
     graph: Graph, shapes: Mapping[str, FixedShape] | None = None, dtype: str = "float32"
 ) -> dict[str, tuple[int, int]]:
-    """Bytes of activations that each node reads and writes, per image."""
+    """The bytes of activations that each node reads and writes per image."""
     shapes = shapes or infer(graph)
     size = BYTES[dtype]
     found = {}
@@ -45,7 +45,7 @@ def traffic(
 def activation_memory(
     graph: Graph, shapes: Mapping[str, FixedShape] | None = None, dtype: str = "float32"
 ) -> Memory:
-    """The memory of the activations of a network, computed with all its outputs."""
+    """The memory of the activations of a network that computes all its outputs."""
     shapes = shapes or infer(graph)
     nodes = [node for node in graph.nodes.values() if isinstance(node, Node)]
     storage = _storages(graph, nodes, shapes)
@@ -72,7 +72,7 @@ def _tensors(node: Node) -> tuple[str, ...]:
 
 
 def _storages(graph: Graph, nodes: list[Node], shapes: Mapping[str, FixedShape]) -> dict[str, str]:
-    """The tensor whose storage each tensor uses: its own, or that of an input it returns or overwrites."""
+    """The tensor whose storage each tensor uses: itself, or an input that it returns or overwrites."""
     reads = Counter(i for node in nodes for i in _tensors(node))
     reads.update(graph.outputs.values())
     fresh = {node.name for node in nodes if ops.get(node.op).fresh}
@@ -86,7 +86,7 @@ def _storages(graph: Graph, nodes: list[Node], shapes: Mapping[str, FixedShape])
 
 
 def _freed(graph: Graph, nodes: list[Node], storage: Mapping[str, str]) -> dict[str, list[str]]:
-    """The storages that are freed after each node."""
+    """For each node, the storages that are freed after it."""
     last: dict[str, str] = {}
     for node in nodes:
         last[storage[node.name]] = node.name  # nobody reads it, unless somebody does below

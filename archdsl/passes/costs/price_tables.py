@@ -1,7 +1,6 @@
-"""Functions of a few variables as tables; outcomes that are never distinguished share a row.
+"""Functions of a few variables as tables; outcomes that a function does not distinguish share a row.
 
-The price of a space is a sum of such tables (terms); tables of auxiliary variables define the values of
-these.
+The price of a space is a sum of such tables (terms); further tables define auxiliary variables.
 """
 
 from __future__ import annotations
@@ -19,12 +18,12 @@ if TYPE_CHECKING:
     Array = np.ndarray[Any, np.dtype[Any]]
 
 Classes = tuple[int, ...]
-"""For each outcome of a variable, the row of a table that it is read from."""
+"""The row of a table for each outcome of a variable: a partition of the outcomes into equivalence classes."""
 
 
 @dataclass(frozen=True, eq=False)
 class Table:
-    """A table: one axis of `cells` for each variable; variables are in increasing order."""
+    """A table of a function: `cells` has one axis for each variable; variables are in increasing order."""
 
     variables: tuple[int, ...]
     classes: tuple[Classes, ...]
@@ -35,8 +34,9 @@ class Table:
         return dict(zip(self.variables, self.classes, strict=True))
 
     def over(self, scope: Mapping[int, Classes]) -> Array:
-        """The cells as an array for a larger or finer scope; axes of variables that it does not depend on
-        have size 1.
+        """The cells as an array over a scope with more variables or finer classes.
+
+        Axes of variables that the table does not depend on have size 1.
         """
         cells = self.cells
         for axis, (variable, own) in enumerate(zip(self.variables, self.classes, strict=True)):
@@ -51,9 +51,8 @@ class Table:
 class Tables:
     """A cost of the networks of a space as a sum of table lookups.
 
-    The first variables are the decisions, with `sizes[n]` outcomes each, followed by auxiliary variables,
-    each determined by the variables of its table. The cost is `constant` plus one entry of each table in
-    `terms`.
+    The first variables are the decisions, with `sizes[n]` outcomes each. Auxiliary variables follow; the
+    value of each is given by its table. The cost is `constant` plus one cell of each table in `terms`.
     """
 
     decisions: tuple[str, ...]
@@ -64,7 +63,9 @@ class Tables:
 
     @property
     def arities(self) -> tuple[int, ...]:
-        """The number of outcomes of each variable; some of an auxiliary one may occur in no network."""
+        """The number of outcomes of each variable; an auxiliary variable may have some that no network
+        has.
+        """
         read = {
             variable: len(classes)
             for table in (*self.terms, *self.auxiliaries)
@@ -76,7 +77,7 @@ class Tables:
 
 
 def from_diagram(diagrams: Diagrams, root: int, number: Mapping[int, int]) -> Table:
-    """The table of a function; `number` maps levels to variables.  Leaves must be numbers."""
+    """The table of a decision diagram whose leaves are numbers; `number` maps levels to variables."""
     classes = diagrams.classes(root)
     levels = list(classes)
     rows = {level: _representatives(c) for level, c in classes.items()}
@@ -112,12 +113,12 @@ def _representatives(classes: Classes) -> list[int]:
 
 
 def rows_of(coarse: Classes, fine: Classes) -> list[int]:
-    """For each class of `fine`, the class of `coarse` that contains it."""
+    """For each class of the partition `fine`, the class of the partition `coarse` that contains it."""
     return [coarse[o] for o in _representatives(fine)]
 
 
 def common(scopes: Iterable[Mapping[int, Classes]]) -> dict[int, Classes]:
-    """The smallest scope for a sum of tables with these scopes."""
+    """The smallest scope in which all tables with these scopes can be added."""
     found: dict[int, Classes] = {}
     for scope in scopes:
         for variable, classes in scope.items():
@@ -127,13 +128,13 @@ def common(scopes: Iterable[Mapping[int, Classes]]) -> dict[int, Classes]:
 
 
 def refined(a: Classes, b: Classes) -> Classes:
-    """The common refinement of two partitions of outcomes: two outcomes share a class if they do in both."""
+    """The common refinement of two partitions: outcomes share a class if they do in both partitions."""
     numbers: dict[tuple[int, int], int] = {}
     return tuple([numbers.setdefault(pair, len(numbers)) for pair in zip(a, b, strict=True)])
 
 
 def size(scope: Mapping[int, Classes]) -> int:
-    """The cells of a table of this scope."""
+    """The number of cells of a table with this scope."""
     return prod(max(classes) + 1 for classes in scope.values())
 
 
@@ -149,7 +150,7 @@ def added(tables: Sequence[Table]) -> Table:
 
 
 def gathered(tables: Iterable[Table], most_cells: int = 1) -> list[Table]:
-    """Tables with the same sum: those with equal variables are added, unless the result is too large."""
+    """Adds up tables of equal variables, unless the result exceeds both `most_cells` and its parts."""
     equal: dict[Any, list[Table]] = {}
     for table in tables:
         equal.setdefault((table.variables, table.classes), []).append(table)
@@ -160,9 +161,9 @@ def gathered(tables: Iterable[Table], most_cells: int = 1) -> list[Table]:
 
 
 def merged(tables: Iterable[Table], most_cells: int) -> list[Table]:
-    """The same sum in fewer tables of at most `most_cells`, except for tables that were larger before.
+    """Adds up tables where the result has at most `most_cells` cells, to get fewer tables with the same sum.
 
-    Tables of the same variables are added, and small tables are added to one with all or most of their
+    Tables with equal variables are added, and a small table is added to a table with all or most of its
     variables.
     """
     left = gathered(tables, most_cells)
@@ -188,7 +189,7 @@ def merged(tables: Iterable[Table], most_cells: int) -> list[Table]:
 
 
 def _packed(tables: Sequence[Table], most_cells: int) -> list[Table]:
-    """Tables of the same variables, added as far as the size allows."""
+    """Adds up tables with equal variables as far as the limit on their size allows."""
     whole = size(common(t.scope for t in tables))
     if whole <= max(most_cells, *(t.cells.size for t in tables)):
         return [added(tables)]

@@ -1,4 +1,4 @@
-"""Prices networks by table look-ups: many at once, or one quickly."""
+"""Prices networks by table lookups: many networks at once, or one network with little overhead."""
 
 from __future__ import annotations
 
@@ -17,16 +17,17 @@ if TYPE_CHECKING:
     Outcomes = NDArray[np.integer[Any]]
 
 CHUNK = 1 << 13
-"""Networks priced at a time, so that what is computed for them stays in the cache."""
+"""The number of networks that are priced at a time, so that intermediate results stay in the CPU cache."""
 MOST_CELLS_TOGETHER = 1 << 12
 MOST_CELLS_OF_MANY = 1 << 14
 MOST_CELLS_OF_ONE = 1 << 14
 
 
 class Pricer:
-    """A price over a space, prepared for lookups.
+    """A price of the networks of a space, computed by lookups in tables.
 
-    Networks are outcome indices in the order of `decisions`; inactive decisions may have any outcome.
+    Networks are given as outcome indices in the order of `decisions`; inactive decisions may have any
+    outcome.
     """
 
     def __init__(self, tables: Tables):
@@ -36,7 +37,7 @@ class Pricer:
         self._plan = _Plan(tables, terms)
 
     def many(self, outcomes: ArrayLike) -> NDArray[np.float64]:
-        """The prices of N networks, given as integer outcomes, N × decisions.
+        """The prices of N networks; `outcomes` are outcome indices, an array of shape N × decisions.
 
         Raises ValueError for a wrong number of decisions and for invalid outcomes.
         """
@@ -53,7 +54,7 @@ class Pricer:
     def one(self, outcomes: Sequence[int]) -> float:
         """The price of one network. Raises ValueError or IndexError for invalid outcomes.
 
-        `one_function` is the same without call overhead and checks, for loops.
+        For loops, use `one_function`, which has no call overhead and no checks.
         """
         if min(outcomes, default=0) < 0:
             raise IndexError("outcome out of range")
@@ -61,12 +62,12 @@ class Pricer:
 
     @cached_property
     def one_function(self) -> Any:
-        """`one` as a compiled function, with constants inlined."""
+        """A compiled function that maps the outcome indices of one network to its price, without checks."""
         return _compiled(self.tables, merged(self.tables.terms, MOST_CELLS_OF_ONE))
 
 
 class _Plan:
-    """The steps of pricing many networks: for each table, the offset of each outcome in its cells."""
+    """The steps of pricing many networks: for each table, the offset in its cells that each outcome adds."""
 
     def __init__(self, tables: Tables, terms: Sequence[Table]):
         self.sizes = np.array(tables.sizes)
@@ -100,7 +101,7 @@ class _Plan:
 
 
 def _place(offsets: Sequence[tuple[int, Any]], found: Mapping[int, Any], index: Any, moved: Any) -> None:
-    """The cell of each network: the sum of the offsets of its outcomes."""
+    """The index of the cell for each network: the sum of the offsets of its outcomes."""
     (variable, step), *rest = offsets
     _move(step, found[variable], index)
     for variable, step in rest:
@@ -116,7 +117,11 @@ def _move(step: Any, outcomes: Any, out: Any) -> None:
 
 
 def _offsets(table: Table) -> list[tuple[int, Any]]:
-    """By variable, the offsets of outcomes: a factor if all are distinguished, otherwise an array."""
+    """The offset in a table's cells for each outcome, by variable.
+
+    The offset of outcome o is o times a number if all outcomes are distinguished, otherwise an entry of an
+    array.
+    """
     found = []
     stride = 1
     for variable, classes, size in reversed(
@@ -129,7 +134,7 @@ def _offsets(table: Table) -> list[tuple[int, Any]]:
 
 
 def _needed(tables: Tables, terms: Sequence[Table]) -> set[int]:
-    """The auxiliary variables that the terms depend on."""
+    """The auxiliary variables that the terms depend on, directly or through other auxiliary variables."""
     first = len(tables.sizes)
     wanted = {v - first for t in terms for v in t.variables if v >= first}
     for n in reversed(range(len(tables.auxiliaries))):
@@ -139,7 +144,7 @@ def _needed(tables: Tables, terms: Sequence[Table]) -> set[int]:
 
 
 def _compiled(tables: Tables, terms: Sequence[Table]) -> Any:
-    """A Python function of a sequence of outcomes, generated as one expression."""
+    """A Python function from a sequence of outcome indices to the price, generated as one expression."""
     scope: dict[str, Any] = {}
     decisions = ", ".join(f"v{n}" for n in range(len(tables.sizes)))
     lines = [f"({decisions},) = outcomes"] if tables.sizes else []
@@ -160,13 +165,13 @@ def _compiled(tables: Tables, terms: Sequence[Table]) -> Any:
 
 
 def _lookup(table: Table, name: str, scope: dict[str, Any]) -> str:
-    """The expression of a cell of a table, indexed by local variables."""
+    """The Python expression that looks up the cell of a table, indexed by local variables."""
     scope[name] = _expanded(table)
     return name + "".join(f"[v{v}]" for v in table.variables)
 
 
 def _expanded(table: Table) -> Any:
-    """Nested tuples indexed by outcomes; equal rows are one tuple."""
+    """The cells of a table as nested tuples indexed by outcomes; equal rows are the same tuple."""
 
     def nested(cells: Any, classes: Sequence[Classes]) -> Any:
         if not classes:

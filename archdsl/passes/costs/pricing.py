@@ -1,7 +1,7 @@
-"""Prices: additive costs of primitives or op applications.
+"""Prices: costs of a network that are sums over its primitives or op applications.
 
-A price is a function, such as parameters, MACs, traffic, or a latency table. From a space in closed form and
-a price, tables are computed that price all networks of the space.
+Examples are parameters, MACs, memory traffic, and latency by a lookup table. From the closed form of a space
+and a price, this module computes tables that give the price of every network of the space.
 """
 
 from __future__ import annotations
@@ -20,25 +20,25 @@ from archdsl.passes.costs.memory import BYTES
 from archdsl.passes.costs.price_tables import Table, Tables, from_diagram
 
 MOST_CELLS = 1 << 23
-"""Cells of all tables of a price together."""
+"""The maximum number of cells of all tables of a price together."""
 
 Piece = tuple[tuple[Node, Applied], ...]
-"""The primitives that an application of an op consists of in some network, in the order of the graph.
+"""The primitives in one application of an op that are computed in some network, in the order of the graph.
 
-The inputs and settings of the nodes are those of the space; `Applied` says which of them are read.
+The inputs and settings of a `Node` are those in the space; its `Applied` gives the values in the network.
 """
 
 
 @dataclass(frozen=True)
 class Price:
-    """An additive price in some unit.
+    """An additive cost of a network, in some unit.
 
-    `by` is the argument of `of`: each primitive, each set of weights (its first primitive), or each
-    application of a declared op (a `Piece`; primitives outside of ops are separate pieces). `of_layers`: only
-    primitives with weights or state have a cost, so that merging of equal nodes does not matter.
-    `shared_once`, for prices of ops: a primitive that several applications share is priced as a separate
-    piece, of a node without `instance`, and subtracted where it is computed already. Over a space, `of` may
-    also be called with applications that occur in no network.
+    `by` defines the argument of `of`: each primitive, each set of weights (its first primitive), or each
+    application of a declared op (a `Piece`; a primitive outside of ops is a piece of its own). `of_layers`
+    means that only primitives with weights or state have a cost, so that merging equal nodes does not change
+    the price. `shared_once`, for prices of ops, means that a primitive shared by several applications is
+    priced as a separate piece, of a node without `instance`, and subtracted from each application after the
+    first. For a space, `of` may also be called with applications that occur in no network.
     """
 
     name: str
@@ -66,13 +66,13 @@ MACS = Price("macs", "", macs, of_layers=True)
 
 
 def traffic_price(dtype: str = "float32") -> Price:
-    """Bytes of activations read and written, as in `archdsl.passes.costs.memory`."""
+    """The price in bytes of activations read and written, as in `archdsl.passes.costs.memory`."""
     size = BYTES[dtype]
     return Price("traffic", "B", lambda applied: size * values_moved(applied))
 
 
 def network_price(graph: Graph, price: Price, shapes: Mapping[str, FixedShape] | None = None) -> float:
-    """The price of a network."""
+    """Computes the price of a network."""
     shapes = shapes or infer(graph)
     nodes = [node for node in graph.nodes.values() if isinstance(node, Node)]
     applied = {node.name: _applied(node, shapes) for node in nodes}
@@ -89,7 +89,9 @@ def _applied(node: Node, shapes: Mapping[str, FixedShape]) -> Applied:
 
 
 def pieces(nodes: Iterable[Node]) -> dict[str, list[Node]]:
-    """The nodes of each application of a declared op, by its path; other nodes alone, by their names."""
+    """Groups nodes by application of a declared op, whose path is the key; other nodes are groups of their
+    own.
+    """
     groups: dict[str, list[Node]] = {}
     for node in nodes:
         groups.setdefault(node.name if node.instance is None else node.instance, []).append(node)
@@ -97,10 +99,10 @@ def pieces(nodes: Iterable[Node]) -> dict[str, list[Node]]:
 
 
 def price_tables(closed: ClosedForm, price: Price) -> Tables:
-    """The tables of a price over a space.
+    """Computes the tables that give the price of every network of a space.
 
-    Raises Entangled, after which the closed form cannot be used further; also if tables need more than
-    `MOST_CELLS`.
+    Raises Entangled if the tables need more than `MOST_CELLS` cells or the diagrams are too large; the closed
+    form cannot be used any further then.
     """
     d = closed.diagrams
     constant = 0.0
@@ -130,7 +132,7 @@ def _limited(closed: ClosedForm, roots: Iterable[int], price: Price) -> None:
 
 
 def price_functions(closed: ClosedForm, price: Price) -> list[int]:
-    """The roots of functions whose sum is the price; raises as `price_tables`."""
+    """The roots of decision diagrams whose sum is the price. Raises Entangled if they are too large."""
     try:
         return list(_terms(closed, price))
     except TooLarge as error:
@@ -145,7 +147,7 @@ def _definition(closed: ClosedForm, n: int, number: Mapping[int, int]) -> Table:
 
 
 def _terms(closed: ClosedForm, price: Price) -> Iterator[int]:
-    """Functions whose sum is the price."""
+    """Yields functions whose sum is the price."""
     d, free = closed.diagrams, closed.diagrams.leaf(0)
     nodes = [node for node in closed.graph.nodes.values() if isinstance(node, Node)]
     if price.by == "op":
@@ -191,7 +193,7 @@ def _shared_weights(nodes: Iterable[Node]) -> set[str]:
 
 
 def _where(closed: ClosedForm, live: int, cost: int, name: str) -> int:
-    """The price where a condition holds, and 0 elsewhere."""
+    """The function that is `cost` where the condition `live` holds, and 0 elsewhere."""
     d = closed.diagrams
     if live == d.true:
         return cost
@@ -201,7 +203,9 @@ def _where(closed: ClosedForm, live: int, cost: int, name: str) -> int:
 
 
 def _of_piece(closed: ClosedForm, members: list[Node], price: Price, computed: Mapping[str, int]) -> int:
-    """The price of an application of an op, of those primitives that are computed."""
+    """The price of one op application as a function of decisions, for those of its primitives that are
+    computed.
+    """
     d = closed.diagrams
     parts = []
     for node in members:
@@ -226,7 +230,7 @@ _Joint = tuple[tuple[int, Applied], ...]
 
 
 def _always_made(closed: ClosedForm, members: list[Node]) -> set[str]:
-    """The primitives of an op that are not the identity wherever another one reads them."""
+    """The primitives of an op application that are never replaced by one of their inputs as an identity."""
     d = closed.diagrams
     found = set()
     for node in members:
@@ -239,7 +243,7 @@ def _always_made(closed: ClosedForm, members: list[Node]) -> set[str]:
 def _with(
     before: _Joint | None, at: int, applied: Applied | None, members: list[Node], needed: set[str]
 ) -> _Joint | None:
-    """A piece with one more primitive; None, in no network, if it reads a tensor that is not computed."""
+    """Adds a primitive to a piece; None, which occurs in no network, if an input of it is not computed."""
     if before is None or applied is None:
         return before
     made = {members[n].name: what.shape for n, what in before}

@@ -1,4 +1,4 @@
-"""Validates the probabilities of outcomes that expectations take."""
+"""Validates the probabilities of outcomes that expected prices are computed from."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 def numbers(
     decisions: Sequence[str], sizes: Sequence[int], given: Mapping[str, Any]
 ) -> list[NDArray[np.float64]]:
-    """One vector per decision, uniform by default. Raises ValueError for invalid ones."""
+    """The probabilities as one vector per decision, uniform by default. Raises ValueError for invalid
+    vectors.
+    """
     _check(decisions, sizes, given)
     return [
         np.asarray(given[path], dtype=float) if path in given else np.full(size, 1 / size)
@@ -26,7 +28,10 @@ def numbers(
 def tensors(
     decisions: Sequence[str], sizes: Sequence[int], given: Mapping[str, torch.Tensor]
 ) -> list[torch.Tensor]:
-    """The same as float64 tensors, on their own devices."""
+    """The probabilities as one float64 tensor per decision, on its own device, uniform by default.
+
+    Raises ValueError for invalid vectors.
+    """
     import torch
 
     _check(decisions, sizes, given)

@@ -1,4 +1,4 @@
-"""Costs of the networks of a space: single, in bulk, expected, minimum and maximum."""
+"""Costs of the networks of a space: of single networks, of many, expected, minimum and maximum."""
 
 from __future__ import annotations
 
@@ -24,21 +24,24 @@ if TYPE_CHECKING:
 
 
 _WORK_BOUND, _LEAST_BOUND, _MOST_BOUND = 800_000, 12, 300
-"""Work of binding for one figure of a space without closed form, such as an extreme or the sample, in parts
-of the values that select, edges and nodes; and the networks that are bound for it at least and at most."""
+"""Limits for estimating one figure of a space without closed form, such as an extreme, by binding networks:
+the maximum work, and the minimum and maximum number of networks.
+
+The unit of work is an edge, or an operation in a condition of a mux.
+"""
 _NODE = 8
-"""Work of binding and pricing a node: inferring its shape takes about as long as evaluating as many parts."""
+"""The work of binding and pricing a node, in the unit of `_WORK_BOUND`; most of it is inferring the shape."""
 
 
 MANY = 100_000
-"""Networks priced in a few seconds by tables."""
+"""The number of networks that lookups in tables price in a few seconds."""
 _OUTCOMES_TOGETHER = 1 << 25
-"""Outcomes of decisions sampled at a time."""
+"""The maximum number of outcomes of decisions that are sampled at a time."""
 
 
 @dataclass(frozen=True)
 class Distribution:
-    """Prices of networks sampled uniformly over outcomes, in increasing order."""
+    """The prices of networks sampled uniformly over outcomes, in increasing order."""
 
     prices: NDArray[np.float64]
 
@@ -47,12 +50,12 @@ class Distribution:
         return float(self.prices.mean())
 
     def quantile(self, share: float) -> float:
-        """The price below which a fraction of the networks is."""
+        """The price that a fraction `share` of the networks does not exceed."""
         return float(np.quantile(self.prices, share))
 
 
 class SpaceCost:
-    """The prices of a space. Analyses that do not depend on the price are shared."""
+    """Computes prices of the networks of one space; analyses that prices have in common are cached."""
 
     def __init__(self, graph: Graph):
         self.graph = graph
@@ -70,12 +73,12 @@ class SpaceCost:
             return error
 
     def samples(self, prices: Iterable[Price]) -> int:
-        """The number of networks that can be priced in a few seconds."""
+        """The number of networks for which all these prices can be computed in a few seconds."""
         quick = all(isinstance(self.pricer(price), Pricer) for price in prices)
         return MANY if quick else self._bound
 
     def why_no_tables(self, price: Price) -> str | None:
-        """The reason why the price has no tables; None if it has them."""
+        """The reason why the price cannot be expressed by tables; None if it can."""
         try:
             self.tables(price)
         except Entangled as error:
@@ -97,7 +100,7 @@ class SpaceCost:
         return closed_form(self.graph, UNCUT)
 
     def tables(self, price: Price) -> Tables:
-        """The price in closed form.  Raises Entangled."""
+        """The price as a sum of tables. Raises Entangled if these exceed the limits."""
         found = self._tables.get(price)
         if price in self._refused:
             raise self._refused[price]
@@ -112,7 +115,7 @@ class SpaceCost:
         return found
 
     def pricer(self, price: Price) -> Pricer | BindingPricer:
-        """Prices single and many networks; fast if the space has a closed form."""
+        """A function that prices single and many networks; fast if the space has a closed form."""
         found = self._pricers.get(price)
         if found is None:
             found = self._pricers[price] = self._pricer(price)
@@ -125,9 +128,9 @@ class SpaceCost:
             return BindingPricer(self.graph, price)
 
     def expected(self, price: Price) -> Expected:
-        """The expected price as a function of probabilities, with an `exact` flag.
+        """The expected price as a function of the probabilities of outcomes, with a flag `exact`.
 
-        Raises Entangled.
+        Raises Entangled if the space has no closed form.
         """
         found = self._expected.get(price)
         if found is None:
@@ -137,16 +140,16 @@ class SpaceCost:
         return found
 
     def life(self, node: str, probabilities: Mapping[str, Any] | None = None) -> float:
-        """The probability that a node (or mux) is live.
+        """The probability that a node or mux is live in a random network; uniform over outcomes by default.
 
-        Raises Entangled, and KeyError for an unknown node.
+        Raises Entangled if the space has no closed form, and KeyError for an unknown node.
         """
         self._known()
         lives = self._uncut.diagrams.map(int, self._uncut.live[node])
         return Expected(self._uncut, [lives]).of(probabilities)
 
     def extreme(self, price: Price, sense: Sense, start: Callable[[], Sequence[int]] = tuple) -> Extreme:
-        """The minimum ("least") or maximum ("most") price and its network, with an `exact` flag.
+        """The minimum ("least") or maximum ("most") price, the network that attains it, and a flag `exact`.
 
         If the space has no closed form, the result is at least as good as the network that `start` returns.
         """
@@ -159,7 +162,7 @@ class SpaceCost:
 
     @cached_property
     def _bound(self) -> int:
-        """How many networks are bound for one estimate."""
+        """The number of networks that are bound for one estimate, limited by the work of binding them."""
         items = self.graph.nodes.values()
         work = sum(len(item.cases) if isinstance(item, Mux) else len(item.inputs) for item in items)
         work += _NODE * sum(isinstance(item, Node) for item in items)
@@ -167,11 +170,14 @@ class SpaceCost:
         return min(_MOST_BOUND, max(_LEAST_BOUND, _WORK_BOUND // max(1, work)))
 
     def distribution(self, price: Price, networks: int, seed: int = 0) -> Distribution:
-        """The prices of random networks."""
+        """The distribution of the price over random networks."""
         return Distribution(np.sort(self.sampled([price], networks, seed)[0]))
 
     def sampled(self, prices: Sequence[Price], networks: int, seed: int = 0) -> list[NDArray[np.float64]]:
-        """The prices of the same random networks, by price; computed in chunks that fit into memory."""
+        """For each of these prices, its values for the same random networks, in the order of sampling.
+
+        The networks are sampled in chunks that fit into memory.
+        """
         found: list[list[NDArray[np.float64]]] = [[] for _ in prices]
         for outcomes in self._sampled(networks, seed):
             for price, known in zip(prices, found, strict=True):
@@ -179,7 +185,7 @@ class SpaceCost:
         return [np.concatenate(known) for known in found]
 
     def sample(self, number: int, networks: int, seed: int = 0) -> list[int]:
-        """The outcome indices of one of the networks that `sampled` prices."""
+        """The outcome indices of the network with index `number` among those that `sampled` prices."""
         for outcomes in self._sampled(networks, seed):
             if number < len(outcomes):
                 return [int(o) for o in outcomes[number]]
@@ -192,19 +198,19 @@ class SpaceCost:
             yield random_outcomes(self.graph, min(portion, networks - start), (seed, n) if n else seed)
 
     def numbers(self, decisions: Mapping[str, str]) -> list[int]:
-        """Decisions (path -> outcome) as outcome indices for pricers; missing decisions have index 0."""
+        """Converts decisions (path -> outcome) to outcome indices; missing decisions get index 0."""
         return [
             d.index[decisions[path]] if path in decisions else 0 for path, d in self.graph.decisions.items()
         ]
 
     def decisions(self, outcomes: Any) -> dict[str, str]:
-        """Outcome indices as decisions (path -> outcome)."""
+        """Converts outcome indices to decisions (path -> outcome)."""
         named = zip(self.graph.decisions.items(), outcomes, strict=True)
         return {path: d.outcomes[int(o)] for (path, d), o in named}
 
 
 def random_outcomes(graph: Graph, networks: int, seed: int | tuple[int, int] = 0) -> NDArray[np.int32]:
-    """Outcome indices of random networks, uniform over outcomes, networks × decisions."""
+    """Outcome indices of random networks, uniform over outcomes; an array networks × decisions."""
     rng = np.random.default_rng(seed)
     columns = [rng.integers(0, d.size, networks, dtype=np.int32) for d in graph.decisions.values()]
     return np.stack(columns, axis=1) if columns else np.empty((networks, 0), np.int32)

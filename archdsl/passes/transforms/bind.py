@@ -1,4 +1,4 @@
-"""Binds decisions: replaces muxes and picks by their outcomes, and removes dead nodes."""
+"""Binds decisions: replaces muxes and picks by the chosen tensors and values, and removes dead nodes."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _REMEMBERED = 1 << 17
 
 @dataclass(frozen=True)
 class Bind(Transform):
-    """Fixes all decisions; returns the network, with inferred shapes.
+    """Fixes all decisions of a space; returns the network.
 
     Inactive decisions may be omitted. Raises SpecError for unknown paths and outcomes (ARCH501, ARCH502), for
     missing decisions (ARCH504), and for an ill-typed network.
@@ -40,7 +40,7 @@ class Bind(Transform):
         meaning="the outcome of each decision", takes="OUTCOME", by_decision=True
     )
     called: str | None = None
-    """The name of the network; by default that of the space."""
+    """The name of the network; by default the name of the space."""
 
     def run(self, graph: Graph) -> Graph:
         binder = Prepared()(graph)
@@ -63,10 +63,10 @@ def _failure(graph: Graph, node: str, code: str, message: str) -> Diagnostic:
 
 @dataclass(frozen=True)
 class Bound:
-    """A network: its graph, node shapes, and violated constraints.
+    """A network that was bound: its graph, the shapes of its nodes, and the constraints that it violates.
 
-    `failures` are (node, code, message) in the order of the graph. `resolved` maps tensors of the space,
-    where needed, to tensors of the network, or None where undefined.
+    `failures` are (node, code, message) in the order of the graph. `resolved` maps tensors of the space, as
+    far as needed, to tensors of the network, or to None if undefined.
     """
 
     graph: Graph
@@ -76,7 +76,7 @@ class Bound:
 
 
 class Binder:
-    """Binds many networks of one space, with cached preparation."""
+    """Binds many networks of one space; results that networks have in common are cached."""
 
     def __init__(self, graph: Graph):
         self.graph = graph
@@ -105,14 +105,14 @@ class Binder:
         return {n for key in self._varying.get(name, ()) for n in nodes_in(item.attrs[key])}
 
     def _decisions(self, value: Any) -> set[str]:
-        """The decisions that a value of the graph depends on, cached."""
+        """The decisions that a value in the graph depends on; cached."""
         found = self._named.get(id(value))
         if found is None:
             found = self._named[id(value)] = decisions_in(value)
         return found
 
     def _node(self, item: Node, inputs: tuple[str, ...], values: tuple[Any, ...]) -> Node:
-        """A node in a network with these inputs and values of its varying settings."""
+        """The node of a network for a node of the space, with these inputs and varying settings; cached."""
         key = (item.name, inputs, values, tuple([type(v) for v in values]))
         node = self._made.get(key)
         if node is None:
@@ -130,7 +130,9 @@ class Binder:
     def _type(
         self, node: Node, sizes: tuple[FixedShape, ...], values: tuple[Any, ...]
     ) -> tuple[FixedShape, tuple[tuple[str, str, str], ...]]:
-        """The shape of a node with inputs of these sizes, and the constraints that fail."""
+        """The shape of a node with inputs of these sizes, and the constraints that it violates; cached by
+        node.
+        """
         key = (node.name, sizes, values, tuple([type(v) for v in values]))
         typed = self._typed.get(key)
         if typed is None:
@@ -142,7 +144,7 @@ class Binder:
     def _sized(
         self, node: Node, sizes: tuple[FixedShape, ...]
     ) -> tuple[FixedShape, tuple[tuple[str, str], ...]]:
-        """The shape of any node of this op with these settings, and the constraints that fail."""
+        """The shape of a node and the violated constraints, cached by op, settings and input sizes."""
         values = tuple(node.attrs.values())
         key = node.op, sizes, values, tuple([type(v) for v in values])
         found = self._shapes.get(key)
@@ -161,7 +163,7 @@ class Binder:
     def outcomes(
         self, decisions: Mapping[str, Any], label: Callable[[str], Label | None] = lambda path: None
     ) -> dict[str, int]:
-        """Outcome indices of decisions given as path -> outcome text (or label, or integer label).
+        """The indices of outcomes, given as decision path -> outcome (its text, label, or integer label).
 
         `label` gives source locations. Raises SpecError for an unknown path or outcome.
         """
@@ -169,9 +171,9 @@ class Binder:
         return {path: number for path, (number,) in read.items()}
 
     def bind(self, outcomes: Mapping[str, int], name: str | None = None, place: Label | None = None) -> Bound:
-        """The network of these outcomes, which must include all active decisions.
+        """Binds the network given by outcome indices, which must include all active decisions.
 
-        Raises SpecError (ARCH504) naming missing ones.
+        Raises SpecError (ARCH504) that lists missing decisions.
         """
         graph = self.graph
         run = _Run(self, outcomes)
@@ -217,7 +219,7 @@ class Binder:
 
 @dataclass(frozen=True)
 class Prepared(Analysis[Binder]):
-    """Data for binding, computed once for all networks of a space."""
+    """The analysis that prepares a `Binder` for a space, once for all of its networks."""
 
     name = "binder"
     summary = "a space, prepared for binding many networks"
@@ -227,13 +229,13 @@ class Prepared(Analysis[Binder]):
 
 
 def _limit(remembered: dict[Any, Any]) -> None:
-    """Clears the caches of a space with so many different nodes that caching does not pay."""
+    """Clears a full cache: a space with so many different nodes does not profit from caching."""
     if len(remembered) >= _REMEMBERED:
         remembered.clear()
 
 
 class _Run:
-    """A binding; resolves nodes on demand, so that dead nodes cost nothing."""
+    """Binds one network; resolves nodes on demand, so that dead nodes cost nothing."""
 
     def __init__(self, binder: Binder, outcomes: Mapping[str, int]):
         self.binder, self.given = binder, outcomes
@@ -247,7 +249,7 @@ class _Run:
         self._known: dict[int, Any] = {}  # what deep values are, which share nearly all of their parts
 
     def resolve(self, wanted: str) -> str | None:
-        """The node of this network for a name of the space; None where it is undefined."""
+        """The node or input of the network for a tensor of the space; None if the tensor is undefined."""
         resolved, of_nodes, stack = self.resolved, self.binder._needs, [wanted]
         while stack:
             name = stack[-1]
@@ -267,7 +269,9 @@ class _Run:
         return resolved[wanted]
 
     def _needs_of_mux(self, name: str) -> tuple[str, ...]:
-        """The nodes to resolve before a mux: those whose dimensions select, then only the selected input."""
+        """The nodes to resolve before a mux: those whose dimensions its condition reads, then the selected
+        input.
+        """
         dims = self.binder._dims.get(name, ())
         if any(d not in self.resolved for d in dims):
             return dims
@@ -339,7 +343,7 @@ class _Run:
             return evaluate(value, {**first, **self.given}, self._dim)
 
     def requirement(self, requirement: Requirement) -> Requirement:
-        """A requirement in this network, after its outputs were resolved."""
+        """Specializes a requirement to this network, after the outputs are resolved."""
         condition = requirement.condition
         if not decisions_in(condition) and not nodes_in(condition):
             return requirement

@@ -1,4 +1,4 @@
-"""Removes train-only outputs, and nodes that only they need, for deployment."""
+"""Removes train-only outputs, and the nodes that only they need, for deployment."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from archdsl.passes.transforms.requirements import over_what_is_left
 
 @dataclass(frozen=True)
 class Deploy(Transform):
-    """Removes train-only outputs and nodes that only they need.
+    """Removes train-only outputs, and the nodes that only they need.
 
-    Decisions of these outputs are kept, so that outcomes stay valid; `keep_decisions=false` removes them,
-    too, as for a search.
+    Decisions that only these outputs depend on are kept, so that lists of outcomes stay valid; with
+    `keep_decisions=false` they are removed as well, as for a search.
     """
 
     name = "deploy"
@@ -29,7 +29,7 @@ class Deploy(Transform):
 
     keep_decisions: bool = option(True, meaning="whether to keep decisions that become unused")
     kept: frozenset[str] = frozenset()
-    """Train-only outputs that stay, as a training reads them."""
+    """Train-only outputs that are not removed, since a training reads them."""
 
     def run(self, graph: Graph) -> Graph:
         if graph.train_only <= self.kept:

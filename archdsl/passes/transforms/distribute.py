@@ -1,4 +1,4 @@
-"""Evaluates a part of a space on every candidate of a decision, and chooses among the results instead."""
+"""Evaluates a block on every candidate of a decision, and selects among the results instead of the inputs."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from archdsl.passes.base import Contract, Transform, option
 
 @dataclass(frozen=True)
 class Distribute(Transform):
-    """Moves the muxes of decisions behind what reads them: op(a or b) becomes op(a) or op(b).
+    """Moves the muxes of a decision behind the nodes that read them: op(a or b) becomes op(a) or op(b).
 
-    The nodes of the block that a decision belongs to (of the stage iteration `cells[2, 16]` for the
-    decision `cells[2, 16].x`) are copied for each outcome, with the same weights; what is read outside the
-    block is chosen among the copies.  Networks stay the same.  A supernet differs: it blends outputs instead
-    of inputs, as FasterSeg does (arXiv:1912.10917, section 3.1: a cell is evaluated on both of its inputs).
+    The nodes of the decision's block (of the iteration `cells[2, 16]` for the decision `cells[2, 16].x`) are
+    copied for each outcome, with the same weights; tensors of the block that are read outside of it become
+    muxes over the copies. Networks stay the same. A supernet differs: it blends outputs instead of inputs, as
+    FasterSeg does (arXiv:1912.10917, section 3.1: a cell is evaluated on both of its inputs).
 
-    `decision` is a path, or the name of a decision in every block (`x`).  Raises SpecError (ARCH501) if there
-    is none.
+    `decision` is a path, or the name of a decision in every block (`x`). Raises SpecError (ARCH501) if no
+    decision matches.
     """
 
     name = "distribute"
@@ -49,7 +49,7 @@ class Distribute(Transform):
 
 
 class _Distributed:
-    """A graph with one decision distributed over its block."""
+    """Distributes one decision of a graph over its block."""
 
     def __init__(self, space: Graph, path: str):
         self.space, self.path = space, path
@@ -66,7 +66,7 @@ class _Distributed:
     def _copied(self) -> dict[str, None]:
         """The nodes of the block that depend on the muxes of the decision.
 
-        None where an outcome leaves one undefined: there is nothing to evaluate then.
+        Empty if a mux is undefined under some outcome, since the block cannot be evaluated for that outcome.
         """
         found: dict[str, None] = {}
         if any(source is None for cases in self.muxes.values() for source in cases.values()):
@@ -78,7 +78,7 @@ class _Distributed:
         return found
 
     def _read_outside(self) -> set[str]:
-        """What is read by more than the copies: it keeps its name."""
+        """The tensors that nodes outside the copied ones read; a copied tensor of these becomes a mux."""
         read = set(self.space.outputs.values())
         for requirement in self.space.requirements:
             read |= nodes_in(requirement.condition)
@@ -103,7 +103,7 @@ class _Distributed:
         return replace(self.space, nodes=nodes, instances=self._instances(nodes))
 
     def _instances(self, nodes: Mapping[str, Node | Mux]) -> dict[str, Instance]:
-        """The applications of ops and cells, also those of the copies."""
+        """The applications of ops and cells of the new graph, including those that were copied."""
         space = self.space
         used = {item.instance for item in nodes.values() if isinstance(item, Node) and item.instance}
         found = {path: one for path, one in space.instances.items() if path in used or one.kind == "cell"}
@@ -112,7 +112,7 @@ class _Distributed:
         return found
 
     def _copy(self, item: Node | Mux, outcome: int) -> Node | Mux:
-        """A node of the block, under one outcome."""
+        """The copy of a node of the block for one outcome."""
 
         def leaf(leaf: Value) -> Value:
             if isinstance(leaf, Pick):
@@ -134,7 +134,7 @@ class _Distributed:
         return replace(item, name=name, inputs=inputs, attrs=attrs, instance=instance)
 
     def _source(self, name: str, outcome: int) -> str:
-        """What a copy reads in the place of a tensor."""
+        """The tensor that a copy for an outcome reads instead of the tensor `name`."""
         if name in self.muxes:
             source = self.muxes[name][outcome]
             assert source is not None
@@ -147,6 +147,6 @@ def _copy_name(name: str, outcome: int) -> str:
 
 
 def _read_by(item: Node | Mux) -> set[str]:
-    """The nodes that a node reads, also for their dimensions."""
+    """The nodes that a node reads as inputs or for their dimensions."""
     values = [item.on] if isinstance(item, Mux) else list(item.attrs.values())
     return {*item.inputs, *(name for value in values for name in nodes_in(value))}

@@ -1,4 +1,4 @@
-"""Outcomes of decisions as text, and as indices."""
+"""Converts outcomes of decisions between values, texts and indices."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from archdsl.diagnostics import Diagnostic, Label, SpecError, closest
 from archdsl.ir import Decision, Graph
 
 MOST_LISTED = 10_000
-"""Outcomes of a decision that help looks through."""
+"""The maximum number of outcomes of a decision among which the help searches for a similar one."""
 MOST_NAMED = 8
-"""Decisions that help names."""
+"""The maximum number of decisions that the help lists."""
 
 
 def outcome_text(outcome: Any) -> str:
-    """The text of an outcome in its decision: a label, or several labels chosen together."""
+    """The text of an outcome: the label, or `{a, b}` for several labels chosen together."""
     if isinstance(outcome, set | frozenset | tuple | list):
         return "{" + ", ".join(map(str, outcome)) + "}"
     if isinstance(outcome, bool):
@@ -25,12 +25,15 @@ def outcome_text(outcome: Any) -> str:
 
 
 def one_of(decision: Decision, written: Any) -> Sequence[str]:
-    """A value as one outcome: a label, an integer label, or several labels chosen together."""
+    """Reads a value as the text of one outcome: a label, an integer label, or several labels."""
     return (outcome_text(written),)
 
 
 def some_of(decision: Decision, written: Any) -> Sequence[str]:
-    """A value as one or several outcomes; for decisions that choose several candidates, labels are one."""
+    """Reads a value as the texts of one or more outcomes.
+
+    For a decision that chooses several candidates, several labels are one outcome.
+    """
     if isinstance(written, str):
         return (written,)
     together = outcome_text(written)
@@ -43,9 +46,10 @@ def numbers(
     read: Callable[[Decision, Any], Sequence[str]],
     label: Callable[[str], Label | None],
 ) -> dict[str, tuple[int, ...]]:
-    """The outcome indices by decision path; `label` gives source locations.
+    """The indices of outcomes by decision path.
 
-    Raises SpecError for unknown paths and outcomes (ARCH501, ARCH502).
+    `read` converts a value to texts of outcomes; `label` gives its source location. Raises SpecError for
+    unknown paths and outcomes (ARCH501, ARCH502).
     """
     found: dict[str, tuple[int, ...]] = {}
     errors: list[Diagnostic] = []

@@ -1,4 +1,4 @@
-"""Prunes a space: removes candidates, and nodes that only they need."""
+"""Prunes a space: removes outcomes of decisions, and the nodes that only these outcomes need."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from archdsl.passes.transforms.requirements import over_what_is_left
 class Prune(Transform):
     """Restricts each decision in `kept` to the given outcomes.
 
-    Outcomes are one string, or several; for decisions that choose several candidates, the labels of one
-    outcome. A decision with a single remaining outcome becomes fixed, and is listed in `chosen`. Raises
-    SpecError for unknown paths and outcomes (ARCH501, ARCH502), for a decision without outcomes, and if an
-    output becomes undefined (ARCH406).
+    The outcomes are one string, or several; for a decision that chooses several candidates, a list of labels
+    is one outcome. A decision with a single remaining outcome becomes fixed, and is added to `chosen`. Raises
+    SpecError for unknown paths and outcomes (ARCH501, ARCH502), for a decision without remaining outcomes,
+    and if an output becomes undefined (ARCH406).
     """
 
     name = "prune"
@@ -58,7 +58,7 @@ class _Pruner:
         self.instead: dict[str, str | None] = {}
         self.sizes = Sizes(graph.inputs, self.decisions) if _names_dimensions(graph) else None
         self.partial: set[str] = set()
-        """Nodes that may be undefined in some network that is left."""
+        """The nodes that may be undefined in some network of the pruned space."""
 
     def run(self) -> Graph:
         nodes: dict[str, Node | Mux] = {}
@@ -102,14 +102,14 @@ class _Pruner:
         return read
 
     def _fewer(self, decision: Decision) -> Decision:
-        """Restricted candidates; where several are chosen, each remaining combination is one candidate."""
+        """The decision with the remaining outcomes as candidates, of which it chooses one."""
         outcomes = self.kept.get(decision.path)
         if outcomes is None:
             return decision
         return replace(decision, candidates=tuple(decision.outcomes[o] for o in outcomes), count=1)
 
     def _decision(self, decision: Decision, read: set[str]) -> Decision:
-        """A remaining decision, conditional on an outcome if that remains."""
+        """A remaining decision, conditional on the same outcome as before if that outcome is still open."""
         if decision.under is None:
             return decision
         path, outcome = decision.under
@@ -141,7 +141,7 @@ class _Pruner:
         return replace(mux, on=on, cases=tuple(cases))
 
     def _covers(self, on: str | Value, keys: Collection[Scalar]) -> bool:
-        """Whether a mux certainly has a case for each network."""
+        """Whether a mux has a case for every value of its condition, as far as the values are known."""
         if isinstance(on, str):
             return len(keys) == self.decisions[on].size
         return set(on.values) <= set(keys) if isinstance(on, Pick) else {True, False} == set(keys)
@@ -163,7 +163,9 @@ class _Pruner:
     def _requirement(
         self, requirement: Requirement, nodes: Collection[str], active: Collection[str]
     ) -> Requirement:
-        """A requirement over remaining nodes and decisions; removed decisions are free variables."""
+        """Rewrites a requirement over the remaining nodes and decisions; removed decisions are free
+        variables.
+        """
         left = {name for name in (*self.graph.inputs, *self.graph.nodes) if self._source(name) in nodes}
         requirement = over_what_is_left(requirement, self.graph, left, active)
         return replace(requirement, condition=self._value(requirement.condition))

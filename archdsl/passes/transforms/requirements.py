@@ -1,7 +1,7 @@
-"""Requirements over the decisions of a network; those that nothing in the network reads are free.
+"""Rewrites requirements for the decisions that remain in a network or pruned space.
 
-A decision that no output depends on is neither made nor kept in a network. A requirement that depends on it
-is satisfied if some outcome satisfies it.
+A decision that no output depends on is not part of a network. A requirement that depends on such a decision
+is satisfied if some outcome of the decision satisfies it.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from archdsl.ir.resolve import rebuilt, settled, specialize
 from archdsl.passes.analyses.symbolic import infer_symbolic
 
 MOST_TRIED = 1000
-"""Combinations of free decisions that are tried for one requirement of one network."""
+"""The maximum number of combinations of free decisions to try for one requirement of one network."""
 
 
 class Open(Exception):
-    """A value depends on a decision that was not made; `path` names it."""
+    """Raised where a value depends on a decision without an outcome; `path` is the path of the decision."""
 
     def __init__(self, path: str):
         super().__init__(path)
@@ -34,11 +34,12 @@ def met_by_some(
     decisions: Mapping[str, Decision],
     size: Callable[[Mapping[str, int], Dim], int],
 ) -> Value:
-    """A condition on properties of the network with the decisions `made`.
+    """Specializes a condition to the network with the outcomes `made`; other decisions are free.
 
-    `size` gives a dimension under outcomes; it raises Open for a missing decision, and ArithmeticError if the
-    dimension does not exist. Other decisions are free; a condition that fails for the first `MOST_TRIED`
-    combinations of them is false.
+    The result is the disjunction over the outcomes of the other decisions, a constant or a condition on
+    measures of the network; only the first `MOST_TRIED` combinations are included. `size` gives a dimension
+    under outcomes; it raises Open for a decision without an outcome, and ArithmeticError if the dimension
+    does not exist.
     """
     result: Value = False
     ahead = [dict(made)]
@@ -79,9 +80,10 @@ def over_what_is_read(
     known: Mapping[str, Decision],
     definitions: Mapping[Dim, tuple[Mux, tuple[Value | None, ...]]],
 ) -> Requirement:
-    """A requirement over `nodes` and `decisions`, which outputs depend on, instead of all `known` ones.
+    """Rewrites a requirement so that it refers only to `nodes` and `decisions`, on which outputs depend.
 
-    Raises SpecError (ARCH211) if its condition becomes too large.
+    Other decisions in `known` are eliminated by disjunction over their outcomes; dimensions of other nodes
+    are replaced by their `definitions`. Raises SpecError (ARCH211) if the condition becomes too large.
     """
     try:
         condition = _over_what_is_read(requirement.condition, nodes, decisions, known, definitions)
@@ -96,9 +98,9 @@ def over_what_is_read(
 def over_what_is_left(
     requirement: Requirement, graph: Graph, left: Collection[str], active: Collection[str]
 ) -> Requirement:
-    """A requirement over the remaining nodes of a graph, and the active decisions.
+    """Rewrites a requirement so that it refers only to the remaining nodes `left` and the `active` decisions.
 
-    Raises SpecError (ARCH211) if its condition becomes too large.
+    Raises SpecError (ARCH211) if the condition becomes too large.
     """
     condition = requirement.condition
     if nodes_in(condition) <= set(left) and decisions_in(condition) <= set(active):
@@ -133,7 +135,7 @@ def _without_dimensions(
     known: Mapping[str, Decision],
     definitions: Mapping[Dim, tuple[Mux, tuple[Value | None, ...]]],
 ) -> Value:
-    """Replaces dimensions of other nodes by their value in each case."""
+    """Replaces the dimensions of nodes outside `nodes` by conditional values over their cases."""
     wanted: set[Dim] = set()
     ahead = [condition]
     while ahead:
@@ -164,7 +166,7 @@ def _without_dimensions(
 def _is_case(
     mux: Mux, keys: Sequence[Any], known: Mapping[str, Decision], leaf: Callable[[Value], Value]
 ) -> Value:
-    """The condition that a mux selects the case of one of the keys."""
+    """The condition that a mux selects the case with one of these keys."""
     if isinstance(mux.on, str):
         chosen = frozenset(keys)
         return pick(mux.on, tuple([outcome in chosen for outcome in range(known[mux.on].size)]))

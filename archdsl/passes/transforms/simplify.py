@@ -1,7 +1,7 @@
-"""Simplification: common subexpressions, identities, zeros in sums, dead code.
+"""Simplifies graphs: common subexpressions, identities, zeros in sums, dead code.
 
-Zeros are made from an input of the network that determines their size, if there is one, so that their operand
-is dead unless others read it.
+A node that makes zeros reads its operand for the size only. If the size follows from an input of the network,
+the node reads that input instead, so that the operand is dead unless other nodes read it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from archdsl.passes.base import Contract, Transform, option
 
 @dataclass(frozen=True)
 class Simplify(Transform):
-    """Simplifies a network or space (see `simplify`)."""
+    """The pass that simplifies a network or space (see `simplify`)."""
 
     name = "simplify"
     summary = "removes common subexpressions, identities, zeros in sums, and dead nodes"
@@ -42,17 +42,17 @@ class Simplify(Transform):
 def simplify(
     graph: Graph, shapes: Mapping[str, FixedShape] | None = None, *, across_ops: bool = True
 ) -> Graph:
-    """An equivalent network or space with fewer nodes; weights and results are preserved.
+    """Returns an equivalent network or space with fewer nodes; weights and results are unchanged.
 
-    `shapes` are those of a network's nodes, if already known. With `across_ops=False`, equal nodes of
-    different applications of declared ops are not merged, so that each application is complete.
+    `shapes` are the shapes of a network's nodes, if already known. With `across_ops=False`, equal nodes in
+    different applications of declared ops are not merged, so that each application stays complete.
     """
     return _Simplifier(graph, shapes, across_ops).run()
 
 
 @dataclass(frozen=True)
 class Simplified:
-    """A simplified graph, the graph before, and by name the node or input that replaced a node."""
+    """A simplified graph, the graph before (`whole`), and the replacement of each replaced node."""
 
     graph: Graph
     whole: Graph
@@ -60,7 +60,7 @@ class Simplified:
 
 
 def simplified(graph: Graph) -> Simplified:
-    """As `simplify`, with the nodes that were replaced."""
+    """Simplifies a network or space; returns also which nodes were replaced, and by what."""
     found = _Simplifier(graph, None, True)
     return Simplified(found.run(), graph, found.instead)
 
@@ -130,7 +130,7 @@ class _Simplifier:
         return node if inputs == node.inputs else replace(node, inputs=inputs)
 
     def _zeros_of_inputs(self, alive: Collection[str]) -> dict[str, Node]:
-        """The zeros that are made from an input of the network instead of their operand."""
+        """The nodes that make zeros from an input of the network instead of their operand, rewritten."""
         nodes = {n: item for n, item in self.nodes.items() if isinstance(item, Node) and n in alive}
         zeros = [name for name in nodes if name in self.zeros and self.primitives[nodes[name].op].makes_zero]
         sizes = followed(nodes, self.graph.inputs, self.shapes, zeros)
@@ -147,7 +147,7 @@ class _Simplifier:
         return self.zeros.issuperset(values) and primitive.keeps_zero(node.attrs)
 
     def _merged(self, name: str, key: Any) -> bool:
-        """Whether an equal earlier node exists and is used instead."""
+        """Whether an equal earlier node exists; records that it replaces the node `name`."""
         first = self.seen.setdefault(key, name)
         if first == name:
             return False
@@ -160,5 +160,5 @@ def _settings(node: Node) -> tuple[tuple[str, Any], ...]:
 
 
 def _typed(value: Any) -> Any:
-    """A key that distinguishes 1, True and 1.0, which Python considers equal."""
+    """A key for a constant that distinguishes 1, True and 1.0, which Python considers equal."""
     return value if isinstance(value, Expr | tuple) else (type(value), value)
