@@ -1,4 +1,4 @@
-"""The architectures of a search, each with its settings and its space: one, or several that share weights."""
+"""The architectures that a differentiable search optimizes: one, or several that share weights."""
 
 from __future__ import annotations
 
@@ -21,8 +21,11 @@ from archdsl.spec.search_values import Term
 
 @dataclass(frozen=True)
 class Architecture:
-    """An architecture of a search: its settings and its space; `fixed` are outcome indices of decisions not
-    searched.
+    """An architecture of a search, with its settings and its space.
+
+    `fixed` are the outcome indices, by path, of decisions that are not searched. `forward_passes` are the
+    sizes of the networks in the forward passes of a step (`archdsl.configs.clauses.SIZES`),
+    `pretrain_forward_passes` those in steps that train weights only.
     """
 
     name: str
@@ -36,10 +39,10 @@ class Architecture:
 def architectures(
     config: SearchConfig, space_of: Callable[[Mapping[str, Any]], Space]
 ) -> tuple[Architecture, ...]:
-    """The architectures of a search: one, or one for each group; `space_of` makes a space from settings.
+    """The architectures of a search: one, or one for each group of the search block.
 
-    Raises SpecError (ARCH606) for unknown decisions and outcomes of its space, and for settings that searches
-    of several architectures do not support.
+    `space_of` returns the space with some settings. Raises SpecError (ARCH606) if a group names unknown
+    decisions or outcomes, and for settings that searches of several architectures do not support.
     """
     if not config.members:
         return (Architecture("", config, space_of({})),)
@@ -60,26 +63,22 @@ def architectures(
 
 
 def named_outputs(of: Architecture) -> list[str]:
-    """The outputs that the losses of an architecture name, each once: `aux` for `ohem(aux)`."""
+    """The outputs that losses of an architecture name as argument: `aux` for `ohem(aux)`."""
     return [loss.output for loss in losses_of(of.config) if loss.output]
 
 
 def outputs_of(loss: Term) -> tuple[str, ...]:
-    """The outputs that a loss names, as in `ohem(aux)` or `ohem(outputs = [aux])`; empty for the main
-    output.
-    """
+    """The outputs that a loss names, as in `ohem(aux)` or `ohem(outputs = [aux])`; empty if it names none."""
     several: Any = loss.settings.get("outputs", ())
     return (*((loss.output,) if loss.output else ()), *several)
 
 
 def trained_graph(of: Architecture) -> Graph:
-    """The graph whose supernet is trained: with the deployed outputs and those that losses name.
+    """The graph of the supernet to train, with the deployed outputs and those that losses name.
 
-    The decisions of `blend_outputs` are distributed over their blocks
-    (`archdsl.passes.transforms.distribute`).
-
-    Raises SpecError (ARCH606) for a decision of no block, and for one on which only a train-only output of
-    the loss depends.
+    The decisions that `blend_outputs` names are distributed over their blocks
+    (`archdsl.passes.transforms.distribute`). Raises SpecError (ARCH606) if a name matches no decision, and as
+    `graph_of_outputs`.
     """
     named = [name for loss in losses_of(of.config) for name in outputs_of(loss)]
     graph = graph_of_outputs(of.space, named)
@@ -93,9 +92,9 @@ def trained_graph(of: Architecture) -> Graph:
 
 
 def graph_of_outputs(space: Space, named: Collection[str]) -> Graph:
-    """The graph of a space with the deployed outputs and those named by a loss.
+    """The graph of a space with its deployed outputs and the train-only outputs `named`.
 
-    Raises SpecError (ARCH606) for decisions that only train-only outputs depend on.
+    Raises SpecError (ARCH606) if a decision affects only train-only outputs, since it cannot be searched.
     """
     graph = Deploy(keep_decisions=False, kept=frozenset(named))(space.graph)
     if other := graph.decisions.keys() - space.searched.decisions.keys():
@@ -105,7 +104,10 @@ def graph_of_outputs(space: Space, named: Collection[str]) -> Graph:
 
 
 def fixed_outcomes(member: MemberConfig, graph: Graph) -> dict[str, int]:
-    """The outcome indices, by path, of the decisions that a co-search member fixes."""
+    """The outcome indices, by path, of the decisions that an architecture of a co-search fixes.
+
+    Raises SpecError (ARCH606) for unknown decisions and outcomes.
+    """
     found: dict[str, int] = {}
     for name, label in member.fixed.items():
         paths = [path for path in graph.decisions if is_named(path, name)]

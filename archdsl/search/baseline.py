@@ -1,4 +1,4 @@
-"""The baseline network of a search."""
+"""Reads the baseline network that the result of a search is compared with."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from archdsl.train.networks import demand_fits, demand_parameters, network_of
 
 
 def read_baseline(path: Path, config: SearchConfig, space: Space, splits: Splits) -> Network:
-    """The network of a file, at the image size of the space and with the number of classes of the data.
+    """The baseline network of a file, with the image size of the space and the number of classes of the data.
 
-    Raises SpecError if the search could not train or score it: ARCH226 for a space, ARCH918, ARCH829 and
-    ARCH935 as `demand_runs`, ARCH942 for other image channels, ARCH836 without an output that the losses
-    name.
+    Raises SpecError if the search could not train or score the network: ARCH226 for a space, ARCH918 and
+    ARCH829 as `demand_runs`, ARCH935 if it has no parameters, ARCH942 for other image channels, ARCH836 if it
+    has none of the outputs that the losses name.
     """
     program, classes = load(path), len(splits.train.classes)
     name = program.default_name()
@@ -35,7 +35,7 @@ def read_baseline(path: Path, config: SearchConfig, space: Space, splits: Splits
 
 
 def _demand_outputs(network: Network, config: SearchConfig) -> None:
-    """Raises SpecError (ARCH836) if the losses name outputs, and none that the network has."""
+    """Raises SpecError (ARCH836) if all losses name outputs, and the network has none of these."""
     named = [loss.output for loss in losses_of(config)]
     if all(named) and not any(name in network.graph.outputs for name in named):
         headline = f"the losses name outputs that the baseline {network.name} does not have"

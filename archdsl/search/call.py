@@ -1,4 +1,4 @@
-"""`archdsl.search(…)`: a search from Python."""
+"""`archdsl.search(…)`: runs a search from Python."""
 
 from __future__ import annotations
 
@@ -58,20 +58,23 @@ def search(
 ) -> Result:
     """Runs a search declared in a spec and returns the network it finds, like `archdsl search`.
 
-    `strategy`, `evaluate`, `minimize`, `maximize` and `require` are clauses, as text or objects
-    (`archdsl.search.own`), and replace those of the file, which then needs no search.
+    `name` selects the search (default: the last of the file). `strategy`, `evaluate`, `minimize`, `maximize`
+    and `require` are clauses as text, or Python objects (`archdsl.search.own`); they replace those of the
+    search, except that `require` adds to its requirements. With clauses, the file need not declare a search.
     If `evaluate` is an object, `scores` are the names of its scores; `command` is the program of the
-    evaluator `command`. `engine` and `workers` say where a search by trials evaluates networks,
-    `gpus_per_trial` and `threads` are the resources of one trial, as the options of `archdsl search`.
+    evaluator `command`.
 
-    `name` selects the search (default: the last of the file); `settings` override those of its space, the
-    search and its data; `data` replaces the spec's dataset. `passes`, such as `prune(depth = 2)`, restrict
-    the space first.  `start` are networks of the space that a search by trials tries first.  The network of
-    the file `baseline` and the one found are trained from scratch at the end, to be compared.  The run
-    folder, by default `runs/NAME`, receives best.arch, its inherited weights and report.html; `resume`
-    continues a run in it.  `seed` overrides the search's; `report` is called with every step, `reporter` with
-    the other output of the command line.  Raises SpecError; TypeError and ValueError for invalid arguments;
-    `archdsl.runs.interrupted.Interrupted` where `stop` returned True.
+    `settings` override settings of the space, the search and its data; `seed` overrides the seed of the
+    search, and `data` its dataset. `passes`, such as `prune(depth = 2)`, restrict the space first. `tables`
+    are latency tables. `engine` and `workers` determine where a search by trials evaluates networks,
+    `gpus_per_trial` and `threads` the resources of one trial; `start` are networks of the space that such a
+    search evaluates first. The network in the file `baseline` is trained from scratch at the end, as is the
+    network found, to compare them.
+
+    The run folder `folder`, by default `runs/NAME`, receives best.arch, its inherited weights and
+    report.html; with `resume`, the run in it is continued. `report` is called after each step or trial,
+    `reporter` with other messages. Raises SpecError; TypeError and ValueError for invalid arguments;
+    `archdsl.runs.interrupted.Interrupted` if `stop` returned True.
     """
     if not (data is None or isinstance(data, Splits | DataSource | str)):
         raise TypeError(f'data must be "KIND:PATH", a DataSource or Splits, got {type(data).__name__}')

@@ -1,4 +1,4 @@
-"""Settings of a differentiable search, with defaults."""
+"""The settings of a differentiable search, with defaults."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Link = Literal["independent", "shared", "dense", "gcn"]
 
 @dataclass(frozen=True)
 class Optimiser:
-    """Settings of an optimizer; the learning rate follows `schedule` from `lr` to `end`, if set."""
+    """Settings of an optimizer; the learning rate follows `schedule` from `lr` to `end`, if that is set."""
 
     kind: Literal["adam", "sgd"]
     lr: float
@@ -34,23 +34,23 @@ class Optimiser:
 
 @dataclass(frozen=True)
 class Communication:
-    """Message passing between the decisions of cells (`archdsl.search.differentiable.communicate`)."""
+    """Settings of message passing between cells (`archdsl.search.differentiable.communicate`)."""
 
     link: Link = "independent"
     hidden: int = 64
     residual: float = 0.5
     source: Literal["raw", "updated"] = "raw"
     lr: float = 1e-3
-    """Learning rate of the message function's parameters."""
+    """The learning rate of the parameters of the message function."""
 
 
 @dataclass(frozen=True)
 class MemberConfig:
-    """A group of a co-search: one of several architectures that share weights.
+    """Settings of one of several architectures that share weights, a group of the search block.
 
-    `fixed` are decisions, by path prefix, that always have an outcome, by its label; `of_space` are settings
-    of the space. `passes` are the sizes of its networks in the forward passes of a step, `pretrain_passes` in
-    steps that train only weights (`archdsl.configs.clauses.SIZES`).
+    `fixed` maps prefixes of decision paths to the label of the outcome that these decisions always have;
+    `of_space` are settings of its space. `passes` are the sizes of its networks in the forward passes of a
+    step (`archdsl.configs.clauses.SIZES`), `pretrain_passes` those in steps that train weights only.
     """
 
     name: str
@@ -64,20 +64,21 @@ class MemberConfig:
     pretrain_passes: tuple[str, ...] = ("sampled",)
     decode: Term | None = None
     places: Mapping[str, Location] = field(default_factory=dict, compare=False, repr=False)
-    """Source location of each clause."""
+    """The source location of each clause."""
 
 
 @dataclass(frozen=True)
 class SearchConfig:
     """The settings of a differentiable search.
 
-    `samplers` are those of named decisions; `sampler` applies to all others, of which depth decisions are
-    trained from epoch `gates_from` on (`archdsl.search.differentiable.samplers`). `order` 0 trains weights
-    and architecture in one backward pass on the same batch; 1 is first-order bilevel optimization, with each
-    on its own half of the data (DARTS, arXiv:1806.09055, section 2.3). `share` is the kind of supernet
-    (`archdsl.search.differentiable.sharing`). `calibrate` is the number of batches for recomputing batch-norm
-    statistics of the derived network.  At the end, up to `refine` networks, the most probable one and
-    neighbours, are trained from scratch for `refine_epochs` each, and the best is the result
+    `samplers` are the samplers of decisions by path prefix; `sampler` is that of all other decisions. Depth
+    decisions without a sampler of their own are trained from epoch `gates_from` on
+    (`archdsl.search.differentiable.samplers`). With `order` 0, weights and architecture are updated from one
+    backward pass on the same batch; 1 is first-order bilevel optimization, where each is trained on its own
+    half of the data (DARTS, arXiv:1806.09055, section 2.3). `share` is the kind of supernet
+    (`archdsl.search.differentiable.sharing`). `calibrate` is the number of batches for recomputing the
+    batch-norm statistics of the derived network. At the end, up to `refine` networks, the most probable one
+    and neighbours, are trained from scratch for `refine_epochs` each, and the best is the result
     (`archdsl.search.evaluators.short_training`).
     """
 
@@ -96,9 +97,9 @@ class SearchConfig:
     clip: float = 5.0
     share: Literal["elastic", "candidates"] | None = None
     bn: BN = "shared"
-    """Batch normalization of elastic weights."""
+    """How batch normalization of elastic weights is shared (`archdsl.configs.sharing`)."""
     kernels: Kernels = "cropped"
-    """Smaller kernels of elastic weights."""
+    """How smaller kernels of elastic weights are derived (`archdsl.configs.sharing`)."""
     init: float = 1e-3
     architecture: Optimiser = field(default_factory=lambda: USUAL["architecture"])
     parameters: Optimiser = field(default_factory=lambda: USUAL["parameters"])
@@ -108,20 +109,20 @@ class SearchConfig:
     refine: int = 0
     refine_epochs: int = 8
     pretrain: int = 0
-    """Epochs before these that train weights only."""
+    """The number of epochs before the search in which only weights are trained."""
     private: tuple[str, ...] = ()
-    """Parts of the space of which each architecture has weights of its own."""
+    """Parts of the space whose weights are not shared: each architecture has its own."""
     blend_outputs: tuple[str, ...] = ()
     """Decisions that are distributed over their blocks (`archdsl.passes.transforms.distribute`)."""
     members: tuple[MemberConfig, ...] = ()
-    """The architectures that share the weights; none where there is one, with the settings above."""
+    """The architectures of a co-search, which share weights; empty for a search of a single architecture."""
     decode: Term | None = None
-    """How a network is derived at the end, beside the most probable outcome of each decision."""
+    """The decoder that derives the final network; None: the most probable outcome of each decision."""
     seed: int | None = None
     """The seed set in the spec, if any."""
 
     def of(self, member: MemberConfig) -> SearchConfig:
-        """The settings for one architecture of a co-search, as those of a search of its own."""
+        """The settings of a search of one architecture of the co-search alone."""
         return replace(
             self,
             objectives=member.objectives,
@@ -134,7 +135,7 @@ class SearchConfig:
 
     @property
     def batched(self) -> Batched:
-        """Batching options of the dataset."""
+        """The settings of batching and augmentation of the dataset."""
         known = settings_of(Batched)
         return Batched(**{key: value for key, value in self.data_settings.items() if key in known})
 

@@ -1,4 +1,4 @@
-"""Errors for names that select no decision (`archdsl.ir.paths`)."""
+"""The error for a name that matches no decision of a space."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from archdsl.search.terms import cannot
 
 
 def no_decision(name: str, decisions: Iterable[str], place: Location | None) -> SpecError:
-    """An error (ARCH606) for a prefix that matches no decision."""
+    """The error ARCH606 for a name, a path prefix, that matches none of the `decisions`."""
     known = {part for path in decisions for part in _names_of(path)}
     guess = closest(name, sorted(known))
     help = f"did you mean `{guess}`?" if guess else f"available: {', '.join(sorted(known)[:8])}"
@@ -17,7 +17,7 @@ def no_decision(name: str, decisions: Iterable[str], place: Location | None) -> 
 
 
 def _names_of(path: str) -> list[str]:
-    """The prefixes of a path, with and without indices."""
+    """All prefixes of a path, with and without indices."""
     bare = [part.partition("[")[0] for part in path.split(".")]
     parts = path.split(".")
     return [".".join(names[: n + 1]) for names in (parts, bare) for n in range(len(names))]

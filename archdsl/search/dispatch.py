@@ -1,6 +1,7 @@
-"""Runs a search by its kind: by trials, or differentiable.
+"""Runs a search of either kind: differentiable, or by trials, the evaluation of individual networks.
 
-Each kind is imported when it runs, as a search by trials needs torch only if its evaluator does.
+The modules of a kind are imported when it runs, since a search by trials needs torch only if its evaluator
+does.
 """
 
 from __future__ import annotations
@@ -16,9 +17,7 @@ from archdsl.search.terms import is_by_trials
 
 
 def by_trials(program: Program, options: SearchOptions) -> bool:
-    """Whether a search evaluates individual networks (by trials), rather than by gradients.  Raises
-    SpecError.
-    """
+    """Whether a search evaluates individual networks, rather than being differentiable. Raises SpecError."""
     return is_by_trials(options.split(program).spec)
 
 
@@ -32,10 +31,9 @@ def run(
 ) -> Result:
     """Runs a search and returns the network found.
 
-    The run folder receives best.arch and report.html; of a differentiable search, also the inherited weights
-    as best.safetensors. `report` is called with every step.
-
-    Raises SpecError, and Interrupted where `stop` returned True.
+    The run folder receives best.arch and report.html, and, for a differentiable search, the inherited weights
+    as best.safetensors. `report` is called after each step or trial. Raises SpecError, and Interrupted if
+    `stop` returned True.
     """
     options = options or SearchOptions()
     if by_trials(program, options):

@@ -1,4 +1,4 @@
-"""A text joined from excerpts of other texts; maps locations in it to locations in these."""
+"""A text joined from excerpts of sources, with the mapping of its locations to locations in the sources."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from archdsl.diagnostics import Diagnostic, Fix, Label, Location, Source
 
 @dataclass(frozen=True)
 class Excerpt:
-    """Text from position `start` of a source; without a source, new text."""
+    """A part of a source that starts at position `start`; or new text, without a source."""
 
     text: str
     source: Source | None = None
@@ -49,7 +49,7 @@ class Joined:
         return replace(fix, edits=tuple((self._location(at), text) for at, text in fix.edits))
 
     def _location(self, at: Location) -> Location:
-        """Unchanged in other texts, and in text that is from no source."""
+        """Maps a location in the joined text to its source; others, and those in new text, are unchanged."""
         if at.source.text != self.text:
             return at
         before = 0

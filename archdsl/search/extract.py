@@ -13,17 +13,17 @@ from archdsl.train.evaluation import inputs_of
 
 
 def extract(net: Supernet, network: Network) -> CompiledNetwork:
-    """A network as a module, with copies of the supernet's weights and batch-norm statistics.
+    """A network as a module in eval mode, with copies of the supernet's weights and batch-norm statistics.
 
-    In evaluation, its outputs equal those of the supernet's path bit for bit.
+    Its outputs equal those of the supernet for the same outcomes, bit for bit.
     """
     return net.network(outcomes_of(net, network), network.name).eval()
 
 
 def outcomes_of(net: Supernet, network: Network) -> Mapping[str, int]:
-    """The outcome indices of a network for its supernet; 0 for inactive decisions.
+    """The outcome indices of a network by decision of the supernet; 0 for inactive decisions.
 
-    Decisions on which only train-only outputs depend are not in the supernet.
+    Decisions on which only train-only outputs depend are omitted, as the supernet does not have them.
     """
     decisions = net.archdsl_graph.decisions
     first = dict.fromkeys(decisions, 0)
@@ -32,9 +32,9 @@ def outcomes_of(net: Supernet, network: Network) -> Mapping[str, int]:
 
 
 def recalibrate(module: torch.nn.Module, batches: list[torch.Tensor]) -> None:
-    """Replaces batch-norm running statistics by plain means over batches.
+    """Recomputes the batch-norm running statistics of a module as means over these batches.
 
-    A batch is N × C × H × W: images, with other maps that the network reads as further channels.
+    A batch is N × C × H × W: images, with the maps that the network reads as further channels.
     """
     norms = [m for m in module.modules() if isinstance(m, torch.nn.BatchNorm2d)]
     before = [(norm, norm.momentum) for norm in norms]

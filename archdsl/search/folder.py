@@ -18,21 +18,21 @@ from archdsl.search.options import FREE
 
 @dataclass(frozen=True)
 class SearchFolder(Folder):
-    """Paths in the run folder of a search."""
+    """The run folder of a search: paths in it, and starting and resuming the run."""
 
     @property
     def found(self) -> Path:
-        """The network that the search found."""
+        """The spec of the network found."""
         return self.path / "best.arch"
 
     @property
     def decoded(self) -> Path:
-        """The spec of the decoded network of branches, for a search with a `decode` clause."""
+        """The spec of the decoded network, for a search with a `decode` clause."""
         return self.path / "decoded.arch"
 
     @property
     def weights(self) -> Path:
-        """Weights of the found network, inherited from the supernet."""
+        """The weights of the network found, inherited from the supernet."""
         return self.path / "best.safetensors"
 
     @property
@@ -42,12 +42,12 @@ class SearchFolder(Folder):
 
     @property
     def trials(self) -> Path:
-        """All trials as a table."""
+        """The table of all trials, a CSV file."""
         return self.path / "trials.csv"
 
     @property
     def front(self) -> Path:
-        """The folder of the non-dominated networks, for several objectives."""
+        """The folder of the specs of the non-dominated networks, for several objectives."""
         return self.path / "front"
 
     @property
@@ -56,7 +56,7 @@ class SearchFolder(Folder):
         return self.path / "pareto.svg"
 
     def after_epoch(self, epoch: int) -> Path:
-        """The network derived after an epoch, counted from 1."""
+        """The spec of the network derived after an epoch, counted from 1."""
         return self.path / f"found-{epoch:04d}.arch"
 
     def written(self) -> list[Path]:
@@ -67,9 +67,10 @@ class SearchFolder(Folder):
         ]  # fmt: skip
 
     def begin(self, manifest: Manifest, unit: Unit, table: str | None, *, resume: bool) -> None:
-        """Starts a run with copies of its spec and latency table, or resumes it.
+        """Starts a run with copies of its spec and latency table, or checks that it can be resumed.
 
-        Raises SpecError as `resume`, `demand_new` and `copy_specs`.
+        `table` is the text of a latency table that was built. Raises SpecError as `resume`, `demand_new` and
+        `copy_specs`.
         """
         if resume:
             self.resume("search", manifest, FREE)
@@ -81,9 +82,9 @@ class SearchFolder(Folder):
         self.start(manifest)
 
     def copy_specs(self, unit: Unit) -> None:
-        """Copies a spec and its imports into the folder, so that the network found can be loaded from it.
+        """Copies a spec and its imports into the folder, so that files there can import them.
 
-        Raises SpecError (ARCH931), writing nothing, if a copy would overwrite another file.
+        Raises SpecError (ARCH931), writing nothing, if a copy would overwrite a file with other contents.
         """
         root = unit.path.parent
         texts = {

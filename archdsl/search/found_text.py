@@ -1,4 +1,4 @@
-"""The network found by a search as source text."""
+"""Writes the network found by a search as source text."""
 
 from __future__ import annotations
 

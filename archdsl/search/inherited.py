@@ -1,4 +1,4 @@
-"""The supernet of a run, rebuilt from its folder to extract networks with inherited weights."""
+"""Rebuilds the supernet of a run from its folder, to extract networks with inherited weights."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ from archdsl.search.trials.inputs import config_of
 
 
 def is_cosearch(manifest: Manifest) -> bool:
-    """Whether a search has several architectures."""
+    """Whether the search of a manifest has several architectures."""
     return bool(manifest.settings.get("members"))
 
 
 def run_of(path: Path) -> Path:
-    """The run folder of a path: of the folder of an architecture in a co-search, the one that contains it."""
+    """The run folder at a path; for the folder of an architecture of a co-search, the folder above."""
     folder, above = SearchFolder(path), SearchFolder(path.parent)
     if folder.manifest.exists() or not (folder.found.exists() and above.manifest.exists()):
         return path
@@ -38,13 +38,14 @@ def run_of(path: Path) -> Path:
 
 
 def supernet_of(run: Path, spec: Path, network: Network) -> tuple[Supernet, int]:
-    """The supernet of the newest checkpoint of a search, in evaluation mode, and its step.
+    """The supernet of a search with the weights of its newest checkpoint, and the checkpoint's step.
 
-    `network`, of the file `spec`, is a network of its space; in a co-search, `spec` is in the folder of its
-    architecture, and the supernet is the one of that architecture.
+    The supernet is in eval mode.
 
-    Raises SpecError: ARCH911 without a checkpoint or for a folder that is not of an architecture, ARCH913 if
-    the checkpoint belongs to another space, ARCH505 for a network that is not written as decisions.
+    `network`, in the file `spec`, is a network of the searched space. In a co-search, `spec` is in the folder
+    of one of the architectures, whose supernet is returned. Raises SpecError: ARCH911 without a checkpoint,
+    or if `spec` is not in the folder of an architecture; ARCH913 if the checkpoint belongs to another space;
+    ARCH505 for a network that is not written as decisions in a space.
     """
     if network.origin is None:
         raise SpecError([Diagnostic("ARCH505", f"{network.name} is not written as decisions in a space")])
@@ -58,7 +59,7 @@ def supernet_of(run: Path, spec: Path, network: Network) -> tuple[Supernet, int]
 
 
 _Rebuilt = tuple[nn.Module, Supernet, Keeper]
-"""The module of all weights, the supernet that computes the network, and the checkpoints."""
+"""The module with all weights, the supernet that contains the network, and the folder of the checkpoints."""
 
 
 def _by_gradients(
@@ -96,12 +97,12 @@ def _by_trials(program: Program, options: SearchOptions, run: Path, spec: Path, 
 
 
 def _classes(network: Network) -> dict[str, Any]:
-    """The number of classes, which the data may have set."""
+    """The setting `classes` of a network, which the search may have taken from its data."""
     return {key: value for key, value in network.given.items() if key == "classes"}
 
 
 def _loaded(net: nn.Module, checkpoints: Keeper, run: Path, network: Network) -> int:
-    """Loads the newest checkpoint; returns its step."""
+    """Loads the newest checkpoint into `net`; returns its step. Raises SpecError (ARCH911) without one."""
     found = checkpoints.latest()
     if found is None:
         raise SpecError([Diagnostic("ARCH911", f"{run} has no checkpoint")])
@@ -111,6 +112,6 @@ def _loaded(net: nn.Module, checkpoints: Keeper, run: Path, network: Network) ->
 
 
 def _as_recorded(run: Path, manifest: Manifest) -> AbstractContextManager[tuple[Program, SearchOptions]]:
-    """The program of a run, from the copies of its specs, and its options."""
+    """Context with the program of a run, loaded from the copies of its specs, and the recorded options."""
     options = resumed_options(SearchOptions(folder=run), manifest, ())
     return with_clauses(load(run / "search.arch", text=manifest.spec), options)

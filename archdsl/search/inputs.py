@@ -1,4 +1,4 @@
-"""Inputs of a search: its data, and the space with as many classes as the data."""
+"""The inputs of a search: its datasets, and its space with as many classes as the data."""
 
 from __future__ import annotations
 
@@ -23,7 +23,10 @@ from archdsl.train.task import demanded_losses, is_of_classes
 
 
 def open_splits(config: SearchConfig, source: DataSource | None, space: Space, program: Program) -> Splits:
-    """The datasets; generated scenes have the size of the space's input."""
+    """Opens the datasets of a search; generated scenes have the size of the space's input by default.
+
+    Raises SpecError as `archdsl.data.opening.open_data`.
+    """
     settings = dict(config.data_settings)
     kind = DATASETS.get(config.data)
     if kind is not None and "size" in (kind.settings or ()) and "size" not in settings:
@@ -37,13 +40,11 @@ def with_classes(
     space: Space, data: Dataset, program: Program, given: Mapping[str, Any],
     losses: Sequence[SearchValue] | None = None,
 ) -> Space:  # fmt: skip
-    """The space, with its setting `classes` set from the data unless it is overridden.
+    """The space with its setting `classes` set to the number of classes of the data, unless in `given`.
 
-    Its main output has to have a channel for each class, unless the formulas `losses` do not compare it with
-    labels.
-
-    Raises SpecError: ARCH918 for a different number of classes, ARCH942 for a different number of image
-    channels, ARCH939 for a further input that is not a map of the data.
+    Raises SpecError: ARCH918 if the main output does not have a channel for each class (not checked if the
+    formulas `losses` do not compare it with labels), ARCH942 for a different number of image channels,
+    ARCH939 for a further input that is not a map of the data.
     """
     demand_maps(space.graph, channels_of_maps(data))
     classes, channels = len(data.classes), next(iter(space.graph.inputs.values()))[0]
@@ -60,5 +61,5 @@ def with_classes(
 
 
 def demand_outputs(config: SearchConfig, space: Space, splits: Splits) -> None:
-    """Raises SpecError (ARCH836 to ARCH839) if the data has no targets for the outputs that losses name."""
+    """Raises SpecError (ARCH836 to ARCH839) if losses name unknown outputs, or the data cannot train them."""
     demanded_losses(values_of(config), space.graph, splits.train)

@@ -21,7 +21,7 @@ def keep(
     folder: SearchFolder, space: Space, found: Result, module: nn.Module, splits: Splits,
     facts: Mapping[str, str],
 ) -> None:  # fmt: skip
-    """Writes the network found as a spec, and its weights with the metadata `facts` on inputs and outputs."""
+    """Writes the network found as a spec, and the weights of `module`, with `facts` as further metadata."""
     write_text(folder.found, text_of(space, found))
     if found.decoded is not None:
         write_text(folder.decoded, found.decoded.to_arch())

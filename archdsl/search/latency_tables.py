@@ -1,4 +1,4 @@
-"""Latency tables of a search: files, and a table built for this machine."""
+"""Latency tables of a search: tables in files, and a table that is built for this machine."""
 
 from __future__ import annotations
 
@@ -23,8 +23,9 @@ AUTO = "auto"
 
 @dataclass(frozen=True)
 class TableSource:
-    """A latency table file, and the device of the spec it stands for; without `path`, a table built for this
-    machine.
+    """The source of a latency table: the file `path`, or None for a table that is built for this machine.
+
+    The table is used for the device `device` of the spec; None: for its own device.
     """
 
     path: Path | None
@@ -45,9 +46,9 @@ def read_source(text: str) -> TableSource:
 
 @dataclass(frozen=True)
 class Tables:
-    """Latency tables: `own` by their devices, and `stands` for other devices of the spec, by name.
+    """Latency tables: `own` are used for their own devices, `stands` for other devices of the spec, by name.
 
-    `sha256` is compared on resume; `text` is a table that was built, for the run folder.
+    `sha256` is the hash of the tables, compared on resume; `text` is the text of a table that was built.
     """
 
     own: tuple[Table, ...] = ()
@@ -59,7 +60,7 @@ class Tables:
 
     @property
     def devices(self) -> dict[str, str]:
-        """The substituted devices by name in the spec, and the models of their tables."""
+        """The devices of the spec with another device's table, by name: the model of the table's device."""
         return {device: table.device.model for device, table in self.stands.items()}
 
 
@@ -67,10 +68,10 @@ def gather(
     config: SearchConfig, space: Space, sources: Sequence[TableSource], base: Path, kept: Path, resume: bool,
     reporter: Reporter,
 ) -> Tables:  # fmt: skip
-    """Reads the tables of the sources, by default those named in the search, relative to `base`.
+    """Reads the latency tables of a search: `sources`, by default the files that the search names.
 
-    `auto` times missing rows for this machine, in a shared cache, and substitutes every device in the spec; a
-    resumed search uses its original table, `kept`.
+    Names of files are relative to `base`. The source `auto` is a table for this machine, used for all devices
+    of the spec: rows that a shared cache lacks are timed; a resumed search uses its original table, `kept`.
     """
     from archdsl.search.scores import devices_named, read_tables, tables_named
 
@@ -101,7 +102,7 @@ def _sha256(data: bytes, device: str | None) -> str:
 
 
 def with_rows_of(network: Network, table: Table, reporter: Reporter) -> Table:
-    """The table of this machine with rows for a network of another space, such as a decoded one.
+    """The table of this machine extended by rows for a network of another space, such as a decoded one.
 
     Missing rows are timed, and added to the shared cache.
     """
@@ -128,7 +129,7 @@ def _announce(ahead: Ahead, of: str, reporter: Reporter) -> None:
 
 
 def _built(space: Space, kept: Path | None, reporter: Reporter) -> tuple[Table, str]:
-    """A table for this machine with the rows of a space, or `kept`; and its text."""
+    """A table for this machine with the rows of a space, and its text; the file `kept` if it exists."""
     from archdsl.devices.cache import complete, missing
     from archdsl.devices.table import read, text_of
 

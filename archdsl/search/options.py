@@ -1,4 +1,4 @@
-"""Options of a search that its spec does not contain, for new and resumed runs."""
+"""Options of a search in addition to its spec, for new and resumed runs."""
 
 from __future__ import annotations
 
@@ -25,7 +25,10 @@ if TYPE_CHECKING:
 
 
 class SplitSettings(NamedTuple):
-    """Overridden settings by target: the search, its space, and its strategy and data."""
+    """Overridden settings by target: `spec` is the search with its own settings applied.
+
+    `of_space` are settings of the space, `others` of the strategy and the data.
+    """
 
     spec: SearchSpec
     of_space: dict[str, Any]
@@ -36,9 +39,9 @@ class SplitSettings(NamedTuple):
 class SearchOptions:
     """Options of one search.
 
-    `name` selects the search; `settings` are those of its space, the search and its data. `folder` is the run
-    folder (None: `runs/NAME`), continued with `resume`. `passes` is a pipeline
-    (`archdsl.passes.pipeline_text`) that restricts the space first.
+    `name` selects the search; `settings` override settings of its space, the search and its data. `folder` is
+    the run folder (None: `runs/NAME`); with `resume`, the run in it is continued. `passes` is a pipeline of
+    passes (`archdsl.passes.pipeline_text`) that restricts the space first.
     """
 
     name: str | None = None
@@ -46,7 +49,7 @@ class SearchOptions:
     data: DataSource | None = None
     tables: tuple[TableSource, ...] = ()
     seed: int | None = None
-    """None: the seed set in the search, else 0."""
+    """The random seed; None: the seed set in the search, or else 0."""
     device: str | None = None
     amp: str | None = None
     checkpoint: bool = False
@@ -57,20 +60,20 @@ class SearchOptions:
     """The command line, for the manifest."""
     passes: str | None = None
     baseline: Path | None = None
-    """A spec whose network is trained from scratch at the end, beside the one found, to compare them."""
+    """A spec whose network is trained from scratch at the end, as the network found is, to compare them."""
     splits: Splits | None = None
-    """The caller's dataset, which replaces the search's."""
+    """Datasets of the caller that replace those of the search."""
     clauses: Rewritten = field(default_factory=Rewritten)
-    """Clauses of the search from outside, in the place of its own."""
+    """Clauses from the command line or from Python that replace those of the search."""
     start: tuple[InitialNetwork, ...] = ()
-    """Networks that a search by trials tries first."""
+    """Networks that a search by trials evaluates first."""
     engine: EngineChoice = IN_PROCESS
-    """Where networks are evaluated, in a search by trials."""
+    """Where a search by trials evaluates networks."""
     evaluator_command: tuple[str, ...] | None = None
-    """The program of the evaluator `command`, as words; it is neither read from a file nor recorded."""
+    """The program of the evaluator `command` with arguments; never read from a file, and never recorded."""
 
     def split(self, program: Program) -> SplitSettings:
-        """Applies the search's own settings, and groups the others by their target. Raises SpecError."""
+        """Splits `settings` by target: the search, the space, or strategy and data. Raises SpecError."""
         space, own = program.search_settings(self.name)
         spec = program.search(self.name, **{k: value for k, value in self.settings.items() if k in own})
         return SplitSettings(
@@ -96,10 +99,10 @@ class SearchOptions:
 
 @contextmanager
 def with_clauses(program: Program, options: SearchOptions) -> Iterator[tuple[Program, SearchOptions]]:
-    """Context with the program, in which the clauses of the options replace those of the search.
+    """Context with a program in which clauses of the options replace those of the search, and options.
 
-    Errors raised inside have locations in the clauses (`<minimize>:1:1`) or in the original file. Raises
-    SpecError.
+    Errors raised in the context are located in the clauses (`<minimize>:1:1`) or in the original file. Raises
+    SpecError for invalid clauses.
     """
     if not options.clauses:
         yield program, options
@@ -112,11 +115,15 @@ def with_clauses(program: Program, options: SearchOptions) -> Iterator[tuple[Pro
 
 
 FREE = ("search", "clauses", "set", "table", "data", "checkpoint", "baseline")
-"""Options that may differ when resuming: they do not change results, or their effect is compared."""
+"""Options that may differ when resuming: they do not change results, or their effects are compared.
+"""
 
 
 def resumed_options(options: SearchOptions, before: Manifest, given: Collection[str]) -> SearchOptions:
-    """The options of a resumed search: those of its run, overridden by `given`."""
+    """The options of a resumed search: those recorded in the manifest `before`, overridden by `options`.
+
+    `given` are the names of options that the user set explicitly.
+    """
     recorded = before.settings
     anew = options.data.settings if options.data is not None else {}
     settings = {key: value for key, value in _tuples(recorded.get("set", {})).items() if key not in anew}
@@ -141,7 +148,7 @@ def _path(recorded: Any) -> Path | None:
 
 
 def _same_data(before: Mapping[str, Any] | None, now: DataSource | None) -> DataSource | None:
-    """The data of a run, with overridden settings."""
+    """The dataset of a run, with settings overridden by those of `now` if that is of the same kind."""
     if before is None:
         return now
     kind, settings = before["kind"], _tuples(before["settings"])
@@ -151,7 +158,7 @@ def _same_data(before: Mapping[str, Any] | None, now: DataSource | None) -> Data
 
 
 def _tables(recorded: Any) -> tuple[TableSource, ...]:
-    """Latency tables of a run: one file, as in earlier manifests, or several sources."""
+    """The sources of latency tables in a manifest: a list, or a single file in earlier manifests."""
     words = [recorded] if isinstance(recorded, str) else recorded if isinstance(recorded, list) else []
     return tuple(read_source(str(word)) for word in words)
 
@@ -162,7 +169,7 @@ def _tuples(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def absolute(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings with an absolute `path`; relative paths are resolved against the spec's folder."""
+    """The settings with `path` made absolute; otherwise it would be relative to the folder of the spec."""
     path = settings.get("path")
     if not isinstance(path, str):
         return dict(settings)
@@ -170,7 +177,7 @@ def absolute(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def without_program(words: Sequence[str]) -> tuple[str, ...]:
-    """A command line without the value of `--command`, which a manifest must not contain."""
+    """A command line without the option `--command` and its value, which a manifest must not contain."""
     found: list[str] = []
     ahead = iter(words)
     for word in ahead:

@@ -1,4 +1,4 @@
-"""Overrides of a search's settings, from the command line or Python."""
+"""Overrides settings of a differentiable search from the command line or Python."""
 
 from __future__ import annotations
 
@@ -45,11 +45,14 @@ OVERRIDES = tuple(
         )
     )
 )
-"""Settings of a search that can be overridden."""
+"""The names of the settings that can be overridden."""
 
 
 def overridden(config: SearchConfig, given: Mapping[str, Any]) -> SearchConfig:
-    """Applies overrides by name. Raises SpecError (ARCH606) for an unknown one."""
+    """The settings with overrides by name.
+
+    Raises SpecError (ARCH606) for unknown names and invalid values.
+    """
     unknown = [key for key in given if key not in OVERRIDES]
     if unknown:
         guess = closest(unknown[0], list(OVERRIDES))
@@ -75,13 +78,19 @@ def overridden(config: SearchConfig, given: Mapping[str, Any]) -> SearchConfig:
 
 
 def with_data(config: SearchConfig, kind: str, settings: Mapping[str, Any]) -> SearchConfig:
-    """Replaces the dataset: settings of the same kind are kept, of another kind only `batch`."""
+    """The settings with another dataset or dataset settings.
+
+    Settings of the previous dataset are kept if `kind` is the same, otherwise only `batch`.
+    """
     kept = {k: v for k, v in config.data_settings.items() if kind == config.data or k == "batch"}
     return replace(config, data=kind, data_settings={**kept, **settings})
 
 
 def seconds(value: Any) -> float:
-    """Parses a duration: `90s`, `10min`, `2h`.  Raises SpecError (ARCH606)."""
+    """Parses a duration such as `90s`, `10min` or `2h` to seconds.
+
+    Raises SpecError (ARCH606) for other text.
+    """
     found = _TIME.fullmatch(str(value))
     if found is None or float(found[1]) == 0:
         raise cannot(f"`budget` must be a duration, got {value}", "write budget=90s, 10min or 2h")

@@ -19,13 +19,14 @@ from archdsl.search.trials.history import History, demand_history
 
 State = Literal["running", "finished", "interrupted"]
 _DEEP = 3
-"""Folders below the one that is listed in which runs are looked for."""
+"""The number of levels of folders that are searched for runs."""
 
 
 @dataclass(frozen=True)
 class Overview:
-    """A run: `done` of `planned` trials or epochs (`unit`), and scores and costs of its best network by name.
+    """The progress of a run: `done` of `planned` trials or epochs (`unit`), and its best network.
 
+    `best` are scores and costs of the best network by name; `failed` is the number of trials without a value.
     `strategy` is "" for trainings. `planned` and `seconds` are None if they were not recorded.
     """
 
@@ -47,7 +48,7 @@ class Overview:
 
 
 def runs_in(folder: Path) -> tuple[list[Overview], list[SpecError]]:
-    """The runs in a folder and up to three levels below, by path, and errors for unreadable ones."""
+    """The runs in a folder and up to three levels below, by path, and the errors for unreadable runs."""
     found, unread = [], []
     for path in sorted(_folders(folder, _DEEP)):
         try:
@@ -70,7 +71,7 @@ def _folders(folder: Path, deep: int) -> Iterator[Path]:
 def overview(folder: Path) -> Overview:
     """The progress of the run in a folder.
 
-    Raises SpecError (ARCH911) without a readable manifest, and if the first record of a search by trials is
+    Raises SpecError (ARCH911) without a readable manifest, or if the first record of a search by trials is
     damaged.
     """
     manifest, journal = manifest_of(folder), folder / "journal.jsonl"
@@ -94,7 +95,7 @@ def _of_trials(folder: Path, manifest: Manifest, history: History) -> Overview:
 
 
 def _planned(settings: Mapping[str, Any]) -> int | None:
-    """The epochs of a search, with those that train weights alone before."""
+    """The planned number of epochs of a search, including those of `pretrain`; None if not recorded."""
     epochs = _whole(settings.get("epochs"))
     return None if epochs is None else epochs + (_whole(settings.get("pretrain")) or 0)
 
@@ -133,7 +134,7 @@ def _state(folder: Path, ended: bool) -> State:
 
 
 def _is_held(folder: Path) -> bool:
-    """Whether a process is using the folder."""
+    """Whether a running process has locked the folder."""
     path = folder / ".lock"
     if not path.exists():
         return False

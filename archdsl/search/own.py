@@ -1,4 +1,4 @@
-"""Strategies, evaluators and objectives that are Python objects of the caller."""
+"""Makes Python objects of the caller available as strategy, evaluator or objectives of a search."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from archdsl.search.strategies.base import Strategy
 from archdsl.search.trials.domain import Domain
 
 STRATEGY, EVALUATOR, OBJECTIVE = "own_strategy", "own_evaluator", "own_objective"
-"""The words by which objects are named in the spec of the run."""
+"""The names by which the spec of the run refers to the objects."""
 
 MakesStrategy = Callable[[Domain, int], Strategy]
-"""A function of the decisions and the seed that makes a strategy, such as its class."""
+"""A function of the decisions and the seed that returns a strategy, such as the class of the strategy."""
 Scorer = Union[Evaluator, Callable[[Candidate], Scores]]
-"""An evaluator, or a function of a candidate."""
+"""An evaluator, or a function from a candidate to its scores."""
 Objective = Union[str, Callable[[Candidate, Scores], float]]
-"""An objective as the text of a clause, or a function of a candidate and its scores."""
+"""An objective: the text of a clause, or a function of a candidate and its scores that returns a number."""
 
 
 @contextmanager
@@ -36,9 +36,10 @@ def named(
     requirements: Sequence[str],
     scores: Sequence[str],
 ) -> Iterator[Rewritten]:
-    """Context that registers objects of the caller as words of the language; yields clauses that name them.
+    """Context in which objects of the caller have names in the language; yields clauses with these names.
 
-    `scores` are the names of the scores of an evaluator object. Raises TypeError for objects of other types.
+    `objectives` are pairs of "minimize" or "maximize" and an objective; `scores` are the names of the scores
+    of an evaluator object. Raises TypeError for objects of other types.
     """
     own = [(direction, one) for direction, one in objectives if callable(one)]
     names = [OBJECTIVE if len(own) == 1 else f"{OBJECTIVE}_{n}" for n in range(1, len(own) + 1)]
@@ -96,7 +97,7 @@ def _evaluator(of: Any, objectives: Mapping[str, Any], scores: Sequence[str]) ->
 
 @dataclass(frozen=True)
 class _Own:
-    """Scores by a function, and objectives that are functions of these scores."""
+    """An evaluator that calls functions of the caller: `of` for scores, and `objectives` on these scores."""
 
     of: Callable[[Candidate], Scores] | None
     objectives: Mapping[str, Callable[[Candidate, Scores], float]]

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 def write_report(search: Search) -> None:
-    """Writes report.html into the run folder; of a co-search one for each architecture, in its folder."""
+    """Writes report.html into the run folder; for a co-search, into the folder of each architecture."""
     from archdsl import atomic
     from archdsl.backends.diagram import svg
     from archdsl.report.search_page import search_page

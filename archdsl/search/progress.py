@@ -10,10 +10,11 @@ from archdsl.search.result import Result
 
 @dataclass(frozen=True)
 class SearchProgress:
-    """A progress event, after a step.
+    """A progress event of a search.
 
-    With `found`, after an epoch; with `tried`, after a trial or a network of the final training, whose
-    objective is `loss`; with `scratch`, after an epoch of training that network from scratch.
+    If `found` is set, the event is for a finished epoch; if `tried` is not 0, for a trial or a network of the
+    final training, and `loss` is its objective; if `scratch` names a network, for an epoch of training that
+    network from scratch; otherwise for a step.
     """
 
     step: int
@@ -24,19 +25,19 @@ class SearchProgress:
     task: float
     costs: Mapping[str, float]
     depths: Mapping[str, float] = field(default_factory=dict)
-    """The expected depth of each decision of depth."""
+    """The expected number of iterations of each depth decision."""
     scores: Mapping[str, float] = field(default_factory=dict)
-    """The leading score of each output, as `archdsl.train.recording.leading`."""
+    """The main score of each output, as `archdsl.train.recording.leading` returns them."""
     found: Result | None = None
     tried: int = 0
     to_try: int = 0
     failed: int = 0
-    """Networks whose evaluation failed."""
+    """The number of networks whose evaluation failed."""
     best: tuple[str, float | None] | None = None
-    """Of a search by trials: its first objective, and the best value so far."""
+    """The text of the first objective and its best value so far, in a search by trials."""
     scratch: str = ""
     member: str = ""
-    """The architecture that was found, where several share the weights."""
+    """The name of the architecture that the event is about, in a co-search."""
 
 
 Report = Callable[[SearchProgress], None]

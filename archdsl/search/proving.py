@@ -1,4 +1,4 @@
-"""Proves the space of a search, under the settings of the search, before anything is written."""
+"""Proves that all networks of a search's space are well-typed, before a search writes anything."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from archdsl.spec.check import demand_proved
 
 
 def proved(space: Space, options: SearchOptions, settings: Mapping[str, Any]) -> bool:
-    """Whether all networks of a space are proved well-typed; `settings` are those that the search overrides.
+    """Whether all networks of a space are proved well-typed; `settings` are overrides, for messages.
 
-    Raises SpecError if some are ill-typed, except if `options` restrict the space by passes, which may remove
-    these, or resume a run.
+    Raises SpecError if some networks are ill-typed; returns False instead if `options` restrict the space by
+    passes, which may remove these networks, or resume a run.
     """
     try:
         return demand_proved(space.elaborated)

@@ -1,4 +1,4 @@
-"""Restricts the space of a search by passes: fixed depths, fewer candidates."""
+"""Restricts the space of a search by passes, for example to fixed depths or fewer candidates."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from archdsl.program import Space
 
 
 def pruned(space: Space, passes: str | None) -> Space:
-    """Applies a pipeline such as `prune(hyper[1].gate = 2)` to a space; None: unchanged.
+    """Applies a pipeline of passes such as `prune(hyper[1].gate = 2)` to a space; None leaves it unchanged.
 
-    Networks of the result are networks of `space`. Raises SpecError as the passes do, and ARCH606 if no
+    All networks of the result are networks of `space`. Raises SpecError as the passes do, and ARCH606 if no
     decision remains.
     """
     left = space if passes is None else space.through(passes)

@@ -1,4 +1,4 @@
-"""Reads the clauses of a search into a SearchConfig."""
+"""Reads the clauses of a differentiable search into a SearchConfig."""
 
 from __future__ import annotations
 
@@ -25,10 +25,11 @@ def read_config(
     overrides: Mapping[str, Any] | None = None,
     data: tuple[str, Mapping[str, Any]] | None = None,
 ) -> SearchConfig:
-    """Reads the settings of a search.
+    """Reads the settings of a differentiable search.
 
-    `overrides`, by name, take precedence over `data` (a kind and its settings), which takes precedence over
-    the spec. Raises SpecError (ARCH606) for missing or unsupported clauses.
+    `overrides`, by name, take precedence over `data` (a kind of dataset and its settings), which takes
+    precedence over the spec. Raises SpecError (ARCH606) for missing or unsupported clauses, and for invalid
+    values.
     """
     clauses = spec.clauses
     if spec.not_run:
@@ -80,11 +81,11 @@ def read_config(
 OF_STRATEGY = (
     "epochs", "gates_from", "order", "clip", "share", "bn", "kernels", "refine", "refine_epochs", "pretrain"
 )  # fmt: skip
-"""Settings taken from `differentiable(…)`."""
+"""The settings of the strategy `differentiable(…)` that are fields of SearchConfig with the same names."""
 
 
 def _demand_sound(config: SearchConfig) -> None:
-    """Raises SpecError for values out of range, from the spec or overrides."""
+    """Raises SpecError (ARCH606) for values out of range, from the spec or from overrides."""
     strategy, messages = settings_of(Differentiable), settings_of(Messages)
     rate = settings_of(Optimizer)["lr"]
     ranges = [
@@ -116,7 +117,7 @@ def _demand_sound(config: SearchConfig) -> None:
 
 
 def _settings(clauses: Clauses, strategy: Differentiable) -> dict[str, Any]:
-    """Settings of the strategy and of clauses."""
+    """The fields of SearchConfig that are set by the strategy and by clauses."""
     given = clauses.settings
     found: dict[str, Any] = {name: getattr(strategy, name) for name in OF_STRATEGY}
     found |= {
@@ -143,7 +144,7 @@ def _settings(clauses: Clauses, strategy: Differentiable) -> dict[str, Any]:
 
 
 def _members(clauses: Clauses) -> tuple[MemberConfig, ...]:
-    """The architectures that share the weights, in the order of their groups."""
+    """The settings of the architectures of a co-search, in the order of their groups."""
     return tuple(_member(name, own) for name, own in clauses.groups.items() if name not in USUAL)
 
 
@@ -175,7 +176,7 @@ def _member(name: str, own: Clauses) -> MemberConfig:
 
 
 def _samplers(clauses: Clauses) -> dict[str, Sampler]:
-    """Samplers of the decisions named in the group `architecture`."""
+    """The samplers of the decisions that the group `architecture` names, by path prefix."""
     inner = clauses.groups.get("architecture", Clauses())
     return {
         part: replace(read_sampler(term(value, part)), place=inner.places.get(part))
@@ -185,7 +186,10 @@ def _samplers(clauses: Clauses) -> dict[str, Sampler]:
 
 
 def read_optimiser(written: Term, usual: Optimiser) -> Optimiser:
-    """Reads an optimizer; its schedule may also set the initial and final learning rate."""
+    """Reads an optimizer; `usual` has the default learning rate.
+
+    The schedule in the settings of the optimizer may set the initial and final learning rate too.
+    """
     config = configured(written)
     lr, end, shape = config.lr, config.end, Term("cosine")
     power = 0.9

@@ -1,4 +1,4 @@
-"""Journal records of a search."""
+"""The journal records of a differentiable search."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Record = dict[str, Any]
 
 
 def opening(decisions: Mapping[str, Decision], depths: Mapping[str, Sequence[int]]) -> Record:
-    """The first record: the decisions, and depth decisions with the iterations kept by each outcome."""
+    """The first record: all decisions, and the depths (numbers of iterations) of depth decisions."""
     outcomes = {path: list(decision.outcomes) for path, decision in decisions.items()}
     rounds = {path: list(kept) for path, kept in depths.items()}
     return {"kind": "start", "decisions": outcomes, "gates": list(rounds), "rounds": rounds, "cells": None}
@@ -38,8 +38,10 @@ def of_epoch(
     scores: Mapping[str, Any],
     reported: Mapping[str, Any],
 ) -> Record:
-    """The record of an epoch. `found` is the network derived from the current probabilities, `scores` those
-    of `archdsl.train.recording.recorded`, `reported` its costs and depths.
+    """The record of an epoch.
+
+    `chances` are the outcome probabilities by decision; `found` is the network derived from them, `scores`
+    its scores as `archdsl.train.recording.recorded` returns them, `reported` its costs and depths.
     """
     return {
         "kind": "epoch", "epoch": now.epoch, "step": now.step, "loss": now.loss, **scores, "tau": tau,
@@ -49,13 +51,13 @@ def of_epoch(
 
 
 def of_tried(found: Result, number: int, objective: float) -> Record:
-    """The record of a network of the final training, with its objective."""
+    """The record of a network of the final training, with its objective (None if not finite)."""
     value = objective if math.isfinite(objective) else None
     return {"kind": "tried", "number": number, "chosen": dict(found.network.chosen), "objective": value}
 
 
 def of_scratch(role: str, network: Network, epoch: int, step: int, scores: Mapping[str, Any]) -> Record:
-    """The record after an epoch from scratch: of the network found (`role` is "found") or the "baseline"."""
+    """The record of an epoch of training from scratch; `role` is "found" or "baseline"."""
     return {
         "kind": "scratch", "role": role, "name": network.name, "epoch": epoch, "step": step,
         **scores, "params": network.params, "macs": network.macs,
@@ -65,7 +67,10 @@ def of_scratch(role: str, network: Network, epoch: int, step: int, scores: Mappi
 def of_end(
     found: Result, scores: Mapping[str, Any], costs: Mapping[str, float], verdict: Mapping[str, Any]
 ) -> Record:
-    """The final record. `scores` are as in `of_epoch`, `verdict` is from `archdsl.search.verdict`."""
+    """The final record of a search.
+
+    `scores` are as in `of_epoch`, `verdict` is from `archdsl.search.verdict`.
+    """
     network = {**costs, "layers": len(found.network.graph.nodes)}
     ends = [
         {"rows": list(rows), "miou": _number(miou), "latency_ms": ms}
@@ -81,7 +86,7 @@ def of_end(
 def mean_depths(
     probabilities: Mapping[str, torch.Tensor], depths: Mapping[str, Sequence[int]]
 ) -> dict[str, float]:
-    """The expected depth of each depth decision; `depths` are the numbers of iterations kept by outcomes."""
+    """The expected depth of each depth decision; `depths` are the numbers of iterations of its outcomes."""
     rows = {path: probabilities[path].detach().cpu() for path in depths}
     return {path: float((row * torch.tensor(depths[path])).sum()) for path, row in rows.items()}
 

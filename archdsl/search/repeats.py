@@ -1,4 +1,4 @@
-"""Repeats a search with several seeds: run folder, mean and standard deviation of results."""
+"""A search repeated with several seeds: its folder, and mean and standard deviation of the results."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ from archdsl.search.trials.history import History, best_so_far, read_history
 from archdsl.search.trials.pictures import label_of
 
 MOST = 1_000
-"""Seeds of one folder."""
+"""The maximum number of seeds of a repeated search."""
 _PLACES = 400
-"""Places along x at which a mean is drawn."""
+"""The maximum number of points of the curve of a mean."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ class RepeatedFolder:
 
     @contextmanager
     def released(self) -> Iterator[None]:
-        """Context that removes what `begin` wrote if an error occurs before the first run has started."""
+        """Context that removes the list of seeds if SpecError is raised before any run has started."""
         try:
             yield
         except SpecError:
@@ -80,7 +80,10 @@ class RepeatedFolder:
             raise
 
     def seeds(self) -> list[int] | None:
-        """The recorded seeds; None for another folder. Raises SpecError (ARCH911) if they are unreadable."""
+        """The recorded seeds; None if this is not the folder of a repeated search.
+
+        Raises SpecError (ARCH911) if the list of seeds cannot be read.
+        """
         if (self.path / "manifest.json").exists() or not self.seeds_file.exists():
             return None
         try:
@@ -93,7 +96,7 @@ class RepeatedFolder:
         return found
 
     def started(self) -> list[Path]:
-        """The folders of the seeds whose runs were started."""
+        """The folders of the runs that were started."""
         return seeds_in(self.path)
 
 
@@ -101,8 +104,10 @@ Figures = dict[str, float]
 
 
 def figures(folders: Mapping[int, Path]) -> dict[int, Figures]:
-    """The final scores and costs by seed; for searches by trials, best objectives, front size and
-    failures.
+    """The results of runs by seed, as numbers by name; `folders` are the run folders by seed.
+
+    For differentiable searches, final scores and costs; for searches by trials, the best value of each
+    objective, size and hypervolume of the front, and numbers of trials and failures.
     """
     histories = {seed: history for seed, path in folders.items() if (history := _history(path))}
     compared = {one.name: one for one in compare({str(seed): one for seed, one in histories.items()})}
@@ -129,12 +134,12 @@ def _history(folder: Path) -> History | None:
 
 
 def spread(values: Sequence[float]) -> tuple[float, float | None]:
-    """The mean and the sample standard deviation; None for one value."""
+    """The mean and the sample standard deviation of values; the deviation of a single value is None."""
     return fmean(values), stdev(values) if len(values) > 1 else None
 
 
 def _rows(found: Mapping[int, Figures]) -> tuple[list[str], list[tuple[str, list[float | None]]]]:
-    """Column names, and a row for each seed, for the mean and for the standard deviation."""
+    """Column names, and rows with labels: one for each seed, the mean, and the standard deviation."""
     names = list(dict.fromkeys(name for one in found.values() for name in one))
     rows = [(str(seed), [one.get(name) for name in names]) for seed, one in found.items()]
     columns = [[one[name] for one in found.values() if name in one] for name in names]
@@ -145,14 +150,14 @@ def _rows(found: Mapping[int, Figures]) -> tuple[list[str], list[tuple[str, list
 
 
 def table_text(found: Mapping[int, Figures]) -> str:
-    """The figures of all seeds with mean and standard deviation, as columns."""
+    """A plain-text table of the results of all seeds, with their mean and standard deviation."""
     names, rows = _rows(found)
     cells = [[label, *("" if value is None else short(value) for value in row)] for label, row in rows]
     return table(["seed", *names], cells, numeric=range(1, len(names) + 1))
 
 
 def table_csv(found: Mapping[int, Figures]) -> str:
-    """The same as a CSV file."""
+    """The results of all seeds, with their mean and standard deviation, as the text of a CSV file."""
     names, rows = _rows(found)
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
@@ -162,10 +167,11 @@ def table_csv(found: Mapping[int, Figures]) -> str:
 
 
 def seeds_picture(folders: Mapping[int, Path]) -> str:
-    """The fronts of all seeds; for one objective the best so far, for other searches the mean score of the
-    first output by epoch.
+    """A chart of the results of all seeds as SVG.
 
-    Means are drawn with a band from minimum to maximum.
+    For searches by trials with several objectives, the fronts of all seeds; with one objective, the mean of
+    the best values so far by trial; for differentiable searches, the mean of the first output's score by
+    epoch. Means are drawn with a band from minimum to maximum.
     """
     histories = [one for path in folders.values() if (one := _history(path))]
     if histories and len(histories[0].goals) > 1:
@@ -185,7 +191,7 @@ def _scores(run: Run) -> Places:
 
 
 def _filled(steps: Places, last: int) -> Places:
-    """The value after each trial of a step function."""
+    """The values of a step function at 1, 2, …, `last`, from its first step on."""
     found, ahead = [], list(reversed(steps))
     value: float | None = None
     for n in range(1, last + 1):
@@ -197,7 +203,7 @@ def _filled(steps: Places, last: int) -> Places:
 
 
 def _mean(lines: Iterable[Places], title: str, x_label: str, y_label: str) -> str:
-    """The mean of curves where all have a value, and their range."""
+    """A chart of the mean of curves, at positions where all have a value, and their range."""
     values = [dict(line) for line in lines]
     common = sorted(set.intersection(*(set(one) for one in values))) if values else []
     common = common[:: -(-len(common) // _PLACES) or 1]
@@ -209,7 +215,7 @@ def _mean(lines: Iterable[Places], title: str, x_label: str, y_label: str) -> st
 
 
 def summarize(folder: RepeatedFolder, seeds: Iterable[int]) -> str:
-    """Writes the table and the chart of the started seeds; returns the table as text."""
+    """Writes the table and the chart of the runs that were started; returns the table as text."""
     folders = {n: folder.of(n) for n in seeds if (folder.of(n) / "manifest.json").exists()}
     found = figures(folders)
     atomic.write_text(folder.table, table_csv(found))

@@ -1,4 +1,4 @@
-"""Discretization: derives the most probable network that satisfies the requirements."""
+"""Discretization: derives a network from outcome probabilities, subject to the requirements of the space."""
 
 from __future__ import annotations
 
@@ -24,19 +24,18 @@ if TYPE_CHECKING:
 SAMPLED = 4096
 """Networks sampled from the probabilities if the most probable one violates the requirements."""
 PORTION = 16
-"""Of these, how many are priced first."""
+"""The number of sampled networks that are priced first; each further batch is larger."""
 
 
 @dataclass(frozen=True)
 class Result:
-    """A network found by a search, its outcome indices, and a sentence on how it was chosen (`how`).
+    """A network found by a search, its outcome indices by path, and a text on how it was chosen (`how`).
 
-    `unmet` are violated requirements; `how` also names unchecked ones, such as latency without a table of the
-    device.
-
-    Of a search by trials, `trials` are all of its trials, and `front` the non-dominated networks, the best in
-    the first objective first; with one objective the best network alone. Of a co-search, `members` are the
-    results of all architectures by name, of which this is the last.
+    `unmet` are the texts of violated requirements; `how` also names requirements that were not checked, such
+    as a latency without a table of the device. In a search by trials, `trials` are all trials, and `front` is
+    the non-dominated networks, the best in the first objective first (with one objective, the best network).
+    In a co-search, `members` are the results of all architectures by name; this is the result of the last
+    one.
     """
 
     network: Network
@@ -44,16 +43,16 @@ class Result:
     how: str
     unmet: tuple[str, ...] = ()
     decoded: Network | None = None
-    """The network of several branches, where the search has a `decode` clause."""
+    """The decoded network, if the search has a `decode` clause."""
     ends: Mapping[tuple[int, ...], tuple[float, float | None]] = field(default_factory=dict)
-    """mIoU and latency in ms of each combination of ends of these branches, if they were compared."""
+    """mIoU and latency in ms of each combination of end rows of branches, if they were compared to decode."""
     front: tuple[Result, ...] = ()
     trials: tuple[Trial, ...] = ()
     members: Mapping[str, Result] = field(default_factory=dict)
 
     @property
     def costs(self) -> dict[str, int]:
-        """Parameters and MACs per image."""
+        """The number of parameters, and MACs per image."""
         cost = Total()(self.network.graph)
         return {"params": cost.params, "macs": cost.macs}
 
@@ -63,9 +62,9 @@ def discretize(
 ) -> Result:
     """Derives a network from outcome probabilities: the most probable outcome of each decision.
 
-    If that violates requirements of the space, the most probable of sampled networks that satisfies them; if
-    none does, the first network, with its violated requirements. Latency and rate are checked by the tables
-    of `by`.
+    If that network violates requirements of the space, networks are sampled from the probabilities, and the
+    most probable one that satisfies the requirements is returned; if none does, the first network, with its
+    violated requirements. `by` has the latency tables for checking latency and frame rate.
     """
     by = Costs(space) if by is None else by
     chances = {path: np.asarray(p, dtype=float) for path, p in probabilities.items()}
@@ -83,10 +82,10 @@ def discretize(
 
 
 def _candidates(space: Space, chances: Mapping[str, Any], seed: int, by: Costs) -> Iterator[dict[str, int]]:
-    """Networks sampled from the probabilities that may satisfy the requirements, most probable first.
+    """Yields sampled networks that may satisfy the requirements, as outcome indices, most probable first.
 
-    They are priced in growing batches, as each is bound in a space without closed form; there, fewer are
-    looked at.
+    Networks are priced in growing batches, and fewer of them in spaces whose costs have no closed form, where
+    pricing a network requires binding it.
     """
     sampled = _sampled(chances, seed)[: affordable(space, by)]
     columns = dict(zip(chances, sampled.T, strict=True))
@@ -101,7 +100,7 @@ def _candidates(space: Space, chances: Mapping[str, Any], seed: int, by: Costs) 
 
 
 def _sampled(chances: Mapping[str, Any], seed: int) -> NDArray[Any]:
-    """Distinct networks sampled from the probabilities, most probable first; networks × `chances`."""
+    """Distinct sampled networks as outcome indices, N × decisions, most probable first."""
     rng = np.random.default_rng(seed)
     columns = [rng.choice(len(p), size=SAMPLED, p=p / p.sum()) for p in chances.values()]
     table = np.unique(np.stack(columns, 1), axis=0)
@@ -110,7 +109,7 @@ def _sampled(chances: Mapping[str, Any], seed: int) -> NDArray[Any]:
 
 
 def bound(space: Space, outcomes: Mapping[str, int], how: str, by: Costs) -> Result:
-    """The result for these outcome indices, with the requirements of the space that it violates."""
+    """The network of these outcome indices as a result, with the requirements that it violates."""
     network = space.bind(named(space, outcomes))
     rows = [[outcomes.get(path, 0) for path in space.decisions]]
     missed = []
@@ -124,19 +123,19 @@ def bound(space: Space, outcomes: Mapping[str, int], how: str, by: Costs) -> Res
 
 
 def named(space: Space, outcomes: Mapping[str, int]) -> dict[str, str]:
-    """Outcome labels by decision path; the first candidate for decisions that are not searched."""
+    """Converts outcome indices to labels, by decision path; the first outcome for decisions not searched."""
     return {path: d.outcomes[outcomes.get(path, 0)] for path, d in space.decisions.items()}
 
 
 def not_searched(space: Space) -> list[str]:
-    """The decisions that only train-only outputs depend on, which are not searched."""
+    """The paths of the decisions that are not searched, because only train-only outputs depend on them."""
     return sorted(space.decisions.keys() - space.searched.decisions.keys())
 
 
 def _holds(condition: Value, network: Network, timed: Callable[[Term], float]) -> bool:
-    """Whether a network satisfies a condition; `timed` is its latency or frame rate.
+    """Whether a network satisfies a condition; `timed` returns its latency or frame rate.
 
-    Raises SpecError: ARCH827 without a latency table of the device, ARCH824 for missing rows.
+    Raises SpecError: ARCH827 without a latency table of the device, ARCH824 for missing rows of the table.
     """
     cost = Total()(network.graph)
     counts = {"params": cost.params, "macs": cost.macs, "flops": 2 * cost.macs}

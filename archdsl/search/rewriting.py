@@ -1,6 +1,6 @@
-"""Overrides clauses of a search: generates the text of a spec with other clauses.
+"""Overrides clauses of a search by generating the text of a spec with other clauses.
 
-A run always executes a spec: the folder of the run has the text that was executed.
+So a run always executes a spec, and the run folder has the text that was executed.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from archdsl.search.trials.config import clauses_read
 
 @dataclass(frozen=True)
 class Rewritten:
-    """Clauses as text that replace those of a search: strategy, evaluator, objectives, requirements.
+    """Clauses as text that override those of a search: strategy, evaluator, objectives and requirements.
 
-    Objectives, as (direction, text), replace all of the search's; requirements are added to them.
+    Objectives, as (direction, text), replace all objectives of the search; requirements are added to its own.
     """
 
     strategy: str | None = None
@@ -37,7 +37,7 @@ class Rewritten:
         return any((self._settings(), self.objectives, self.requirements))
 
     def plain(self) -> dict[str, Any]:
-        """The clauses as JSON values."""
+        """The clauses as JSON values for the manifest."""
         return {
             "strategy": self.strategy, "evaluate": self.evaluate,
             "objectives": [list(one) for one in self.objectives], "requirements": list(self.requirements),
@@ -45,7 +45,7 @@ class Rewritten:
 
     @classmethod
     def of(cls, plain: Mapping[str, Any] | None) -> Rewritten:
-        """Clauses from a manifest."""
+        """The clauses from the values in a manifest; no clauses for None."""
         if plain is None:
             return cls()
         objectives = tuple((str(direction), str(text)) for direction, text in plain["objectives"])
@@ -53,7 +53,10 @@ class Rewritten:
         return cls(plain["strategy"], plain["evaluate"], objectives, requirements)
 
     def written(self) -> list[tuple[str, Excerpt]]:
-        """The clauses as key and text. Raises SpecError (ARCH606) for a text that is not a single clause."""
+        """The clauses as (head, text), such as ("strategy =", …).
+
+        Raises SpecError (ARCH606) for a text that is not a single clause.
+        """
         found = [(key, f"{key} =", text) for key, text in self._settings()]
         found += [(direction, direction, text) for direction, text in self.objectives]
         found += [("require", "require", text) for text in self.requirements]
@@ -67,10 +70,11 @@ class Rewritten:
 
 
 def rewritten(program: Program, name: str | None, clauses: Rewritten) -> tuple[Joined, str]:
-    """The text of a program with overridden clauses of a search, and the name of the search.
+    """The text of a program in which clauses of a search are overridden, and the name of the search.
 
-    A file without a search gets one, of its last space. Clauses of differentiable searches are dropped for
-    other strategies. Raises SpecError.
+    A search of the last space is added to a file without a search. If the strategy is overridden by one that
+    proposes individual networks, clauses of differentiable searches are dropped. Raises SpecError for invalid
+    clauses.
     """
     source = program.unit.source
     written = clauses.written()
@@ -100,7 +104,7 @@ def _block(written: list[tuple[str, Excerpt]], kept: list[Excerpt]) -> Iterator[
 
 
 def _read_by(by: Rewritten, declared: ast.Search) -> tuple[str, ...]:
-    """The clauses that a search by trials supports: data only if its evaluator trains."""
+    """The names of the clauses that a search by trials with this evaluator supports."""
     written = [c.value for c in declared.clauses if isinstance(c, ast.Assign) and _target(c) == "evaluate"]
     names = [v.fn if isinstance(v, ast.Call) else v for v in written]
     name = _head(by.evaluate) or next((n.id for n in names if isinstance(n, ast.Name)), "costs")

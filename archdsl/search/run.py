@@ -1,4 +1,4 @@
-"""Prepares and runs a differentiable search from a program and options."""
+"""Prepares and runs a differentiable search, given a program and options."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ from archdsl.train.inspected import weighted_classes
 
 @contextmanager
 def prepared(program: Program, options: SearchOptions, reporter: Reporter) -> Iterator[Search]:
-    """Prepares a search to run or resume; its folder is locked until the end of the block.
+    """Context with a search that is ready to run or resume; its folder is locked in the context.
 
     Raises SpecError for errors in the spec, the data, the tables, the machine or the folder, before anything
     is trained.
@@ -89,9 +89,10 @@ def prepared(program: Program, options: SearchOptions, reporter: Reporter) -> It
 
 
 def finish(search: Search, report: Report, stop: Callable[[], bool]) -> Result:
-    """Runs a prepared search and writes its report, also when `stop` interrupts it.
+    """Runs a prepared search, and writes its report.
 
-    Raises Interrupted then, and SpecError as `Search.run`.
+    If `stop` returns True, writes a checkpoint and the report, and raises Interrupted. Raises SpecError as
+    `Search.run`.
     """
     try:
         result = search.run(report, stop)
@@ -106,18 +107,18 @@ def finish(search: Search, report: Report, stop: Callable[[], bool]) -> Result:
 
 @dataclass(frozen=True)
 class _Inputs:
-    """Inputs of a search: settings, space, data, class weights, and the baseline."""
+    """The inputs of a search: settings, architectures with spaces, data, class weights, and baseline."""
 
     config: SearchConfig
     architectures: tuple[Architecture, ...]
     splits: Splits
     class_weights: Mapping[str, tuple[float, ...] | None]
-    """By architecture."""
+    """The class weights of the losses of each architecture, by its name."""
     baseline: Network | None
 
     @property
     def main(self) -> Architecture:
-        """The architecture that is reported as the result."""
+        """The architecture whose network is the result of the search: the last one."""
         return self.architectures[-1]
 
 
@@ -170,7 +171,7 @@ def _inputs(program: Program, options: SearchOptions, here: Processes, reporter:
 
 
 def _supernet(inputs: _Inputs, options: SearchOptions) -> tuple[nn.Module, dict[str, Any]]:
-    """The supernet, and what runs each architecture on it, by name."""
+    """The module with all weights, and the supernet of each architecture by name."""
     graphs = {one.name: trained_graph(one) for one in inputs.architectures}
     net, found = build_all(graphs, inputs.config, checkpoint=options.checkpoint)
     if options.channels_last:
@@ -182,7 +183,7 @@ def _members(
     program: Program, inputs: _Inputs, networks: Mapping[str, Any], tables: Tables, seed: int,
     here: Processes, reporter: Reporter,
 ) -> list[CoSearchMember]:  # fmt: skip
-    """The architectures with what learns them."""
+    """The architectures with their supernets, objectives and learners."""
 
     def extended(network: Network, table: Table) -> Table:
         if table is not tables.built:
@@ -220,7 +221,7 @@ def _seed(options: SearchOptions, config: SearchConfig) -> int:
 
 
 def configured(program: Program, options: SearchOptions) -> tuple[SearchConfig, dict[str, Any]]:
-    """The settings of the search, and the overridden settings of its space."""
+    """The settings of the search, and overridden settings of its space. Raises SpecError."""
     given = options.split(program)
     data = (options.data.kind, options.data.settings) if options.data is not None else None
     return read_config(given.spec, given.others, data), given.of_space
@@ -230,7 +231,7 @@ def _tables(
     inputs: _Inputs, options: SearchOptions, program: Program, folder: SearchFolder, here: Processes,
     reporter: Reporter,
 ) -> Tables:  # fmt: skip
-    """The latency tables; the first process builds missing ones, and the others read them."""
+    """The latency tables of the search; the first process builds missing rows, and the others read them."""
     base = program.unit.path.parent
 
     def gathered() -> Tables:

@@ -1,4 +1,4 @@
-"""Terms of objectives: losses, costs, and the tables and devices they refer to."""
+"""The terms of a search's objectives: losses, costs, and the tables and devices that they refer to."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from archdsl.devices.table import Table
 
 UNITS = {"latency": "latency_ms", "rate": "fps"}
-"""Display names of costs with units, where they differ from the language's."""
+"""The display names, with units, of costs whose names in the language have none."""
 
 
 def terms_of(config: SearchConfig) -> list[Term]:
@@ -26,7 +26,10 @@ def terms_of(config: SearchConfig) -> list[Term]:
 
 
 def losses_of(config: SearchConfig) -> list[Term]:
-    """The losses in the objective. Raises SpecError (ARCH606) for unknown terms or a missing loss."""
+    """The losses in the objectives and requirements of a differentiable search.
+
+    Raises SpecError (ARCH606) for terms that such a search does not support, and without a loss.
+    """
     found, known_losses = terms_of(config), loss_kinds()
     for term in found:
         if term.name not in (*known_losses, *MEASURES, "log", "window"):
@@ -43,7 +46,7 @@ def losses_of(config: SearchConfig) -> list[Term]:
 
 
 def demand_table(config: SearchConfig, given: bool) -> None:
-    """Raises SpecError (ARCH606) for a latency or rate in a search without any latency table."""
+    """Raises SpecError (ARCH606) if a search names a latency or rate, but no latency table was `given`."""
     timed = _timed(config)
     if timed is not None and not given:
         help = "build one for this machine with --table auto, or pass one with --table FILE"
@@ -51,7 +54,7 @@ def demand_table(config: SearchConfig, given: bool) -> None:
 
 
 def latency_of(config: SearchConfig) -> Term | None:
-    """The latency that a search measures, in ms, on the device of its first such term; None without one."""
+    """The latency on the device of the search's first latency or rate, as a term; None without either."""
     timed = _timed(config)
     if timed is None:
         return None
@@ -60,7 +63,7 @@ def latency_of(config: SearchConfig) -> Term | None:
 
 
 def class_weights_rule(config: SearchConfig) -> str | None:
-    """The rule for class weights that the losses of the objective name; None without one.
+    """The rule of class weights that the losses of a search name; None if they name no rule.
 
     Raises SpecError (ARCH606) for several rules.
     """
@@ -68,8 +71,9 @@ def class_weights_rule(config: SearchConfig) -> str | None:
 
 
 def weights_rule(losses: Sequence[Term]) -> str | None:
-    """The rule for class weights that these losses name; None without one. Raises SpecError (ARCH606) for
-    several.
+    """The rule of class weights that these losses name; None if they name no rule.
+
+    Raises SpecError (ARCH606) for several rules.
     """
     rules = {rule: term for term in losses if (rule := class_rule(term)) is not None}
     if len(rules) > 1:
@@ -85,19 +89,22 @@ def values_of(config: SearchConfig) -> list[SearchValue]:
 
 
 def read_tables(paths: Sequence[Path]) -> list[Table]:
-    """Reads latency tables. Raises SpecError for unreadable tables or different conditions."""
+    """Reads latency tables.
+
+    Raises SpecError: ARCH820 for invalid files, ARCH821 for other conditions than here.
+    """
     from archdsl.devices.estimate import read_table
 
     return [read_table(path)[0] for path in paths]
 
 
 def tables_named(config: SearchConfig) -> list[str]:
-    """The latency table files named in an objective: `latency(table = "…")`."""
+    """The latency table files that objectives and requirements name: `latency(table = "…")`."""
     return list(dict.fromkeys(str(t.settings["table"]) for t in terms_of(config) if "table" in t.settings))
 
 
 def devices_named(config: SearchConfig, graph: Graph) -> list[str]:
-    """The devices of `latency` and `rate` in an objective or a requirement of the space."""
+    """The devices of `latency` and `rate` in the search, and in the requirements of the space (`graph`)."""
     from archdsl.devices.requirement import measures
 
     timed = [term for term in terms_of(config) if term.name in UNITS]
@@ -113,7 +120,7 @@ def _timed(config: SearchConfig) -> Term | None:
 
 
 def _demand_soft(value: SearchValue) -> None:
-    """Raises SpecError (ARCH606) for a comparison without a differentiable violation."""
+    """Raises SpecError (ARCH606) for an operator that cannot be part of a differentiable objective."""
     if isinstance(value, Formula) and value.op not in ("+", "-", "*", "/", "**", "..", *MISSED):
         help = f"differentiable searches support {', '.join(MISSED)}"
         raise cannot(f"`{value.op}` is not differentiable", help, value.at)

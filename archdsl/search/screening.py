@@ -1,4 +1,4 @@
-"""Rejects networks that certainly violate requirements by their prices, without binding them."""
+"""Rejects networks whose costs certainly violate requirements, by lookups instead of binding the networks."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 
 
 def may_meet(space: Space, rows: NDArray[Any], by: Costs) -> NDArray[np.bool_]:
-    """Whether each network, a row of outcome indices (N × decisions), may satisfy the requirements; N
-    booleans.
+    """Whether each of N networks may satisfy the requirements of the space.
 
-    False is certain. A requirement that also depends on decisions or sizes is evaluated only if its measures
-    determine it; one without a price, for lack of a table or of rows, rejects nothing.
+    `rows` are outcome indices, N × decisions. False is certain, True is not: requirements that depend on
+    decisions or sizes in addition to costs are evaluated only if the costs determine them, and requirements
+    on latencies are skipped if the table or rows of it are missing.
     """
     possible = np.ones(len(rows), dtype=bool)
     for requirement in space.graph.requirements:
@@ -36,9 +36,9 @@ def may_meet(space: Space, rows: NDArray[Any], by: Costs) -> NDArray[np.bool_]:
 
 
 def affordable(space: Space, by: Costs) -> int:
-    """The number of networks that can be checked in a few seconds.
+    """The number of networks whose requirements can be checked in a few seconds.
 
-    Costs without a table of their device are not checked.
+    Requirements on latencies without a table of the device are not checked.
     """
     limits = [MANY]
     for requirement in space.graph.requirements:
@@ -52,7 +52,7 @@ def _term(measure: Measure) -> Term:
 
 
 def _missed(condition: Value, rows: NDArray[Any], by: Costs) -> NDArray[np.bool_]:
-    """Whether each network violates a condition for all values of terms other than costs."""
+    """Whether the costs of each network violate a condition, whatever the values of its other terms."""
     missed = np.zeros(len(rows), dtype=bool)
     terms = {measure: _term(measure) for measure in measures(condition)}
     if not terms:
@@ -69,7 +69,7 @@ def _missed(condition: Value, rows: NDArray[Any], by: Costs) -> NDArray[np.bool_
 
 
 def _settled(condition: Value, costs: dict[Measure, float]) -> Value | None:
-    """A condition with these costs inserted and constants folded; None where undefined."""
+    """A condition with costs replaced by their values and constants folded; None if undefined."""
     try:
         return rebuilt(condition, lambda leaf: costs[leaf] if isinstance(leaf, Measure) else leaf)
     except ArithmeticError:

@@ -1,6 +1,6 @@
-"""How a space can be searched: sampled and mixed decisions of a supernet, and the size of its weights.
+"""Determines how a space can be searched: the kinds of supernet it has, their decisions and their sizes.
 
-Without torch, since `check` and `explain` use it.
+Does not import torch, since `check` and `explain` use this module.
 """
 
 from __future__ import annotations
@@ -21,17 +21,18 @@ from archdsl.passes.transforms.simplify import simplify
 from archdsl.search.evaluators.demands import demand_shared_weights
 
 DRAWING = ("hard", "one_path", "uniform", "fixed")
-"""Samplers that give one outcome a weight at a time."""
+"""The samplers under which one outcome of a decision has all the weight in a forward pass."""
 
 
 @dataclass(frozen=True)
 class Searchability:
-    """How a space can be searched.
+    """How a space with a number of decisions can be searched.
 
-    `candidates` and `elastic` are the trainable parameters of a supernet with a layer for each candidate, and
-    of one whose weights are stored once at their largest size, or the reason why there is none. `sampled` are
-    the decisions of which a forward pass of the latter takes one outcome, each with the property that it
-    changes and the tensor; `mixed` are all others.
+    `candidates` is the number of parameters of a supernet with a layer for each candidate, `elastic` that of
+    a supernet whose weights are stored once at their largest size; or a diagnostic that says why there is
+    none. `sampled` are the decisions of which a forward pass of an elastic supernet uses one outcome, by
+    path: the property that the decision changes, and the tensor. `mixed` are the other decisions, whose
+    outcomes can be averaged.
     """
 
     decisions: int
@@ -42,15 +43,13 @@ class Searchability:
 
     @property
     def share(self) -> str | None:
-        """The kind of supernet of a differentiable search: "candidates" or "elastic"; None if there is
-        none.
-        """
+        """The kind of supernet of a differentiable search: "candidates" or "elastic"; None without any."""
         if isinstance(self.candidates, int):
             return "candidates"
         return "elastic" if isinstance(self.elastic, int) else None
 
     def strategies(self) -> Iterator[tuple[str, str]]:
-        """Pairs of a strategy and a sentence on how it would search the space."""
+        """Yields each strategy with a phrase on how it would search the space."""
         for name, word in STRATEGIES.items():
             if isinstance(word, StrategyKind):
                 yield name, self._by_trials
@@ -79,13 +78,13 @@ def _count(decisions: int) -> str:
 
 
 def searchability(graph: Graph) -> Searchability:
-    """How the space of a graph can be searched; without its train-only outputs."""
+    """How the space of a graph can be searched, not counting decisions of train-only outputs."""
     space = Deploy(keep_decisions=False)(graph)
     return Searchability(len(space.decisions), _of_candidates(space), *_elastic(space))
 
 
 def why_not_shared(graph: Graph) -> Diagnostic | None:
-    """A diagnostic that says why the deployed networks cannot share weights; None if they can."""
+    """A diagnostic that says why the networks of a space cannot share weights; None if they can."""
     space = Deploy(keep_decisions=False)(graph)
     elastic, *_ = _elastic(space)
     if isinstance(elastic, int) or isinstance(_of_candidates(space), int):

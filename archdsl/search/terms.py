@@ -1,4 +1,4 @@
-"""The kind of a search, values of its clauses as Python values, and ARCH606 errors."""
+"""Converts values of search clauses to Python values, and creates the errors about clauses (ARCH606)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from archdsl.spec.units import Quantity
 
 
 def term(value: SearchValue, what: str) -> Term:
-    """Checks that a value is a name with settings. Raises SpecError (ARCH606) otherwise."""
+    """The value as a term, a name with settings. Raises SpecError (ARCH606) for values of other kinds."""
     if not isinstance(value, Term):
         raise cannot(f"`{what}` must be a name, optionally with settings", f"{what} = name(…)")
     return value
@@ -28,18 +28,18 @@ def is_by_trials(spec: SearchSpec) -> bool:
 
 
 def configured(value: Term) -> Any:
-    """The config of a term, with settings as plain values; nested terms stay terms."""
+    """The config object of a term (`archdsl.configs`); terms among its settings stay terms."""
     word = (GROUPS[value.group] if value.group else WORDS)[value.name]
     return word.config(**{key: plain(one) for key, one in value.settings.items()})
 
 
 def plain(value: Any) -> Any:
-    """A quantity as its amount in base units; other values unchanged."""
+    """Converts a quantity to its amount in base units; returns other values unchanged."""
     return value.amount if isinstance(value, Quantity) else value
 
 
 def recorded(value: Any) -> Any:
-    """A value for the manifest: terms and formulas as mappings, without source locations."""
+    """Converts a value to plain values for the manifest: terms and formulas to dicts, without locations."""
     if isinstance(value, Term):
         settings = {key: recorded(one) for key, one in value.settings.items()}
         output = {"output": value.output} if value.output else {}
@@ -57,22 +57,22 @@ def recorded(value: Any) -> Any:
 
 
 def cannot(headline: str, help: str, at: Location | None = None) -> SpecError:
-    """An ARCH606 error."""
+    """The error ARCH606, for a search that cannot run as declared."""
     return SpecError([Diagnostic("ARCH606", headline, Label(at) if at else None, help=help)])
 
 
 def broken(kind: str, of: Term, why: str) -> SpecError:
-    """An error for a strategy or evaluator that violates its interface (ARCH864)."""
+    """The error ARCH864 for a strategy or evaluator (`kind`) that violates its interface."""
     place = Label(of.at) if of.at else None
     return SpecError([Diagnostic("ARCH864", f"the {kind} `{of.name}` failed", place, help=why)])
 
 
 def refused(spec: SearchSpec) -> SpecError:
-    """An error for all features of a search that are declared but not implemented, with their locations."""
+    """The error ARCH606 for all clauses of a search that are not implemented, with their locations."""
     return SpecError([replace(note, code="ARCH606", severity="error") for note in spec.not_run])
 
 
 def nothing_to_search(graph: Graph) -> SpecError:
-    """An error for a space whose deployed outputs have no decisions."""
+    """The error ARCH606 for a space whose deployed outputs depend on no decisions."""
     headline = f"{graph.name} has no decisions to search, except those of train-only outputs"
     return cannot(headline, "train it with archdsl train SPEC")

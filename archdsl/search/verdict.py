@@ -1,4 +1,4 @@
-"""Quality measures of a differentiable search's result: entropy of its decisions, and signs of collapse."""
+"""Quality measures of the result of a differentiable search: entropy of decisions, signs of collapse."""
 
 from __future__ import annotations
 
@@ -14,21 +14,23 @@ from archdsl.passes.costs.cost import Total
 from archdsl.program import Space
 
 UNDECIDED = 0.95
-"""Mean normalized entropy above which a search counts as undecided; 1 is uniform. At 0.95, the most probable
-of six outcomes has a probability of about 0.35, the others 0.13 each: another seed may well choose another.
+"""The mean normalized entropy from which a search counts as undecided; 1 is uniform.
+
+At 0.95, the most probable of six outcomes has a probability of about 0.35, the others 0.13 each, so that
+another seed may well choose another outcome.
 """
 COLLAPSED = 0.9
-"""Fraction of parameter-free edges above which a network counts as collapsed.  Weight-sharing searches tend
-to collapse into skips and pooling, which train faster (Zela et al., arXiv:1909.09656).
+"""The fraction of parameter-free edges from which a network counts as collapsed.
+
+Weight-sharing searches tend to collapse into skips and pooling, which train faster (Zela et al.,
+arXiv:1909.09656).
 """
 RANDOM = 8
 """Number of random networks for comparing costs."""
 
 
 def entropy(chances: Sequence[float]) -> float:
-    """The entropy of a distribution divided by its maximum: 0 for one outcome, 1 for the uniform
-    distribution.
-    """
+    """The normalized entropy: 0 if one outcome has probability 1, 1 for the uniform distribution."""
     if len(chances) < 2:
         return 0.0
     return max(0.0, -sum(p * math.log(p) for p in chances if p > 0) / math.log(len(chances)))
@@ -39,9 +41,10 @@ def verdict(
 ) -> dict[str, Any]:
     """Quality measures and warnings of a search result, as JSON values.
 
-    `entropy` is per decision, `mean_entropy` over all; `idle` is the fraction of choices between ops whose
-    selected op has no multiplications; `shallow`: all depths are minimal; `random` are the costs of uniformly
-    sampled networks.
+    `chances` are the outcome probabilities by decision, `chosen` the selected outcomes. In the result,
+    `entropy` is the normalized entropy of each decision and `mean_entropy` their mean; `edges` is the number
+    of choices between ops, `idle` the fraction of them whose selected op has no multiplications; `shallow` is
+    True if all depths are minimal; `random` are the costs of uniformly sampled networks.
     """
     by = {path: round(entropy(p), 6) for path, p in chances.items()}
     mean = fmean(by.values()) if by else 0.0

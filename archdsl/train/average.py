@@ -9,10 +9,10 @@ from torch import nn
 
 
 class Average:
-    """An exponential moving average of a module's parameters; buffers are copied.
+    """An exponential moving average of a module's parameters; buffers are copied without averaging.
 
     With `warm`, the decay after n steps is min(decay, (1 + n) / (10 + n)), so that the initial random weights
-    are forgotten; otherwise it is `decay` at each step (Polyak averaging).
+    have little weight; otherwise the decay is constant (Polyak averaging).
     """
 
     def __init__(self, module: nn.Module, decay: float, warm: bool = True):
@@ -22,7 +22,7 @@ class Average:
 
     @torch.no_grad()
     def follow(self, module: nn.Module) -> None:
-        """Updates the average after a step."""
+        """Updates the average with the weights of `module` after a training step."""
         kept = min(self.decay, (1 + self.steps) / (10 + self.steps)) if self.warm else self.decay
         self.steps += 1
         own, new = list(self.module.parameters()), list(module.parameters())
@@ -32,6 +32,6 @@ class Average:
 
     @torch.no_grad()
     def copy_to(self, module: nn.Module) -> None:
-        """Copies the averages to a module's parameters; its buffers are unchanged."""
+        """Copies the averages to the parameters of `module`; the buffers of `module` are unchanged."""
         for theirs, mine in zip(module.parameters(), self.module.parameters(), strict=True):
             theirs.copy_(mine)

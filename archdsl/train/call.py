@@ -76,15 +76,17 @@ def train(
 ) -> Trained:
     """Trains a network and returns its best score and the files of the run, like `archdsl train`.
 
-    A network of a spec (`name`, by default the last, with `settings`) gets as many classes as the dataset.
-    `crop` is (height, width) of training crops (default: the image size, at most 512 × 1024); `aux` are loss
-    weights of auxiliary outputs by name; `loss` is a loss of the main output, or a sum of losses of outputs,
-    `"ohem(logits) + 0.4 * bce(edge)"`; `distill` is a teacher whose predictions are learned too, with the
-    weights of a file or a run folder; for the others see `archdsl train --help`.  The run folder is
-    `runs/NAME` by default; `resume` continues a run in it with the same options.  `report` is called with
-    every step and evaluation, `reporter` with the other output of the command line.  Raises SpecError;
-    ValueError for options that the machine or the network does not support;
-    `archdsl.runs.interrupted.Interrupted` where `stop` returned True.
+    `network` is a network, or a spec, of which `name` (default: the last) with `settings` is trained, with as
+    many classes as the dataset has. `crop` is (height, width) of training crops (default: the image size, at
+    most 512 × 1024). `loss` is a loss of the main output, or a sum of losses of outputs such as
+    `"ohem(logits) + 0.4 * bce(edge)"`; `aux` are loss weights of auxiliary outputs by name. `distill` is a
+    teacher network for knowledge distillation, and `teacher_weights` a file with its weights, or a run
+    folder. Other arguments are explained by `archdsl train --help`.
+
+    The run folder is `runs/NAME` by default; with `resume`, the run in it is continued with the same options.
+    `report` is called after each step and evaluation, `reporter` with other messages. If `stop` returns True,
+    the training writes a checkpoint and raises `archdsl.runs.interrupted.Interrupted`. Raises SpecError, and
+    ValueError for options that the machine or the network does not support.
     """
     recipe: dict[str, Any] = {
         "epochs": epochs, "batch": batch, "crop": crop, "lr": lr, "loss": loss, "aux": dict(aux or {}),
@@ -131,12 +133,13 @@ def evaluate(
     device: str | None = None,
     reporter: Reporter | None = None,
 ) -> Scores:
-    """Evaluates a network on a split of a dataset, like `archdsl eval`.
+    """Evaluates a network on the split `part` of a dataset, like `archdsl eval`.
 
-    Any module can be evaluated with its current weights, if it maps images, B × C × H × W, normalized as in
-    `archdsl.data.channels`, to logits of any height and width; it stays on its device, unless `device` is
-    another. A `Network`, or a network of a spec, needs a file of `weights`. Images are resized to `size`
-    (height, width), and padded if the network does not support that size.  Raises SpecError.
+    A module is evaluated with its current weights, on its device unless `device` is set; it must map images,
+    B × C × H × W, normalized as in `archdsl.data.channels`, to logits of any height and width. A `Network`,
+    or a network of a spec, needs a file of `weights`. Images are resized to `size` (height, width), if set,
+    and padded if the network does not support that size. Raises SpecError, and TypeError for contradictory
+    arguments.
     """
     dataset = _part(data, part)
     if device is None and isinstance(network, nn.Module):
@@ -174,13 +177,14 @@ def export(
     verify: bool = True,
     facts: Mapping[str, str] | None = None,
 ) -> Written:
-    """Exports a network as ONNX, torch.export program, weights or Python source, by the file's suffix.
+    """Exports a network as an ONNX file, torch.export program, file of weights or Python source.
 
-    A module built by archdsl (`Network.module`, `archdsl.compile`) is exported with its current weights,
-    without train-only outputs; a `Network` needs a file of `weights`.  With `dynamic`, batch, height and
-    width are dynamic axes where the network allows; with `verify`, onnxruntime's outputs are compared with
-    PyTorch's. `facts`, such as `classes` or `licence`, are stored as metadata.  Raises SpecError; TypeError
-    for a module of another origin.
+    The format is `form`, or determined by the suffix of `path`. A module built by archdsl (`Network.module`,
+    `archdsl.compile`) is exported with its current weights, without train-only outputs; a `Network` needs a
+    file of `weights`. With `dynamic`, batch, height and width are dynamic axes where the network allows; with
+    `verify`, the outputs of an ONNX file in onnxruntime are compared with PyTorch's. `facts`, such as
+    `classes` or `licence`, are stored as metadata. Returns the files written. Raises SpecError, and TypeError
+    for other modules.
     """
     target = Path(path)
     chosen = form or _SUFFIXES.get(target.suffix.lower())
@@ -205,7 +209,10 @@ def _network(
     network: Network | Spec, name: str | None, settings: Mapping[str, Any] | None, dataset: Dataset,
     is_of_classes: Callable[[Network], bool],
 ) -> Network:  # fmt: skip
-    """The network, checked against the dataset; from a spec, with as many classes."""
+    """The network to train or evaluate, after checking that it fits the dataset.
+
+    A network of a spec gets as many classes as the dataset; a `Network` is unchanged.
+    """
     classes = len(dataset.classes) or None
     if isinstance(network, Network):
         if name is not None or settings:
@@ -221,10 +228,10 @@ def _network(
 def _teacher(network: Network | Spec | None, weights: str | Path | None, classes: int) -> Teacher | None:
     if network is None:
         if weights is not None:
-            raise TypeError("`teacher_weights` are those of a teacher: pass distill=NETWORK")
+            raise TypeError("`teacher_weights` needs a teacher network: pass distill=NETWORK")
         return None
     if weights is None:
-        raise TypeError("a teacher needs its weights: pass teacher_weights=FILE")
+        raise TypeError("`distill` needs the weights of the teacher: pass teacher_weights=FILE")
     if isinstance(network, Network):
         return Teacher(network, Path(weights))
     program = program_of(network)

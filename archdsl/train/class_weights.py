@@ -1,4 +1,4 @@
-"""Class weights of a loss, for class imbalance.
+"""Class weights of losses, to compensate for class imbalance.
 
 Shapes: K classes.
 """
@@ -20,12 +20,13 @@ _ENET = 1.02
 
 
 def class_weights(rule: str, shares: Shares, classes: Sequence[str]) -> tuple[float, ...]:
-    """The weight of each class, to six digits.
+    """The weight of each class by a rule, rounded to six digits.
 
-    `inverse-log:C` is 1 / ln(C + p), p the fraction of labelled pixels in the class (ENet, arXiv:1606.02147,
-    section 5.2, with C = 1.02, the default); `median` is median frequency balancing (Eigen and Fergus,
-    arXiv:1411.4734, section 6.3.2; SegNet); or the weights themselves.  A class without a pixel has weight 1
-    by `median`.  Raises SpecError (ARCH944) for other rules, or a wrong number of weights.
+    The rule `inverse-log:C` is 1 / ln(C + p), where p is the fraction of labelled pixels in the class (ENet,
+    arXiv:1606.02147, section 5.2; C is 1.02 by default). `median` is median frequency balancing (Eigen and
+    Fergus, arXiv:1411.4734, section 6.3.2), with weight 1 for a class without pixels. Other rules are the
+    weights themselves, `1,2.5,0.8`. Raises SpecError (ARCH944) for invalid rules and a wrong number of
+    weights.
     """
     name, _, constant = rule.partition(":")
     if name == "inverse-log":
@@ -44,7 +45,10 @@ def class_weights(rule: str, shares: Shares, classes: Sequence[str]) -> tuple[fl
 def class_weights_everywhere(
     rule: str | None, shares: Shares | None, classes: Sequence[str], here: Processes
 ) -> tuple[float, ...] | None:
-    """`class_weights` in every process, from pixel counts of the first one; None without a rule."""
+    """`class_weights` in each of several processes; None without a rule.
+
+    `shares` are the pixel counts in the first process, and None in the others, which receive them.
+    """
     if rule is None:
         return None
     counted = torch.zeros(2, len(classes), dtype=torch.int64)

@@ -1,4 +1,4 @@
-"""Gradient descent: the loss of a batch, then a step of each optimizer, for different parts of a network."""
+"""Gradient descent with several optimizers, for different parts of a network."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ B = TypeVar("B")
 
 @dataclass(frozen=True)
 class Part:
-    """Parameters with one optimizer.
+    """The parameters of one optimizer.
 
-    `lr` is their learning rate by progress, from 0 to 1; their gradients are clipped to a norm of `clip`,
-    unless that is 0.
+    `lr` is a function from the progress of the training, 0 to 1, to the learning rate. Gradients are clipped
+    to a norm of `clip`, unless that is 0.
     """
 
     optimiser: torch.optim.Optimizer
@@ -37,9 +37,9 @@ class Part:
 
 
 def epochs_of(batches: Stepwise[B], epochs: int, train: Callable[[int, int, B], None]) -> Iterator[int]:
-    """Calls `train` with the number of each step, the number of all steps, and the batch of the step.
+    """Calls `train(step, steps, batch)` for each step of a training; yields each finished epoch.
 
-    Yields the number of each finished epoch.
+    Steps count from 0, epochs from 1; `steps` is the total number of steps.
     """
     steps = epochs * batches.steps_per_epoch
     with closing(prefetched(batches, 0, steps)) as ahead:
@@ -51,9 +51,10 @@ def epochs_of(batches: Stepwise[B], epochs: int, train: Callable[[int, int, B], 
 
 
 class Descent(Generic[B]):
-    """Trains `module`, in place, on one batch after another.
+    """Trains `module` in place by gradient descent on `loss`, a function of a batch.
 
-    `average` averages the weights; `last_good` is the checkpoint named in error messages.
+    `average` follows the weights after each step; `last_good` returns the checkpoint that error messages
+    name.
     """
 
     def __init__(
@@ -67,9 +68,10 @@ class Descent(Generic[B]):
         self.average, self.last_good = average, last_good
 
     def step(self, step: int, steps: int, batch: B, stop: bool = False) -> tuple[float, bool]:
-        """A training step; returns the mean loss, and whether any process received a request to stop.
+        """Runs a training step of `steps`, the total number.
 
-        Raises Diverged (ARCH915) for a non-finite loss.
+        Returns the mean loss over all processes, and whether `stop` was True in any of them. Raises Diverged
+        (ARCH915) for a non-finite loss.
         """
         # What is random in layers depends on the step alone, so that a resumed run draws the same.
         torch.manual_seed(self.seed * 1_000_003 + step * self.processes.world + self.processes.rank)
@@ -96,7 +98,10 @@ class Descent(Generic[B]):
     def epochs(
         self, batches: Stepwise[B], epochs: int, stop: Callable[[], None] = lambda: None
     ) -> Iterator[int]:
-        """Trains for a number of epochs, and yields the number of each finished one; `stop` may raise."""
+        """Trains for a number of epochs; yields the number of each finished epoch, from 1.
+
+        `stop` is called before each step, and may raise an exception to abort.
+        """
 
         def step(step: int, steps: int, batch: B) -> None:
             stop()
@@ -105,7 +110,7 @@ class Descent(Generic[B]):
         return epochs_of(batches, epochs, step)
 
     def _together(self, loss: torch.Tensor, stop: bool) -> tuple[float, bool]:
-        """The mean loss of all processes, and whether any received a request to stop, in one exchange."""
+        """The mean loss, and whether `stop` is True in any process, by one all-reduce."""
         both = torch.stack([loss.double(), loss.new_tensor(stop, dtype=torch.float64)])
         total, stops = self.processes.sum(both).tolist()
         return total / self.processes.world, bool(stops)

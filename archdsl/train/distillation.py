@@ -1,4 +1,4 @@
-"""Knowledge distillation: the predictions of a trained network as a further loss of another one.
+"""Knowledge distillation: a network is trained to match the predictions of a trained network, its teacher.
 
 Shapes: B images, C channels of an output, K classes, H × W pixels.
 """
@@ -27,14 +27,14 @@ from archdsl.train.weights import network_hash, read_metadata
 
 _CALLED: dict[Task, str] = {
     "classes": "classes",
-    "binary": "a yes-or-no map",
-    "regression": "a map of numbers",
+    "binary": "a binary map",
+    "regression": "numbers",
 }
 
 
 @dataclass(frozen=True)
 class Teacher:
-    """A network with trained weights; `spec` is the file that it is from."""
+    """A teacher: a network and the file of its weights; `spec` is the file that declares the network."""
 
     network: Network
     weights: Path
@@ -43,11 +43,12 @@ class Teacher:
     def module(
         self, student: Network, crop: tuple[int, int], maps: Mapping[str, int]
     ) -> tuple[CompiledNetwork, LoadReport]:
-        """The network with its weights, in eval mode and without gradients, and what was read of the file.
+        """The teacher as a module in eval mode, without gradients, and a report on loading its weights.
 
-        Raises SpecError: ARCH817 where it has other images as input than `student` or does not support those
-        of `crop`, and where the file lacks tensors of it; ARCH914 for other files; ARCH939
-        for a further input that is not one of the `maps` of the data.
+        `maps` are the maps of the data with their numbers of channels. Raises SpecError: ARCH817 if the
+        teacher reads images with other channels than `student`, does not support images of the size `crop`,
+        or if the file lacks some of its tensors; ARCH914 for an invalid file; ARCH939 if the teacher has a
+        further input that is not one of the maps.
         """
         demand_maps(self.network.graph, maps)
         _demand_alike(self.network, student)
@@ -64,10 +65,10 @@ class Teacher:
         return module.eval().requires_grad_(False), start
 
     def taught_outputs(self, student: Network, losses: Sequence[OutputLoss]) -> TaughtOutputs:
-        """The outputs among those that losses train which the teacher also has; its main output teaches the
-        main one.
+        """The outputs of `student` that the teacher teaches: those that `losses` train and the teacher has.
 
-        Raises SpecError (ARCH817) if there are none, or for a different number of classes.
+        An output is taught by the teacher's output of the same name, the main output also by the teacher's
+        main output. Raises SpecError (ARCH817) if no output is taught, or if the numbers of classes differ.
         """
         ours, theirs = output_maps(student), output_maps(self.network)
         known, main = self._tasks(), {next(iter(ours)): next(iter(theirs))}
@@ -77,30 +78,32 @@ class Teacher:
             for name in loss.outputs:
                 other = name if name in theirs else main.get(name, "")
                 if not other or (other != name and other in ours):
-                    untaught[name] = "it has no such output"
+                    untaught[name] = "the teacher does not have this output"
                 elif ours[name] != theirs[other]:
                     if loss.kind.task == "classes" and name in main:
                         headline = f"the teacher {self.network.name} predicts {theirs[other]} classes"
                         help = "both need the classes of the dataset"
                         raise _unfit(self.network, f"{headline}, {student.name} {ours[name]}", help, other)
-                    untaught[name] = f"it has {theirs[other]} channels there, and {student.name} {ours[name]}"
+                    untaught[name] = (
+                        f"{theirs[other]} channels of the teacher, {ours[name]} of {student.name}"
+                    )
                 elif known.get(other, loss.kind.task) != loss.kind.task:
                     untaught[name] = (
-                        f"it learned {_CALLED[known[other]]} there, not {_CALLED[loss.kind.task]}"
+                        f"the teacher predicts {_CALLED[known[other]]}, not {_CALLED[loss.kind.task]}"
                     )
                 else:
                     outputs[name] = other
         trained = [name for loss in losses for name in loss.outputs]
-        untaught |= {name: "no loss is of it" for name in ours if name in theirs and name not in trained}
+        untaught |= {name: "no loss trains it" for name in ours if name in theirs and name not in trained}
         found = TaughtOutputs(outputs, untaught)
         if not outputs:
             reasons = "; ".join(f"{name}: {why}" for name, why in untaught.items())
-            headline = f"the teacher {self.network.name} has nothing to teach {student.name}"
+            headline = f"no output of {student.name} can be distilled from the teacher {self.network.name}"
             raise _unfit(self.network, headline, reasons)
         return found
 
     def _tasks(self) -> dict[str, Task]:
-        """The tasks of its outputs, as far as the file of weights says them."""
+        """The tasks of the teacher's outputs, as far as the metadata of the file of weights has them."""
         with suppress(SpecError):  # a state_dict of torch.save
             return {
                 one.name: one.task for one in tasks_of(read_metadata(weights_at(self.weights))) if one.name
@@ -108,9 +111,7 @@ class Teacher:
         return {}
 
     def recorded(self, start: LoadReport) -> dict[str, Any]:
-        """The entries in the manifest: those that must be equal in a resumed run, and the location of the
-        teacher.
-        """
+        """The entries of the teacher in the manifest: hashes, which must not change, and files, which may."""
         return {
             "teacher": {"network sha256": network_hash(self.network), "weights sha256": start.sha256},
             "teacher_files": {"spec": self.spec, "weights": str(self.weights)},
@@ -134,39 +135,46 @@ def _unfit(teacher: Network, headline: str, help: str, output: str | None = None
 
 @dataclass(frozen=True)
 class TaughtOutputs:
-    """The outputs of a student that a teacher teaches: by name, the teacher's output; and the reason for each
-    other one.
+    """The outputs of a student that are taught: `outputs` maps their names to those of the teacher's outputs.
+
+    `untaught` maps the names of other outputs to the reason why they are not.
     """
 
     outputs: Mapping[str, str]
     untaught: Mapping[str, str]
 
     def described(self, teacher: str) -> str:
-        """One line for the user."""
+        """A line for the user that lists both; `teacher` is the name of the teacher."""
         line = f"{teacher} teaches {', '.join(self.outputs)}"
         return line + "".join(f"; not {name}: {why}" for name, why in self.untaught.items())
 
 
 @dataclass(frozen=True)
 class Distillation:
-    """The loss of a student's outputs by its teacher's, each weighted as the losses of the output are."""
+    """The distillation loss: divergences between outputs of the student and of the teacher.
+
+    The divergence of an output has the weight that the losses of the output have in the loss of the student.
+    """
 
     teacher: CompiledNetwork
     losses: Sequence[OutputLoss]
     outputs: Mapping[str, str]
-    """By output of the student, that of the teacher."""
+    """The taught outputs: maps the names of the student's outputs to those of the teacher's."""
     loss: DistillLoss
     weight: float
     temperature: float = 1.0
     read: tuple[str, ...] = ()
-    """The maps that the teacher's images have as further channels."""
+    """The maps that the teacher reads: `images_B3HW` of a call has them as further channels."""
 
     def __call__(
         self, images_B3HW: torch.Tensor, student: Tensors, size: Size, weights: Tensors,
         precision: AbstractContextManager[Any],
     ) -> torch.Tensor:  # fmt: skip
-        """The weighted loss of the student's outputs, at the size of the labels; of the images that the
-        teacher reads. `weights` are those of losses by their text.
+        """The weighted distillation loss, a scalar.
+
+        `images_B3HW` are the images as the teacher reads them, `student` the student's outputs by name,
+        `size` the size of the labels, at which outputs are compared, and `weights` the weight of each loss by
+        its text.
         """
         with torch.no_grad(), precision:
             known = self.teacher.forward_all(*inputs_of(self.teacher, images_B3HW))

@@ -22,11 +22,11 @@ from archdsl.train.overlay import grey, numbers, probabilities
 from archdsl.train.tallies import ScoredOutput
 
 _MOST = 4
-"""Images of a report."""
+"""The maximum number of images in a report."""
 
 
 def legend_of(outputs: Sequence[ScoredOutput], dataset: Dataset) -> Legend:
-    """The classes of a dataset, if an output is one of classes."""
+    """The classes of a dataset with their colours; empty unless one of the outputs predicts classes."""
     if all(one.task != "classes" for one in outputs):
         return []
     return list(zip(dataset.classes, dataset.colours, strict=True))
@@ -36,7 +36,7 @@ def legend_of(outputs: Sequence[ScoredOutput], dataset: Dataset) -> Legend:
 def drawn_predictions(
     module: nn.Module, dataset: Dataset, outputs: Sequence[ScoredOutput], processes: Processes
 ) -> list[Prediction]:
-    """What outputs of a network predict of the first images of a process; leaves it in eval mode."""
+    """Pictures of predictions for the first four images of this process; leaves the module in eval mode."""
     names, targets = [one.name for one in outputs], [one.target for one in outputs]
     module.eval()
     seen = islice(seen_outputs(module, dataset, processes, names, targets), _MOST)
@@ -52,7 +52,7 @@ def drawn_predictions(
 
 
 def _array(tensor: torch.Tensor) -> NDArray[Any]:
-    """The only image of a batch."""
+    """The first element of a batch, as an array."""
     found: NDArray[Any] = tensor[0].float().cpu().numpy()
     return found
 

@@ -1,4 +1,4 @@
-"""Predictions of a network on images, and their scores.
+"""Runs a network on images of any size: inputs, padding, and outputs at the resolution of the labels.
 
 Shapes: B images, K classes, H × W pixels.
 """
@@ -33,10 +33,10 @@ def at_size(logits_BKHW: torch.Tensor, size: Size) -> torch.Tensor:
 
 
 def fitting(module: nn.Module, size: Size, channels: int = 3) -> Size | None:
-    """The smallest supported input size of a network that is at least `size`; None if there is none.
+    """An input size (height, width) that a network supports, at least `size`; None if none was found.
 
-    `channels` are those of modules that are not built by archdsl. Tried on torch's meta device: the size
-    itself, then multiples of 8, 16 and so on.
+    Tries, on torch's meta device, the size itself, then the next multiples of 8, 16, 32, 64 and 128.
+    `channels` is the number of input channels of modules that are not built by archdsl.
     """
     empty = _without_numbers(module)
     tried = [size, *((_up(size[0], step), _up(size[1], step)) for step in _STEPS)]
@@ -44,23 +44,26 @@ def fitting(module: nn.Module, size: Size, channels: int = 3) -> Size | None:
 
 
 def padded(images_B3HW: torch.Tensor, size: Size) -> torch.Tensor:
-    """Pads images with zeros (the mean colour) at the bottom and right."""
+    """Pads images at the bottom and right to a size (height, width), with zeros, the mean colour."""
     height, width = images_B3HW.shape[-2:]
     return F.pad(images_B3HW, (0, size[1] - width, 0, size[0] - height))
 
 
 def logits_of(module: nn.Module, images_B3HW: torch.Tensor, fit: Size) -> torch.Tensor:
-    """Logits at the images' original size; images are padded to `fit`."""
+    """The logits of the main output at the size of the images; the network runs on images padded to `fit`."""
     return _cut(module(*inputs_of(module, padded(images_B3HW, fit))), images_B3HW, fit)
 
 
 def inputs_of(module: nn.Module, images_BCHW: torch.Tensor) -> tuple[torch.Tensor, ...]:
-    """The inputs of a network or supernet: images, and the maps that are further channels of theirs."""
+    """Splits images with maps as further channels into the inputs of a network or supernet.
+
+    The inputs are the image and one tensor for each further input of the network.
+    """
     return inputs_from(graph_of(module), images_BCHW)
 
 
 def inputs_from(graph: Graph | None, images_BCHW: torch.Tensor) -> tuple[torch.Tensor, ...]:
-    """As `inputs_of`, of modules with a graph."""
+    """The inputs as `inputs_of` returns them, for a network with this graph; None stands for one input."""
     if graph is None or len(graph.inputs) == 1:
         return (images_BCHW,)
     _, *further = (channels for channels, *_ in graph.inputs.values())
@@ -68,9 +71,9 @@ def inputs_from(graph: Graph | None, images_BCHW: torch.Tensor) -> tuple[torch.T
 
 
 def reading(images_BCHW: torch.Tensor, maps: Mapping[str, int], wanted: Sequence[str]) -> torch.Tensor:
-    """The channels of images, followed by those of the maps `wanted`, in this order.
+    """Selects channels: those of the images, followed by those of the maps `wanted`, in this order.
 
-    `images_BCHW` has the channels of images followed by those of all `maps` (name: number of channels).
+    `images_BCHW` has the channels of the images, followed by those of all `maps` (name: number of channels).
     """
     if tuple(maps) == tuple(wanted):
         return images_BCHW
@@ -89,7 +92,7 @@ def graph_of(module: nn.Module) -> Graph | None:
 def outputs_of(
     module: nn.Module, images_B3HW: torch.Tensor, fit: Size, outputs: Sequence[str]
 ) -> dict[str, torch.Tensor]:
-    """Outputs of a network by name, as `logits_of`."""
+    """The outputs `outputs` of a network by name, at the size of the images, which are padded to `fit`."""
     inputs = inputs_of(module, padded(images_B3HW, fit))
     found = cast(CompiledNetwork, module).forward_all(*inputs)
     return {name: _cut(found[name], images_B3HW, fit) for name in outputs}
@@ -104,11 +107,11 @@ def seen_outputs(
     module: nn.Module, dataset: Dataset, processes: Processes, outputs: Sequence[str],
     targets: Collection[str] = (), size: Size | None = None,
 ) -> Iterator[tuple[dict[str, torch.Tensor], dict[str, torch.Tensor]]]:  # fmt: skip
-    """Yields, for each image of this process's share, outputs by name, at the resolution of its labels, and
-    its labels and other targets by name.
+    """Runs a module on a dataset; yields, for each image, outputs by name and targets by name.
 
-    "" stands for the main output, which any module has. Images are resized to `size`, and padded if needed.
-    Raises SpecError for bad files, and for unsupported sizes (ARCH918).
+    Each of several processes runs on a part of the images. Outputs are at the resolution of the labels; the
+    name "" stands for the main output, which any module has. Images are resized to `size`, if set, and padded
+    if needed. Raises SpecError for invalid files, and for unsupported sizes (ARCH918).
     """
     fits: dict[Size, Size] = {}
     for i in range(processes.rank, len(dataset), processes.world):
@@ -126,7 +129,7 @@ def seen_outputs(
 
 
 def demand_fitting(module: nn.Module, size: Size, channels: int = 3) -> Size:
-    """Like `fitting`, but raises SpecError (ARCH918) without a supported size."""
+    """The size that `fitting` returns. Raises SpecError (ARCH918) if the network supports none."""
     fit = fitting(module, size, channels)
     if fit is None:
         headline = f"the network does not support images of {size[0]}×{size[1]}, even padded"

@@ -40,12 +40,12 @@ _KEPT = (
     "step",
     INPUTS,
 )
-"""Keys copied from the metadata of a file of weights."""
+"""The metadata keys that are copied from a file of weights."""
 
 
 @dataclass(frozen=True)
 class Filled:
-    """A network with weights. `facts` are metadata: the network, and the origin of its weights."""
+    """A module with weights; `facts` are metadata about the network and the origin of the weights."""
 
     module: CompiledNetwork
     facts: Mapping[str, str]
@@ -69,7 +69,7 @@ class Written:
 
 
 def filled(network: Network, weights: Path | None = None, seed: int = 0) -> Filled:
-    """The module of a network in eval mode, with weights from a file, or random ones.
+    """The module of a network in eval mode, with the weights of a file, or random ones by `seed`.
 
     Raises SpecError: ARCH914 for an invalid file of weights, ARCH913 for weights of another network.
     """
@@ -93,10 +93,10 @@ def filled_by(module: CompiledNetwork) -> Filled:
 
 
 def write(network: Filled, path: Path, form: str, *, dynamic: bool = True, verify: bool = True) -> Written:
-    """Writes a network in one of FORMS.
+    """Writes a network to a file; `form` is a key of FORMS.
 
     With `dynamic`, batch, height and width are dynamic axes of ONNX and torch.export as far as the network
-    allows; otherwise the input is one image of the declared size.  With `verify`, onnxruntime's outputs are
+    allows; otherwise the input is one image of the declared size. With `verify`, onnxruntime's outputs are
     compared with PyTorch's before an ONNX file is written. Raises SpecError (ARCH917) if the disk is full.
     """
     return FORMS[form](network, path, dynamic, verify)
@@ -128,7 +128,7 @@ def _weights(network: Filled, path: Path, _dynamic: bool, _verify: bool) -> Writ
 
 
 def _python(network: Filled, path: Path, _dynamic: bool, _verify: bool) -> Written:
-    """Writes the source, and its weights unless they are random."""
+    """Writes Python source, and, unless the weights are random, a file of weights beside it."""
     graph = network.module.archdsl_graph
     if network.is_random:
         notes: tuple[str, ...] = (WITHOUT_WEIGHTS,)
@@ -155,8 +155,9 @@ FORMS: Mapping[str, Callable[[Filled, Path, bool, bool], Written]] = {
 
 
 def _preprocessing(network: Filled) -> dict[str, str]:
-    """The image normalization used in training, which users of the file have to apply; without the maps that
-    are further channels.
+    """The image normalization used in training, which users of the file have to apply, as metadata.
+
+    Without the maps that are further channels of the images; empty if the training is unknown.
     """
     if network.is_random or network.facts[WEIGHTS] == _OF_PROGRAM:
         return {}
@@ -176,7 +177,7 @@ def _outputs(network: Filled) -> str:
 
 
 def _sizes(network: Filled, dynamic: bool, open_axes: Sequence[str]) -> str:
-    """Describes the dynamic axes, and why others are static."""
+    """A note on the dynamic axes, and on why other axes are static."""
     sizes = " and ".join("×".join(map(str, s)) for s in network.module.archdsl_graph.inputs.values())
     if not dynamic:
         return f"batch 1, size {sizes}"

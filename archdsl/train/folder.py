@@ -8,8 +8,9 @@ from pathlib import Path
 from archdsl.runs.folder import Folder
 
 FREE = ("data", "evaluate_every", "checkpoint_every", "licence", "teacher_files")
-"""Settings that may differ when resuming, as they do not change results.  Data may move, as its fingerprint
-identifies it, and so may the files of a teacher.
+"""Settings that may differ when a training is resumed, as they do not change its results.
+
+Datasets and files of a teacher may move: fingerprints identify their contents.
 """
 
 

@@ -1,4 +1,4 @@
-"""Initial weights of a training, matched from a file by name or order."""
+"""Initializes a training with weights of a file, whose tensors are matched by name or by order."""
 
 from __future__ import annotations
 
@@ -27,7 +27,11 @@ _SHOWN = 8
 
 @dataclass(frozen=True)
 class LoadReport:
-    """Tensors matched from a file, by name; `other_shape` holds shapes in the file and in the network."""
+    """A report on loading a file: names of the tensors of the network that were loaded (`taken`) or not.
+
+    Of those not loaded, `other_shape` maps names to the shapes in the file and in the network; `lacking` are
+    not in the file. `unused` are tensors of the file that the network does not have.
+    """
 
     file: Path
     sha256: str
@@ -39,11 +43,11 @@ class LoadReport:
 
     @property
     def is_whole(self) -> bool:
-        """Whether every tensor of the network was loaded."""
+        """Whether all tensors of the network were loaded."""
         return not self.other_shape and not self.lacking
 
     def recorded(self) -> dict[str, Any]:
-        """The entry in the manifest."""
+        """The entry of the initial weights in the manifest."""
         others = {"other_shape": list(self.other_shape), "lacking": list(self.lacking)}
         whole = {"file": str(self.file), "sha256": self.sha256, "by": self.by, "taken": len(self.taken)}
         return {**whole, **others}
@@ -58,12 +62,12 @@ def weights_at(path: Path) -> Path:
 
 
 def load_matching(module: nn.Module, path: Path) -> LoadReport:
-    """Loads the tensors of a file whose name and shape match the module's; others keep their values.
+    """Loads the tensors of a file whose names and shapes match a module's; other tensors keep their values.
 
-    The file is safetensors, or a state_dict of `torch.save`, loaded without running code.  A state_dict with
-    none of the network's names is matched by order, if its structure agrees. Raises SpecError: ARCH914 for
-    other files, if nothing matches, or if a matching tensor is not dense and floating-point; ARCH934 for
-    non-finite values.
+    The file is in the safetensors format, or a state_dict written by `torch.save`, loaded without running
+    code. If no name in a state_dict matches, tensors are matched by order, if those of file and network have
+    the same roles in the same order. Raises SpecError: ARCH914 for other files, if nothing matches, or if a
+    matching tensor is not dense and floating-point; ARCH934 for non-finite values.
     """
     found, ordered = _tensors(path)
     own = {name: t for name, t in module.state_dict().items() if not name.endswith(_COUNTER)}
@@ -100,10 +104,10 @@ def _is_plain(tensor: torch.Tensor) -> bool:
 def _in_order(
     found: Mapping[str, torch.Tensor], own: Mapping[str, torch.Tensor]
 ) -> dict[str, torch.Tensor] | None:
-    """Matches tensors of a file to the network's names by order; None if the orders may differ.
+    """Tensors of a file by the names of the network, matched by order; None if the orders may differ.
 
-    Counts must agree, and each pair must have the same role, the last part of the name as in
-    `features.0.weight`, since biases and means have equal shapes.
+    The numbers of tensors must be equal, and both tensors of a pair must have the same role, the last part of
+    the name (`weight` in `features.0.weight`); shapes do not suffice, since biases and means have equal ones.
     """
     there = {name: tensor for name, tensor in found.items() if not name.endswith(_COUNTER)}
     if not there.keys().isdisjoint(own) or [*map(_role, there)] != [*map(_role, own)]:
@@ -142,7 +146,7 @@ def _tensors(path: Path) -> tuple[dict[str, torch.Tensor], bool]:
 
 
 def _unwrapped(whole: Any) -> dict[str, torch.Tensor]:
-    """Unwraps a state_dict from enclosing dicts, under a common key or as the only dict."""
+    """The tensors of a state_dict that may be inside other dicts, under a usual key or as the only dict."""
     for _ in range(_MOST_WRAPS):
         if not isinstance(whole, dict):
             break
@@ -162,7 +166,7 @@ def _refused(path: Path, why: str, help: str | None = None) -> SpecError:
 
 
 def _compared(found: Mapping[str, torch.Tensor], own: Mapping[str, torch.Tensor]) -> str:
-    """Where the file and the network differ first, in the order of their tensors."""
+    """A text on the first difference between the tensors of a file and of a network, in order."""
     there = {name: tensor for name, tensor in found.items() if not name.endswith(_COUNTER)}
     counts = f"the file has {len(there)} tensors, the network {len(own)}"
     for (theirs, a), (ours, b) in zip(there.items(), own.items(), strict=False):
@@ -173,7 +177,7 @@ def _compared(found: Mapping[str, torch.Tensor], own: Mapping[str, torch.Tensor]
 
 
 def load_report_text(found: LoadReport, whole_at: Path | None = None) -> str:
-    """A report on loaded and skipped tensors; abbreviated where the full report is in a file."""
+    """A report as text: loaded and skipped tensors; shortened if the file `whole_at` has the full report."""
     most = None if whole_at is None else _SHOWN
     whole = len(found.taken) + len(found.other_shape) + len(found.lacking)
     lines = [

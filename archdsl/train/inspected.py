@@ -13,7 +13,7 @@ from archdsl.train import class_weights
 
 
 def inspected(parts: Mapping[str, Dataset], reporter: Reporter) -> Soundness:
-    """Inspects every file of the datasets in `parts`, by split name, and reports warnings.
+    """Inspects every file of datasets, given by the use of the split, and reports warnings.
 
     Raises SpecError with all errors.
     """
@@ -27,10 +27,10 @@ def inspected(parts: Mapping[str, Dataset], reporter: Reporter) -> Soundness:
 def weighted_classes(
     splits: Splits, rule: str | None, here: Processes, reporter: Reporter, binary: Collection[str] = ()
 ) -> tuple[float, ...] | None:
-    """Class weights by a rule, after the first process inspected all files of both splits.
+    """Inspects all files of both splits, in the first process; returns class weights by `rule`, None without.
 
-    None without a rule. `binary` are maps that must have numbers from 0 to 1. Raises SpecError for all errors
-    in the data, ARCH938 for other numbers, and ARCH944 for an invalid rule.
+    `binary` are the maps whose values must be from 0 to 1. Raises SpecError for all errors in the data,
+    ARCH938 for values out of this range, and ARCH944 for an invalid rule.
     """
     shares = None
     if here.is_first:
@@ -52,10 +52,10 @@ def _demand_binary(maps: Mapping[str, tuple[float, float] | None], use: str) -> 
         low, high = ends
         if low < 0 or high > 1:
             help = "set `map_scale`, or use l1, mse or smooth_l1"
-            what = f"has numbers from {low:g} to {high:g}, but `bce` needs numbers from 0 to 1"
+            what = f"has values from {low:g} to {high:g}, but `bce` needs values from 0 to 1"
         elif low >= 0.5:
-            help = '0 stands for unknown unless `map_unknown` is set: map_unknown = "none"'
-            what = f"has numbers from {low:g} to {high:g}: all are positive"
+            help = 'pixels of the value 0 are unknown unless `map_unknown` is set: map_unknown = "none"'
+            what = f"has values from {low:g} to {high:g}: all known pixels are positive"
         else:
             continue
         raise SpecError([Diagnostic("ARCH938", f"`{name}` of the {use} {what}", help=help)])

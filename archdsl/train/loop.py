@@ -47,7 +47,7 @@ from archdsl.train.weights import save_weights
 class Training:
     """A training run. `module` is trained in place; `metadata` is stored with the weights.
 
-    `taught` are outputs with those of the teacher.
+    `taught` maps the names of outputs to those of the teacher's outputs that they are distilled from.
     """
 
     def __init__(
@@ -89,8 +89,9 @@ class Training:
         self.journal = Journal(folder.journal) if processes.is_first else None
 
     def _all_read(self) -> dict[str, int]:
-        """The maps that the images have as further channels, with their number: those of the network, then of
-        its teacher.
+        """The maps that batches have as further channels, with their numbers of channels.
+
+        The maps that the network reads come first, then those that only its teacher reads.
         """
         of_teacher = () if self.distillation is None else self.distillation.read
         channels = channels_of_maps(self.splits.train)
@@ -110,15 +111,15 @@ class Training:
         )  # fmt: skip
 
     def restore(self) -> int:
-        """Loads the newest readable checkpoint, if any; returns its step."""
+        """Loads the newest readable checkpoint; returns its step, 0 without checkpoints."""
         self.step = restored(self.keeper, self.journal, self._load)
         return self.step
 
     def run(self, report: Callable[[TrainProgress], None], stop: Callable[[], bool] = lambda: False) -> float:
-        """Trains to the end; returns the best score on the validation split: mIoU, F1 or mean absolute error.
+        """Trains to the end; returns the best validation score: mIoU, F1 or mean absolute error.
 
-        `report` is called after every step and evaluation.  When `stop` returns True in any process, writes a
-        checkpoint and raises Interrupted. Raises SpecError: ARCH915 for non-finite values, ARCH916 out of
+        `report` is called after every step and evaluation. If `stop` returns True in any process, writes a
+        checkpoint and raises Interrupted. Raises SpecError: ARCH915 for non-finite values, ARCH916 if out of
         memory, ARCH917 for a full disk.
         """
         try:
@@ -140,7 +141,7 @@ class Training:
 
     @property
     def lower_is_better(self) -> bool:
-        """Whether lower scores are better."""
+        """Whether lower values of the score that selects the best weights are better."""
         return self.scored_outputs[0].task == "regression"
 
     def _loss(self, batch: Batch) -> torch.Tensor:
@@ -161,7 +162,7 @@ class Training:
         return total + by_teacher  # of all pixels
 
     def _outputs(self, images_B3HW: torch.Tensor) -> dict[str, torch.Tensor]:
-        """The outputs that are trained, and the main one, which is the first."""
+        """All outputs of the network by name, or the main one if only that is trained."""
         network, main = cast(CompiledNetwork, self.module), next(iter(self.graph.outputs))
         with self._precision():
             if self.task.outputs == (main,):
@@ -179,7 +180,7 @@ class Training:
         report(now)
 
     def _after(self, report: Callable[[TrainProgress], None]) -> None:
-        """Evaluates and saves a checkpoint when due."""
+        """Evaluates, and saves a checkpoint, if either is due after this step."""
         epoch, within = divmod(self.step, self.batches.steps_per_epoch)
         if within == 0 and (epoch % self.recipe.evaluate_every == 0 or self.step == self.steps):
             self.scored = False
@@ -225,7 +226,10 @@ class Training:
             self.journal.write(record)
 
     def _save(self) -> Path:
-        """Writes a checkpoint in the first process; raises for non-finite weights."""
+        """Writes a checkpoint in the first process; returns its path.
+
+        Raises Diverged for non-finite weights.
+        """
         bad = bad_parameter(self.module)
         if bad is not None:
             raise Diverged(self.step, bad, self.keeper.newest())
@@ -245,7 +249,10 @@ class Training:
         return self.keeper.save(self.step, state)
 
     def _load(self, state: Mapping[str, Any]) -> Mark:
-        """Restores a state; returns the length of its journal. Raises Unfit, leaving everything unchanged."""
+        """Restores a state; returns its position in the journal.
+
+        Raises Unfit, leaving everything unchanged.
+        """
         average = dict(self.average.module.state_dict()) if self.average else None
         kept = {
             "module": like(state, "module", dict(self.module.state_dict())),

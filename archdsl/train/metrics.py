@@ -14,10 +14,10 @@ from archdsl.data.dataset import IGNORE
 
 
 class Means(NamedTuple):
-    """Means over all classes; nan if there are none.
+    """Scores that are means over classes; nan if no class occurs.
 
-    `miou` is the mean intersection over union, `macc` the mean accuracy of the classes, `fwiou` the mean of
-    the IoU weighted by the pixels of each class.
+    `miou` is the mean intersection over union, `macc` the mean accuracy of the classes, `fwiou` the mean IoU
+    weighted by the number of pixels of each class.
     """
 
     miou: float
@@ -31,16 +31,19 @@ class Means(NamedTuple):
 
 
 class Confusion:
-    """Counts of pixels by true class (rows) and predicted class (columns); ignored pixels are excluded."""
+    """A confusion matrix: numbers of pixels by true class (rows) and predicted class (columns).
+
+    Ignored pixels are excluded.
+    """
 
     def __init__(self, classes: int):
         self.classes = classes
         self.matrix = torch.zeros(classes, classes, dtype=torch.int64)
 
     def add(self, predicted: Any, truth: Any) -> None:
-        """Adds predicted and true class indices, H × W or B × H × W, tensors or arrays.
+        """Counts pixels of predicted and true class indices: tensors or arrays, H × W or B × H × W.
 
-        Raises ValueError for different sizes, or labels out of range.
+        Raises ValueError for different shapes, or class indices out of range.
         """
         guess, true = _whole(predicted), _whole(truth)
         if guess.shape != true.shape:
@@ -61,12 +64,12 @@ class Confusion:
         return (hits / (matrix.sum(0) + matrix.sum(1) - hits)).numpy()  # 0 / 0 is nan
 
     def mean_iou(self) -> float:
-        """Mean IoU over classes present or predicted; nan if empty."""
+        """Mean IoU over classes present or predicted; nan without pixels."""
         there = self.iou()
         return _mean(there[~np.isnan(there)])
 
     def accuracy(self) -> float:
-        """Pixel accuracy; nan if empty."""
+        """Pixel accuracy: the fraction of pixels predicted correctly; nan without pixels."""
         return float(self.matrix.diagonal().sum().double() / self.matrix.sum())
 
     def class_accuracy(self) -> NDArray[np.float64]:
@@ -76,10 +79,11 @@ class Confusion:
         return (self.matrix.diagonal().double() / self.matrix.sum(1)).numpy()
 
     def means(self, omit: Collection[int] = (), compat: bool = False) -> Means:
-        """Means over classes present or predicted, except those in `omit`.
+        """Scores that are means over the classes present or predicted, except those with indices in `omit`.
 
-        A class that is predicted but absent has an IoU of 0, and no accuracy. With `compat` it has an
-        accuracy of 2, as in the code released with arXiv:1904.02365, so that mAcc can exceed 1.
+        A class that is predicted but absent has an IoU of 0, and is excluded from the mean accuracy. With
+        `compat`, it has an accuracy of 2, as in the code released with arXiv:1904.02365, so that `macc` can
+        exceed 1.
         """
         iou, accuracy, pixels = self.iou(), self.class_accuracy(), self.matrix.sum(1).numpy()
         kept = ~np.isnan(iou)

@@ -1,4 +1,4 @@
-"""Networks with as many classes as the dataset."""
+"""Networks for a dataset: setting the number of classes, and checking channels, maps and parameters."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ from archdsl.report.numbers import plural
 def network_of(
     program: Program, name: str | None, settings: Mapping[str, Any], classes: int | None = None
 ) -> Network:
-    """A network of a file, with its setting `classes` set to `classes` unless overridden.
+    """The network `name` of a file (default: the last) with these settings.
 
-    Raises SpecError (ARCH226) if the name belongs to a space.
+    If the network has a setting `classes` that `settings` does not override, it is set to `classes`. Raises
+    SpecError (ARCH226) if the name belongs to a space.
     """
     network = _fixed(program.target(name, **settings))
     declared = network.graph.settings.get("classes")
@@ -28,10 +29,11 @@ def network_of(
 def demand_fits(
     network: Network, classes: int | None, channels: int | None, maps: Mapping[str, int], stacked: int = 0
 ) -> None:  # fmt: skip
-    """Raises SpecError if a network does not match a dataset.
+    """Raises SpecError if a network does not fit a dataset; None skips the check of `classes` or `channels`.
 
-    ARCH918: its first input is not an image, or it predicts a different number of classes; ARCH942: its image
-    has other `channels` (None: 1, 3 or 4, and a number of `stacked` ones); ARCH939 as `demand_maps`.
+    ARCH918: the main output has not `classes` channels, or, if `channels` is None, the first input has not 1,
+    3 or 4 channels besides `stacked` ones for maps; ARCH942: the first input has not `channels` channels;
+    ARCH939: as `demand_maps`.
     """
     inputs = list(network.graph.inputs.values())
     if channels is None and inputs[0][0] - stacked not in (1, 3, 4):
@@ -50,8 +52,10 @@ def demand_fits(
 
 
 def demand_maps(graph: Graph, maps: Mapping[str, int]) -> None:
-    """Raises SpecError (ARCH939) for an input behind the image that is not one of the maps of a dataset, or
-    has other channels than it.
+    """Raises SpecError (ARCH939) if a further input of a network is not one of the maps of a dataset.
+
+    `maps` are the numbers of channels of the maps by name. Inputs must have the number of channels of their
+    map, and the size of the image.
     """
     _, *size = next(iter(graph.inputs.values()))
     for name, shape in list(graph.inputs.items())[1:]:
@@ -72,7 +76,7 @@ def demand_maps(graph: Graph, maps: Mapping[str, int]) -> None:
 
 
 def help_on_classes(graph: Graph, classes: int) -> str:
-    """Help text: how to set the number of classes of a network or space."""
+    """The help of an error on the number of classes: how to set it for a network or space."""
     return (
         f"--set classes={classes}"
         if "classes" in graph.settings
@@ -81,7 +85,7 @@ def help_on_classes(graph: Graph, classes: int) -> str:
 
 
 def demand_parameters(network: Network, trained: Sequence[str] = ()) -> None:
-    """Raises SpecError (ARCH935) if no trained output, by default the main one, has parameters."""
+    """Raises SpecError (ARCH935) if no output in `trained` (default: the main one) depends on parameters."""
     from archdsl.passes.analyses.trainable import outputs_with_parameters
 
     maps = output_maps(network)
@@ -102,7 +106,7 @@ def demand_parameters(network: Network, trained: Sequence[str] = ()) -> None:
 
 
 def output_maps(network: Network) -> dict[str, int]:
-    """The number of channels of each output, main output first."""
+    """The number of channels of each output by name, the main output first."""
     from archdsl.passes.analyses.shapes import infer
 
     shapes = infer(network.graph)
@@ -110,12 +114,12 @@ def output_maps(network: Network) -> dict[str, int]:
 
 
 def image_channels(network: Network) -> int:
-    """The number of channels of the network's input."""
+    """The number of channels of the network's first input, the image."""
     return next(iter(network.graph.inputs.values()))[0]
 
 
 def image_size(network: Network) -> tuple[int, int]:
-    """Height and width of the network's input."""
+    """The height and width of the network's first input, the image."""
     _, height, width = next(iter(network.graph.inputs.values()))
     return height, width
 

@@ -19,11 +19,11 @@ class OptionError(ValueError):
 class TrainOptions:
     """Options of a training.
 
-    `recipe` holds fields of `archdsl.train.recipe.Recipe` by name; `crop` defaults to the size of the first
-    image, at most 512 × 1024, or the network's input size if `declared_size`. `class_weights` is a rule
-    (`archdsl.train.class_weights`).  `folder` is the run folder (None: `runs/NAME`); `resume` continues the
-    run in it.  A new run is initialized from `init`, which must have all tensors if `init_strict`. `recorded`
-    are further manifest entries.
+    `recipe` are fields of `archdsl.train.recipe.Recipe` by name; its `crop` defaults to the size of the first
+    image, at most 512 × 1024, or to the network's input size if `declared_size`. `class_weights` is a rule
+    (`archdsl.train.class_weights`). `folder` is the run folder (None: `runs/NAME`); with `resume`, the run in
+    it is continued. A new run is initialized from the file `init`, which must have all tensors of the network
+    if `init_strict`. `recorded` are further entries of the manifest.
     """
 
     recipe: Mapping[str, Any] = field(default_factory=dict)
@@ -36,7 +36,7 @@ class TrainOptions:
     device: str | None = None
     licence: str = ""
     teacher: Teacher | None = None
-    """A network whose predictions are learned as well; the recipe has `distill_loss` then."""
+    """The teacher for knowledge distillation; the recipe must then have `distill_loss`."""
     recorded: Mapping[str, Any] = field(default_factory=dict)
     command: tuple[str, ...] = ()
     """The command line, for the manifest."""

@@ -32,7 +32,11 @@ def overlay(
     image: NDArray[np.uint8], classes: NDArray[np.integer[Any]], names: Sequence[str],
     colours: Sequence[Colour], strength: float = 0.55,
 ) -> Image.Image:  # fmt: skip
-    """Overlays class colours on an image (height, width, 3), with a legend on the right."""
+    """A picture of an image (height, width, 3) with overlaid class colours, and a legend on the right.
+
+    `classes` are class indices (height, width); `names` and `colours` are those of the classes; `strength`,
+    from 0 to 1, is the opacity of the colours.
+    """
     palette = np.asarray(colours, np.uint8)
     tinted = (1 - strength) * image + strength * palette[classes]
     there = [int(c) for c in np.unique(classes)]
@@ -50,7 +54,7 @@ def overlay(
 
 
 def numbers(classes: NDArray[np.integer[Any]], colours: Sequence[Colour]) -> Image.Image:
-    """An indexed image of class indices, with class colours as its palette."""
+    """A palette image whose pixels are class indices, with the class colours as palette."""
     picture = Image.fromarray(classes.astype(np.uint8), "L").convert("P")
     picture.frombytes(classes.astype(np.uint8).tobytes())
     picture.putpalette([int(part) for colour in colours for part in colour])
@@ -67,7 +71,7 @@ def any_colours(count: int) -> tuple[Colour, ...]:
 
 
 def _legible(name: str) -> tuple[str, Font]:
-    """A drawable form of a name and its font; missing characters are escaped."""
+    """A name in which characters that no font can draw are escaped, and the font to draw it with."""
     fonts = [font for font in map(_font, (None, *_FONTS)) if font is not None]
     best = max(fonts, key=lambda font: sum(_draws(font, character) for character in name))
     drawn = (c if _draws(best, c) else c.encode("unicode_escape").decode("ascii") for c in name)
@@ -75,7 +79,7 @@ def _legible(name: str) -> tuple[str, Font]:
 
 
 def _fitting(text: str, font: Font) -> str:
-    """Truncates a text that would make the legend too wide."""
+    """Truncates a text to the maximum width of the legend."""
     kept = text[:100]
     while font.getlength(kept + "…") > _WIDEST:
         kept = kept[:-1]
@@ -107,15 +111,15 @@ def _shape(font: Font, character: str) -> tuple[tuple[int, int], bytes]:
 
 
 def probabilities(logits_HW: NDArray[Any]) -> Image.Image:
-    """A grey picture of the probabilities of logits: 0 black, 1 white."""
+    """A grey picture of the probabilities of binary logits: 0 is black, 1 is white."""
     shares = 1 / (1 + np.exp(-np.clip(logits_HW.astype(np.float64), -50, 50)))
     return Image.fromarray(np.rint(255 * shares).astype(np.uint8))
 
 
 def grey(values_HW: NDArray[Any], ends: tuple[float, float] | None = None) -> Image.Image:
-    """A grey picture of numbers, from the smallest (black) to the largest (white), or between `ends`.
+    """A grey picture of values: the minimum, or `ends[0]`, is black, the maximum, or `ends[1]`, is white.
 
-    Black if all are equal; unknown ones are black.
+    Unknown values (NaN) are black, and all are if they are equal.
     """
     low, high = ends or (float(values_HW.min()), float(values_HW.max()))
     scaled = (np.nan_to_num(values_HW.astype(np.float64), nan=low) - low) / (high - low or 1.0)
@@ -123,5 +127,5 @@ def grey(values_HW: NDArray[Any], ends: tuple[float, float] | None = None) -> Im
 
 
 def picture(samples_HW: NDArray[np.uint16]) -> Image.Image:
-    """A 16-bit grey picture."""
+    """A 16-bit grey picture of integers."""
     return Image.fromarray(samples_HW)

@@ -1,4 +1,4 @@
-"""The maps that a trained network reads besides images, as metadata of its file of weights."""
+"""The maps that a trained network reads in addition to images, as metadata of its file of weights."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ from archdsl.data.targets import read_maps, stack_of
 from archdsl.ir import Graph
 
 INPUTS = "inputs"
-"""The metadata key; weights of a network that reads images alone have none."""
+"""The metadata key of the maps; absent if the network reads images alone."""
 
 
 def _one(form: forms.Form) -> AfterValidator:
-    """Demands what the setting of a map has."""
+    """A validator (pydantic) that raises ValueError for values that a form of settings does not accept."""
 
     def demanded(value: Any) -> Any:
         if value is not None and not form.accepts(value):
@@ -66,19 +66,22 @@ class _Inputs(BaseModel):
 
 @dataclass(frozen=True)
 class ReadInputs:
-    """The maps that a network reads: how their files are read, and those that are channels of the image."""
+    """The maps that a network reads: `kinds`, how the files of each are read, and `stack`.
+
+    Maps in `stack` are appended to the image as further channels; others are further inputs.
+    """
 
     kinds: Mapping[str, MapKind]
     stack: tuple[str, ...] = ()
 
     @property
     def stacked(self) -> int:
-        """The channels of the image that are maps."""
+        """The number of channels of the image input that are channels of maps."""
         return sum(self.kinds[name].channels if name in self.kinds else 1 for name in self.stack)
 
 
 def inputs_metadata(graph: Graph, dataset: Dataset) -> dict[str, str]:
-    """The entry of a network that was trained on a dataset; none if it reads images alone."""
+    """The metadata of a network trained on a dataset; empty if the network reads images alone."""
     read = read_maps(dataset, graph)
     if not read:
         return {}
@@ -94,7 +97,7 @@ def _of(kind: MapKind) -> _Map:
 
 
 def read_inputs_of(metadata: Mapping[str, str]) -> ReadInputs:
-    """The maps in the metadata of a file of weights."""
+    """Reads the maps from the metadata of a file of weights; no maps if the entry is missing or invalid."""
     try:
         found = _Inputs.model_validate_json(metadata.get(INPUTS, "{}"))
     except ValidationError:  # weights from another program, with another format

@@ -40,9 +40,9 @@ class Recipe:
     class_weights: tuple[float, ...] | None = None
     """Class weights of the loss, in the dataset's order; None: uniform."""
     aux: Mapping[str, float] = field(default_factory=dict)
-    """Loss weights of auxiliary outputs, by name; others are not trained."""
+    """Loss weights of auxiliary outputs, by name; other auxiliary outputs are not trained."""
     distill_loss: DistillLoss | None = None
-    """The loss by which a teacher's predictions are learned; None without a teacher."""
+    """The distillation loss (`archdsl.train.divergences`); None without a teacher."""
     distill_weight: float = 1.0
     distill_temperature: float = 1.0
     checkpoint_every: int = 200
@@ -51,10 +51,10 @@ class Recipe:
 
 @dataclass(frozen=True)
 class TrainProgress:
-    """Progress after a step, or, with `scores`, after an evaluation.  Epochs count from 1.
+    """The progress of a training after a step, or, with `scores`, after an evaluation. Epochs count from 1.
 
-    `scores` are the leading scores by name, the one that decides on the best weights first; `miou` and `iou`
-    are those of a main output of classes.
+    `scores` are the main scores of the outputs by name; the first one selects the best weights. `miou` and
+    `iou` (per class) are those of a first output that predicts classes.
     """
 
     step: int
@@ -68,7 +68,7 @@ class TrainProgress:
 
 
 def optimiser(module: nn.Module, recipe: Recipe) -> torch.optim.SGD:
-    """SGD with momentum.  Weight decay applies to kernels, not to biases and normalization parameters."""
+    """SGD with momentum. Weight decay applies to kernels, but not to biases and normalization parameters."""
     params = [p for p in module.parameters() if p.requires_grad]
     kernels = [p for p in params if p.dim() > 1]
     rest = [p for p in params if p.dim() <= 1]

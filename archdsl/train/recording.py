@@ -1,4 +1,4 @@
-"""Scores of an evaluation for the journal of a training, for its progress, and for files of weights."""
+"""Converts the scores of an evaluation for progress events, the journal, and the metadata of weights."""
 
 from __future__ import annotations
 
@@ -12,9 +12,7 @@ from archdsl.train.tallies import ClassTally, Tally, value_of
 
 
 def leading(found: Mapping[str, Tally]) -> dict[str, float]:
-    """The main score of each output (mIoU, F1 or error), by name, with the name of the output if there are
-    several.
-    """
+    """The main score of each output (mIoU, F1 or MAE) by name: `OUTPUT mIoU` if there are several outputs."""
     several = len(found) > 1
     return {
         f"{output} {NAMES[one.leading]}" if several else NAMES[one.leading]: abs(value_of(one))
@@ -25,8 +23,10 @@ def leading(found: Mapping[str, Tally]) -> dict[str, float]:
 def recorded(
     found: Mapping[str, Tally],
 ) -> tuple[dict[str, Any], float | None, tuple[float | None, ...]]:
-    """The scores for the journal; and of a first output of classes, mIoU (0 without labelled pixels) and IoU
-    per class (None for absent classes).
+    """The scores as a journal record, and mIoU and IoU per class of the first output.
+
+    mIoU is 0 without labelled pixels, and None if the output does not predict classes; the IoU of an absent
+    class is None.
     """
     (first, deciding), *others = found.items()
     record: dict[str, Any] = {}
@@ -46,7 +46,7 @@ def recorded(
 
 
 def metadata_of(found: Mapping[str, Tally]) -> dict[str, str]:
-    """The scores for a file of weights."""
+    """The scores as metadata of a file of weights."""
     (_, deciding), *others = found.items()
     if isinstance(deciding, ClassTally) and not others:
         return {"miou": f"{value_of(deciding):.4f}"}

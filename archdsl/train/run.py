@@ -49,10 +49,10 @@ _LARGEST_CROP = (512, 1024)
 
 @dataclass(frozen=True)
 class Trained:
-    """A trained network: its best score on the validation images, and the files of the run.
+    """A trained network with its best validation score and the files of the run.
 
-    `miou` is the score of a main output of classes, nan otherwise. `weights` are the best ones. `metric`
-    names the score: mIoU, F1, or MAE, of which less is better.
+    `score` is the best value of `metric` on the validation images: mIoU, F1, or MAE, of which less is better;
+    `miou` is the same value if the metric is mIoU, else nan. `weights` is the file of the best weights.
     """
 
     network: Network
@@ -71,10 +71,10 @@ class Trained:
 def prepared(
     network: Network, splits: Splits, options: TrainOptions, reporter: Reporter
 ) -> Iterator[Training]:
-    """Prepares a training to run or resume; its folder is locked until the end of the block.
+    """Context with a training that is ready to run or resume; its folder is locked in the context.
 
-    `network` includes its train-only outputs, and predicts the dataset's classes. Raises SpecError for errors
-    that would stop the training later, and OptionError.
+    `network` must include its train-only outputs, and have as many classes as the dataset. Raises SpecError
+    for all errors that would stop the training later, and OptionError for unsupported options.
     """
     here = processes(options.device)
     try:
@@ -119,9 +119,10 @@ def prepared(
 def finish(
     network: Network, training: Training, report: Callable[[TrainProgress], None], stop: Callable[[], bool]
 ) -> Trained:
-    """Runs a prepared training and writes its report, also when `stop` interrupts it.
+    """Runs a prepared training, and writes its report.
 
-    Raises Interrupted then, and SpecError as `Training.run`.
+    If `stop` returns True, writes a checkpoint and the report, and raises Interrupted. Raises SpecError as
+    `Training.run`.
     """
     folder = training.folder
     try:
@@ -144,10 +145,10 @@ def run(
     report: Callable[[TrainProgress], None] = lambda now: None,
     stop: Callable[[], bool] = lambda: False,
 ) -> Trained:
-    """Trains a network, as `prepared` and `finish` do.
+    """Trains a network; returns its best score and the files of the run.
 
-    `report` is called with every step and evaluation.  Raises SpecError, OptionError, and Interrupted where
-    `stop` returned True.
+    `report` is called after every step and evaluation. Raises SpecError and OptionError as `prepared`, and
+    Interrupted if `stop` returned True.
     """
     with prepared(network, splits, options or TrainOptions(), reporter or Reporter()) as training:
         return finish(network, training, report, stop)
@@ -156,7 +157,10 @@ def run(
 def _taught(
     network: Network, teacher: Teacher | None, recipe: Recipe, maps: Mapping[str, int]
 ) -> tuple[CompiledNetwork | None, dict[str, Any]]:
-    """The teacher's module, and its entries in the manifest. Raises SpecError (ARCH817) and OptionError."""
+    """The module of the teacher, and its entries in the manifest.
+
+    Raises SpecError (ARCH817) and OptionError.
+    """
     if (teacher is None) != (recipe.distill_loss is None):
         raise OptionError("a teacher and `distill_loss` need each other")
     if teacher is None:
@@ -171,24 +175,28 @@ def _taught_outputs(
     network: Network, teacher: Teacher | None, recipe: Recipe, losses: Sequence[OutputLoss],
     reporter: Reporter,
 ) -> Mapping[str, str]:  # fmt: skip
-    """The outputs that a teacher teaches, with those of the teacher.
+    """The outputs that are distilled from a teacher: maps their names to those of the teacher's outputs.
 
-    Raises SpecError (ARCH817) where it teaches nothing, and OptionError for settings without an effect.
+    Raises SpecError (ARCH817) if there are none, and OptionError for settings of distillation without effect.
     """
     if teacher is None:
         return {}
     found = teacher.taught_outputs(network, losses)
     tasks = {loss.kind.task for loss in losses for name in loss.outputs if name in found.outputs}
     if recipe.distill_loss == "released" and "classes" not in tasks:
-        raise OptionError("the distillation loss `released` is of classes, and the teacher teaches none")
+        raise OptionError(
+            "the distillation loss `released` applies to class predictions, and none are distilled"
+        )
     if recipe.distill_temperature != 1 and tasks == {"regression"}:
-        raise OptionError("a distillation temperature is of probabilities, and the teacher teaches none")
+        raise OptionError(
+            "a distillation temperature applies to probabilities, and only regression outputs are distilled"
+        )
     reporter.info(found.described(teacher.network.name))
     return found.outputs
 
 
 def _settings(recipe: Recipe) -> dict[str, Any]:
-    """The recipe for the manifest; runs without a teacher have no entries of one."""
+    """The recipe as settings of the manifest; without a teacher, settings of distillation are omitted."""
     found = asdict(recipe)
     if recipe.distill_loss is None:
         return {key: value for key, value in found.items() if not key.startswith("distill_")}
@@ -207,7 +215,11 @@ def _losses(network: Network, splits: Splits, options: TrainOptions) -> tuple[Ou
 
 
 def _class_rule(losses: Sequence[OutputLoss], option: str | None) -> str | None:
-    """How losses weight classes: by an option, or by a setting of theirs."""
+    """The rule of class weights: the option, or the setting `class_weights` of the losses; None without.
+
+    Raises OptionError if both are set, if losses have different rules, or for an option without a loss of
+    classes.
+    """
     rules = {class_rule(loss.term) for loss in losses} - {None}
     if len(rules) > 1 or (rules and option is not None):
         raise OptionError("class weights are set twice: set them once, for all losses")
@@ -238,10 +250,10 @@ def _demand_outputs(aux: Mapping[str, float], network: Network, losses: Sequence
 def _started(
     module: nn.Module, options: TrainOptions, folder: RunFolder, here: Processes, reporter: Reporter
 ) -> tuple[Any, str | None]:
-    """Initializes the module's weights.
+    """Initializes the weights of a module from the file `options.init`, if set.
 
-    Returns the manifest entry, and the full report on a file.  A run killed before its first checkpoint
-    restarts from the same weights.
+    Returns the entry of the manifest, and the report on the file, or None. A run that is resumed without a
+    checkpoint is initialized from the recorded file again.
     """
     if options.init is None:
         recorded = options.recorded.get("init")
@@ -263,7 +275,10 @@ def _started(
 
 
 def _recipe(given: Mapping[str, Any], module: nn.Module, channels: int) -> Recipe:
-    """The recipe with a crop size that the network supports. Raises SpecError (ARCH918) otherwise."""
+    """The recipe with these fields.
+
+    Raises OptionError for invalid ones, SpecError (ARCH918) for the crop size.
+    """
     try:
         recipe = TypeAdapter(Recipe).validate_python(dict(given))
     except ValidationError as error:
@@ -280,7 +295,10 @@ def _recipe(given: Mapping[str, Any], module: nn.Module, channels: int) -> Recip
 
 
 def _usual_crop(network: Network, splits: Splits, options: TrainOptions) -> tuple[int, int]:
-    """The size of the first image, at most 512 × 1024, rounded down to multiples of 32."""
+    """The default crop (height, width): that of the first image, at most 512 × 1024, in multiples of 32.
+
+    With `options.declared_size`, the input size of the network.
+    """
     if options.declared_size:
         return image_size(network)
     sides = zip(splits.train[0].mask.shape, _LARGEST_CROP, strict=True)
@@ -300,7 +318,7 @@ def _manifest(
 
 
 def _facts(network: Network, splits: Splits, licence: str, fingerprint: str) -> dict[str, str]:
-    """Metadata of the files of weights."""
+    """The metadata of files of weights: network, classes, data and licence."""
     return {
         SPEC: network_hash(network), "name": network.name, "classes": json.dumps(splits.train.classes),
         "colours": json.dumps(splits.train.colours), "data": splits.train.name,

@@ -1,4 +1,4 @@
-"""Schedules of values over a run: learning rates, temperatures."""
+"""Schedules of learning rates and temperatures over a run."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ Kind = Literal["cosine", "poly", "linear", "exponential", "constant"]
 
 
 def schedule(kind: Kind, first: float, last: float, power: float = 0.9) -> Callable[[float], float]:
-    """A function from progress in [0, 1] to a value between `first` and `last`.
+    """A function from the progress of a run, 0 to 1, to a value that moves from `first` to `last`.
 
     `power` applies to "poly"; "constant" stays at `first`. Raises ValueError for an unknown kind, and for
     "exponential" with values <= 0.

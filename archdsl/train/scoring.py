@@ -1,4 +1,4 @@
-"""Evaluation of a network on a dataset: mIoU, IoU per class, accuracy."""
+"""Evaluates a network on a dataset: mIoU, IoU per class, accuracy, and scores of other outputs."""
 
 from __future__ import annotations
 
@@ -26,11 +26,12 @@ from archdsl.train.tasks import PLAIN, demand_targets_of
 
 @dataclass(frozen=True)
 class Scores:
-    """Scores of a network on a split of a dataset, over all labelled pixels.
+    """Scores of a network on a split of a dataset, over all pixels with a target.
 
-    `confusion_KK` counts pixels by true class (rows) and predicted class (columns) of a first output of
-    classes; otherwise it is empty. `outputs` are the scores of other outputs: f1, precision and recall of
-    yes-or-no maps, mae, rmse and delta1 of maps of numbers; nan where no pixel says anything.
+    `confusion_KK` is the confusion matrix of the first output, numbers of pixels by true class (rows) and
+    predicted class (columns); empty if that output does not predict classes. `outputs` are the scores of
+    other outputs by name: f1, precision and recall of binary maps; mae, rmse and delta1 of regression; nan
+    where undefined.
     """
 
     classes: tuple[str, ...]
@@ -64,11 +65,11 @@ def scored(
     module: nn.Module, dataset: Dataset, here: Processes, reporter: Reporter, size: Size | None = None,
     outputs: Sequence[ScoredOutput] = PLAIN,
 ) -> Scores:  # fmt: skip
-    """Evaluates a module on all images of a dataset, after inspecting its files.
+    """Evaluates a module on all images of a dataset, after inspecting all files of the dataset.
 
-    The module maps normalized images, B × C × H × W, to logits.  Images are resized to `size`, and padded if
-    needed. Raises SpecError for bad files, for unsupported sizes (ARCH918), and for targets of `outputs` that
-    the dataset lacks (ARCH838).
+    The module maps normalized images, B × C × H × W, to logits. Images are resized to `size` (height, width),
+    if set, and padded if needed. Raises SpecError for invalid files, for unsupported sizes (ARCH918), and for
+    targets of `outputs` that the dataset lacks (ARCH838).
     """
     demand_targets_of(outputs, dataset)
     if isinstance(module, CompiledNetwork):
@@ -90,7 +91,10 @@ def scored(
 
 
 def demand_same_classes(trained: tuple[str, ...], found: tuple[str, ...]) -> None:
-    """Raises SpecError (ARCH946) if the weights were trained on different classes."""
+    """Raises SpecError (ARCH946) if the classes of weights (`trained`) and of data (`found`) differ.
+
+    Nothing is checked if the classes of the weights are unknown.
+    """
     if not trained or trained == found:
         return
     headline = f"the weights predict {_some(trained)}, but the data has {_some(found)}"

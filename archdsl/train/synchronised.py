@@ -12,9 +12,9 @@ from archdsl.runs.processes import Processes
 
 
 class SynchronisedBatchNorm2d(nn.BatchNorm2d):
-    """A BatchNorm2d synchronized over all processes of the default group.
+    """A BatchNorm2d whose batch statistics are computed over all processes of the default group.
 
-    All processes must have equally many values per channel.
+    All processes must have equally many values per channel. Input and output are B × C × H × W.
     """
 
     def forward(self, x_BCHW: torch.Tensor) -> torch.Tensor:
@@ -43,7 +43,7 @@ class SynchronisedBatchNorm2d(nn.BatchNorm2d):
 
 
 class _Sum(torch.autograd.Function):
-    """The sum over all processes; its backward pass sums gradients over processes."""
+    """The sum of a tensor over all processes; the backward pass sums gradients over processes too."""
 
     @staticmethod
     def forward(_ctx: Any, x_C: torch.Tensor) -> torch.Tensor:
@@ -64,9 +64,9 @@ def _mean(x_C: torch.Tensor, world: int) -> torch.Tensor:
 
 
 def synchronise(module: nn.Module, processes: Processes) -> None:
-    """Synchronizes the batch normalizations of a module, in place, if there are several processes.
+    """Makes the batch normalizations of a module synchronized, in place, if there are several processes.
 
-    The layers stay the same objects, since elastic supernets of a co-search share them.
+    The layers stay the same objects, since elastic supernets of a co-search share layers.
     """
     if processes.world == 1:
         return

@@ -1,6 +1,7 @@
-"""Scores of an output over the images of a dataset: of classes, of yes-or-no maps, and of maps of numbers.
+"""Accumulates scores of outputs over the images of a dataset: class predictions, binary maps, regression.
 
-Shapes: B images, C channels of an output, H × W pixels. Targets of maps are NaN where unknown.
+Shapes: B images, C channels of an output, H × W pixels. Targets of binary maps and regression are NaN where
+unknown.
 """
 
 from __future__ import annotations
@@ -22,24 +23,24 @@ from archdsl.train.metrics import Confusion
 
 
 class Tally(Protocol):
-    """Counts what an output predicts; `leading` is the score that decides, by its key in `scores`."""
+    """Accumulates counts from which the scores of an output are computed; `leading` names the main score."""
 
     leading: ClassVar[str]
 
     def add(self, output_BCHW: torch.Tensor, target_BHW: torch.Tensor) -> None: ...
 
     def join(self, processes: Processes) -> None:
-        """Adds up the counts of all processes."""
+        """Replaces the counts by their sums over all processes."""
         ...
 
     def scores(self) -> dict[str, float]:
-        """The scores by name; nan where no pixel says anything."""
+        """The scores by name; nan where a score is undefined."""
         ...
 
 
 @dataclass
 class ClassTally:
-    """The confusion matrix of logits of classes."""
+    """Accumulates the confusion matrix of class predictions, given as logits."""
 
     confusion: Confusion
     leading: ClassVar[str] = "miou"
@@ -56,9 +57,9 @@ class ClassTally:
 
 @dataclass
 class BinaryTally:
-    """Hits, false alarms and misses of a logit whose probability is at least 0.5.
+    """Counts true positives, false positives and false negatives of a binary map, given as logits.
 
-    Targets of at least 0.5 are positive.
+    Pixels with a probability of at least 0.5 are predicted positive; targets of at least 0.5 are positive.
     """
 
     counts: torch.Tensor = field(default_factory=lambda: torch.zeros(3, dtype=torch.int64))
@@ -87,7 +88,7 @@ class BinaryTally:
 
 @dataclass
 class RegressionTally:
-    """Sums of errors of a map of numbers."""
+    """Accumulates errors of a regression output, and the ratios for delta1."""
 
     sums: torch.Tensor = field(default_factory=lambda: torch.zeros(5, dtype=torch.float64))
     leading: ClassVar[str] = "mae"
@@ -105,8 +106,10 @@ class RegressionTally:
         self.sums = processes.sum(self.sums)
 
     def scores(self) -> dict[str, float]:
-        """Mean absolute error, root of the mean squared error, and δ < 1.25: of the pixels with a target
-        above 0, the share whose ratio to it is less than 1.25 (Eigen and others, arXiv:1406.2283).
+        """Mean absolute error, root mean squared error, and δ1.
+
+        δ1 is the fraction of pixels with a target > 0 for which max(prediction / target, target / prediction)
+        < 1.25 (Eigen et al., arXiv:1406.2283).
         """
         count, absolute, squared, above, close = self.sums.tolist()
         return {
@@ -123,7 +126,7 @@ def _ratio(part: float, whole: float) -> float:
 class ScoredOutput:
     """An output that is scored: its name ("": the main output of any module), target and task.
 
-    `scale` is what 1 in the files of its target stands for (`archdsl.data.maps.MapKind`).
+    `scale` is the scale of the files of the target (`archdsl.data.maps.MapKind`).
     """
 
     name: str
@@ -138,7 +141,7 @@ class ScoredOutput:
 
     @property
     def leading(self) -> str:
-        """The score that decides, as `Tally.leading`."""
+        """The name of the main score of the output, by which networks and weights are compared."""
         return _LEADING[self.task]
 
 
@@ -152,10 +155,11 @@ def tallied(
     module: nn.Module, dataset: Dataset, processes: Processes, outputs: Sequence[ScoredOutput],
     size: Size | None = None, made: Callable[[ScoredOutput, int], Tally] = ScoredOutput.tally,
 ) -> dict[str, Tally]:  # fmt: skip
-    """The scores of outputs of a network in eval mode, by output, at the resolution of the labels.
+    """Evaluates outputs of a network in eval mode on a dataset; returns a tally by output name.
 
-    The work is split among processes; each returns the scores of all images. `made` makes the empty tally of
-    an output, for a number of classes.  Raises SpecError as `seen_outputs`.
+    Outputs are compared with their targets at the resolution of the labels. The images are split among
+    processes; all return the tallies of all images. `made(output, classes)` makes an empty tally. Raises
+    SpecError as `seen_outputs`.
     """
     was_training = module.training
     module.eval()
@@ -171,7 +175,7 @@ def tallied(
 
 
 def value_of(tally: Tally) -> float:
-    """The leading score as a number of which more is better; the worst one without pixels."""
+    """The main score, negated if it is an error, so that more is better; the worst value if undefined."""
     score = tally.scores()[tally.leading]
     if math.isnan(score):
         return -math.inf if tally.leading in LOWER else 0.0

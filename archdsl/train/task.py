@@ -1,4 +1,4 @@
-"""The losses that train the outputs of a network, and what each output is compared with.
+"""The losses that train the outputs of a network, and the targets of the outputs.
 
 Shapes: B images, C channels of an output, K classes, H × W pixels.
 """
@@ -41,7 +41,7 @@ Tensors = Mapping[str, torch.Tensor]
 
 @dataclass(frozen=True, eq=False)
 class OutputLoss:
-    """A loss applied to one or several outputs (then summed), and the target that they are compared with."""
+    """A loss applied to one or several outputs, whose losses are summed, and the target of these outputs."""
 
     term: Term
     outputs: tuple[str, ...]
@@ -49,13 +49,13 @@ class OutputLoss:
     weights_K: torch.Tensor | None = None
     """Class weights."""
     factors: Mapping[str, float] = field(default_factory=dict)
-    """What the losses of outputs are multiplied by, by output; 1 for others."""
+    """Factors of the losses of outputs, by output; 1 for outputs that are not listed."""
     at_output: bool = False
-    """Whether targets are resized to the outputs instead of outputs to targets."""
+    """Whether targets are resized to the outputs, instead of outputs to the targets."""
 
     @cached_property
     def key(self) -> str:
-        """The loss as text."""
+        """The loss as text in a spec, by which it is identified."""
         return written(self.term)
 
     @cached_property
@@ -63,9 +63,9 @@ class OutputLoss:
         return loss_kinds()[self.term.name]
 
     def __call__(self, found: Tensors, targets: Tensors, processes: Processes) -> torch.Tensor:
-        """The loss of outputs by name.
+        """The loss, a scalar, for outputs and targets by name.
 
-        It is normalized such that its mean over processes is the loss of the global batch.
+        It is scaled such that its mean over all processes is the loss of the global batch.
         """
         target_BHW = targets[self.target]
         losses = [self._weighted(name, self.of(found[name], target_BHW)) for name in self.outputs]
@@ -78,7 +78,10 @@ class OutputLoss:
         return self.factors[name] * loss if name in self.factors else loss
 
     def of(self, output_BCHW: torch.Tensor, target_BHW: torch.Tensor, as_kind: Any = None) -> torch.Tensor:
-        """The loss of one output; output and target may differ in size."""
+        """The loss of one output, without factor; output and target may differ in size.
+
+        `as_kind`, if set, is a loss function used instead of that of the term, without the term's settings.
+        """
         size = output_BCHW.shape[-2:]
         if self.at_output or self.term.settings.get("compare_at") == "logits":
             target_BHW = nearest(target_BHW, (size[0], size[1]))
@@ -95,7 +98,10 @@ class OutputLoss:
     def by_teacher(
         self, found: Tensors, taught: Tensors, loss: DistillLoss = "pixel", temperature: float = 1.0
     ) -> torch.Tensor | None:
-        """How far outputs are from those of a teacher that it has, too; None where it has none of them."""
+        """The sum of the divergences between the outputs `found` and the teacher's outputs `taught`.
+
+        Outputs that the teacher does not have are skipped; None if it has none of them.
+        """
         losses = [
             self._weighted(name, divergence(self.kind.task, found[name], taught[name], loss, temperature))
             for name in self.outputs
@@ -106,7 +112,7 @@ class OutputLoss:
         return torch.stack(losses).sum()
 
     def counted(self, target_BHW: torch.Tensor) -> torch.Tensor:
-        """The normalizer of the loss: the number of pixels with a target, or the sum of their weights."""
+        """The normalizer of the loss: the number of pixels with a target, or the sum of class weights."""
         if self.kind.task != "classes":
             return known(target_BHW)
         weights_K = None if self.weights_K is None else self.weights_K.to(target_BHW.device)
@@ -114,15 +120,15 @@ class OutputLoss:
 
 
 class Task:
-    """A sum of losses of the outputs of a network."""
+    """The training objective of a network: a formula of losses of its outputs."""
 
     def __init__(self, value: SearchValue, losses: Sequence[OutputLoss]):
-        """`losses` are those in the formula `value`."""
+        """`losses` are the losses in the formula `value`."""
         self.formula, self.losses = value, tuple(losses)
 
     @property
     def outputs(self) -> tuple[str, ...]:
-        """The outputs that are trained."""
+        """The names of the outputs that are trained."""
         return tuple(dict.fromkeys(name for loss in self.losses for name in loss.outputs))
 
     @property
@@ -131,31 +137,31 @@ class Task:
         return tuple(dict.fromkeys(loss.target for loss in self.losses))
 
     def __call__(self, found: Tensors, targets: Tensors, processes: Processes) -> torch.Tensor:
-        """The loss of outputs by name, as `OutputLoss`."""
+        """The value of the formula, a scalar, for outputs and targets by name; scaled as `OutputLoss`."""
         return value_of_losses(self.formula, self.values(found, targets, processes))
 
     def values(self, found: Tensors, targets: Tensors, processes: Processes) -> dict[str, torch.Tensor]:
-        """The loss of each term of the formula, by its text."""
+        """The value of each loss in the formula, by the text of the loss."""
         return {loss.key: loss(found, targets, processes) for loss in self.losses}
 
     def at_outputs(self) -> Task:
-        """The same losses, with targets at the sizes of the outputs."""
+        """A copy in which targets are resized to the outputs before they are compared."""
         return Task(self.formula, [replace(loss, at_output=True) for loss in self.losses])
 
     def by_teacher(self, found: Tensors, taught: Tensors) -> torch.Tensor:
-        """The formula with how far outputs are from those of a teacher in place of their losses."""
+        """The value of the formula with each loss replaced by the divergence from the teacher's outputs."""
         values = {loss.key: loss.by_teacher(found, taught) for loss in self.losses}
         return value_of_losses(self.formula, {k: value for k, value in values.items() if value is not None})
 
     def weights(self, values: Tensors) -> dict[str, torch.Tensor]:
-        """The weight of each loss in the formula: of another formula than a weighted sum, its derivative."""
+        """The weight of each loss, by its text: the derivative of the formula with respect to the loss."""
         leaves = {key: value.detach().requires_grad_() for key, value in values.items()}
         total = value_of_losses(self.formula, leaves)
         return dict(zip(leaves, torch.autograd.grad(total, list(leaves.values())), strict=True))
 
 
 def nearest(target_BHW: torch.Tensor, size: Size) -> torch.Tensor:
-    """A target at another size: labels, or numbers, of the nearest pixels."""
+    """Resizes a target to a size (height, width) by nearest neighbour."""
     if tuple(target_BHW.shape[-2:]) == tuple(size):
         return target_BHW
     target_B1HW = F.interpolate(target_BHW[:, None].float(), size=size, mode="nearest")
@@ -163,7 +169,7 @@ def nearest(target_BHW: torch.Tensor, size: Size) -> torch.Tensor:
 
 
 def value_of_losses(formula: SearchValue, losses: Tensors) -> torch.Tensor:
-    """The value of a formula of losses alone.  Raises ValueError for any other term in it."""
+    """The value of a formula, given the values of its losses by text. Raises ValueError for other terms."""
 
     def no_cost(term: Term) -> Any:
         raise ValueError(f"`{term.name}` is not a loss")
@@ -176,10 +182,10 @@ def output_losses(
     values: Sequence[SearchValue], outputs: Sequence[str], maps: Sequence[str],
     weights: Mapping[str | None, Sequence[float]] | None = None,
 ) -> tuple[OutputLoss, ...]:  # fmt: skip
-    """The losses in formulas, for a network with some outputs, the main one first, and data with some maps.
+    """The losses in formulas, for a network with `outputs`, the main one first, and data with `maps`.
 
-    `weights` are class weights by their rule (`class_rule`); those of None are for losses without a rule.
-    Raises SpecError: ARCH836 for unknown outputs, ARCH838 where a loss could have several targets.
+    `weights` are class weights by the rule that a loss names (`class_rule`; None: no rule). Raises SpecError:
+    ARCH836 for unknown outputs, ARCH838 if the target of a loss is ambiguous or missing.
     """
     found = []
     for term in loss_terms(*values):
@@ -198,10 +204,10 @@ def demanded_losses(
     values: Sequence[SearchValue], graph: Graph, dataset: Dataset,
     weights: Mapping[str | None, Sequence[float]] | None = None,
 ) -> tuple[OutputLoss, ...]:  # fmt: skip
-    """The losses in formulas, for the outputs of a network or a space and a dataset that can train them.
+    """The losses in formulas, for a network or space (`graph`) and a dataset.
 
-    Raises SpecError: ARCH836 and ARCH838 as `output_losses`, ARCH837 to ARCH839 for data that cannot train an
-    output, and for losses of train-only outputs alone.
+    Raises SpecError: ARCH836 and ARCH838 as `output_losses`; ARCH837 and ARCH838 if an output cannot be
+    compared with its target; ARCH839 if all losses are of train-only outputs.
     """
     losses = output_losses(values, tuple(graph.outputs), target_maps(dataset), weights)
     shapes = infer_symbolic(graph)[0]
@@ -211,10 +217,10 @@ def demanded_losses(
 
 
 def _demand_targets(losses: Sequence[OutputLoss], channels: Mapping[str, Any], dataset: Dataset) -> None:
-    """Raises SpecError if a dataset cannot train outputs, which have a number of channels each.
+    """Raises SpecError if outputs, with these numbers of channels, cannot be compared with their targets.
 
-    ARCH838: it lacks a target, or the loss does not compare with it; ARCH837: other channels than the loss
-    needs.
+    ARCH838: the dataset lacks a target, or the loss does not support it; ARCH837: an output has a number of
+    channels that the loss does not support.
     """
     there = targets_of(dataset)
     for loss in losses:
@@ -245,7 +251,7 @@ def _channels(loss: OutputLoss, output: str, found: Any, wanted: int) -> Diagnos
 
 
 def _target(term: Term, maps: Sequence[str]) -> str:
-    """The target of a loss: its setting, or the one of its task. Raises SpecError (ARCH838)."""
+    """The target of a loss: its setting `target`, or the default for its task. Raises SpecError (ARCH838)."""
     if chosen := term.settings.get("target"):
         return str(chosen)
     task = loss_kinds()[term.name].task
@@ -262,7 +268,7 @@ def _target(term: Term, maps: Sequence[str]) -> str:
 
 
 def task_of(recipe: Recipe, module: nn.Module, dataset: Dataset) -> Task:
-    """The losses of a recipe. Raises SpecError as `read_loss` and `output_losses`."""
+    """The training objective of a recipe. Raises SpecError as `read_loss` and `output_losses`."""
     formula = read_loss(recipe.loss, "--loss")
     outputs = tuple(cast(CompiledNetwork, module).archdsl_graph.outputs)
     rules = {class_rule(term) for term in loss_terms(formula)} - {None}
@@ -273,7 +279,7 @@ def task_of(recipe: Recipe, module: nn.Module, dataset: Dataset) -> Task:
 
 
 def with_aux(losses: Sequence[OutputLoss], aux: Mapping[str, float]) -> Sequence[OutputLoss]:
-    """Losses in which the only one is also of auxiliary outputs, with these factors, if there are some."""
+    """The losses; with `aux`, the only loss is applied to these auxiliary outputs too, with factors."""
     if not aux:
         return losses
     (loss,) = losses
@@ -281,10 +287,11 @@ def with_aux(losses: Sequence[OutputLoss], aux: Mapping[str, float]) -> Sequence
 
 
 def scored_outputs(losses: Sequence[OutputLoss], graph: Graph) -> list[ScoredOutput]:
-    """The outputs that are scored: deployed ones that the losses name, in the order of the network.
+    """The outputs that are scored: deployed outputs that losses name, in the order of the network.
 
-    If they name train-only outputs alone, those without further weights, such as the choice of one of them:
-    FasterSeg trains the heads of both pairs of branches, and deploys one.
+    If the losses name train-only outputs alone, those deployed outputs that depend only on weights which the
+    losses train: FasterSeg trains the heads of all pairs of branches as train-only outputs, and deploys one
+    of them.
     """
     by_output: dict[str, OutputLoss] = {}
     for loss in losses:
@@ -304,14 +311,14 @@ def scored_outputs(losses: Sequence[OutputLoss], graph: Graph) -> list[ScoredOut
 
 
 def _weights_of(graph: Graph, outputs: Sequence[str]) -> set[str]:
-    """The weights that outputs depend on."""
+    """The names of the weights that outputs depend on."""
     alive = live_nodes(graph.nodes, [graph.outputs[name] for name in outputs])
     found = (graph.nodes[name] for name in alive if name in graph.nodes)
     return {one.weights for one in found if isinstance(one, Node) and ops.get(one.op).has_weights}
 
 
 def _demand_scored(losses: Sequence[OutputLoss], graph: Graph) -> None:
-    """Raises SpecError (ARCH839) if no loss is of a deployed output."""
+    """Raises SpecError (ARCH839) if the losses train no deployed output, so that nothing can be scored."""
     if not losses or scored_outputs(losses, graph):  # other checks report an objective without a loss
         return
     deployed = [name for name in graph.outputs if name not in graph.train_only]
@@ -322,12 +329,15 @@ def _demand_scored(losses: Sequence[OutputLoss], graph: Graph) -> None:
 
 
 def predicts_classes(loss: str, network: Network) -> bool:
-    """Whether a loss trains the main output of a network on labels.  Raises SpecError as `read_loss`."""
+    """Whether a loss, given as text, compares the main output of a network with labels.
+
+    Raises SpecError as `read_loss`.
+    """
     return is_of_classes([read_loss(loss, "--loss")], next(iter(network.graph.outputs)))
 
 
 def is_of_classes(values: Sequence[SearchValue], main: str) -> bool:
-    """Whether a loss in formulas compares the main output with labels."""
+    """Whether any loss in formulas compares the output `main` with labels."""
     return any(
         loss_kinds()[term.name].task == "classes" and term.settings.get("target", LABELS) == LABELS
         for term in loss_terms(*values)
@@ -341,5 +351,5 @@ def _is_of(term: Term, main: str) -> bool:
 
 
 def binary_maps(losses: Sequence[OutputLoss]) -> set[str]:
-    """The maps that must have numbers from 0 to 1."""
+    """The names of the maps that are targets of binary losses, whose values must be from 0 to 1."""
     return {loss.target for loss in losses if loss.kind.task == "binary"} - {EDGES}

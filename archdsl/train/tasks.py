@@ -1,4 +1,4 @@
-"""What the outputs of trained weights predict, as metadata of their file."""
+"""The task of each output of a trained network, as metadata of its file of weights."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from archdsl.program import Network
 from archdsl.train.tallies import ScoredOutput
 
 TASKS = "tasks"
-"""The metadata key of the tasks of outputs; weights of one output of classes have none."""
+"""The metadata key of the tasks of outputs; absent if the only scored output predicts classes."""
 
 PLAIN: tuple[ScoredOutput, ...] = (ScoredOutput("", LABELS, "classes"),)
-"""The main output of any module, of classes."""
+"""The scored outputs of any module: the main output, which predicts classes."""
 
 
 class _Task(BaseModel):
@@ -32,7 +32,7 @@ _READ = TypeAdapter(dict[str, _Task])
 
 
 def tasks_metadata(outputs: Sequence[ScoredOutput], dataset: Dataset) -> dict[str, str]:
-    """The entry of scored outputs that a dataset has trained; none for one output of classes."""
+    """The metadata of the tasks of scored outputs; empty for a single output that predicts classes."""
     if len(outputs) == 1 and outputs[0].task == "classes":
         return {}
     scales = {kind.name: kind.scale for kind in getattr(dataset, "kinds", ())}
@@ -43,7 +43,7 @@ def tasks_metadata(outputs: Sequence[ScoredOutput], dataset: Dataset) -> dict[st
 
 
 def tasks_of(metadata: Mapping[str, str]) -> tuple[ScoredOutput, ...]:
-    """The scored outputs in the metadata of a file of weights; by default, the main output, of classes."""
+    """Reads the scored outputs from the metadata of a file of weights; `PLAIN` if missing or invalid."""
     try:
         found = _READ.validate_json(metadata.get(TASKS, "{}"))
     except ValidationError:  # weights from another program, with another format
@@ -52,13 +52,13 @@ def tasks_of(metadata: Mapping[str, str]) -> tuple[ScoredOutput, ...]:
 
 
 def of_classes(outputs: Sequence[ScoredOutput], network: Network) -> bool:
-    """Whether the main output of a network is one of classes."""
+    """Whether the main output of a network is among the scored outputs that predict classes."""
     main = next(iter(network.graph.outputs))
     return any(one.task == "classes" and one.name in ("", main) for one in outputs)
 
 
 def demand_targets_of(outputs: Sequence[ScoredOutput], dataset: Dataset) -> None:
-    """Raises SpecError (ARCH838) if outputs cannot be compared with a dataset."""
+    """Raises SpecError (ARCH838) if a dataset lacks the target of a scored output."""
     there = targets_of(dataset)
     for one in outputs:
         if one.target not in there:

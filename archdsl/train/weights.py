@@ -1,4 +1,4 @@
-"""Weights as safetensors, with metadata: network, training data, licence."""
+"""Reads and writes files of weights: safetensors with metadata on network, training data and licence."""
 
 from __future__ import annotations
 
@@ -27,28 +27,29 @@ SPEC = "spec_sha256"
 """The metadata key for the hash of the network."""
 
 _CHECKSUM = "archdsl_sha256"
-"""The metadata key for the SHA-256 of the file, computed with this value zeroed."""
+"""The metadata key for the SHA-256 of the file, computed with zeros in place of this value."""
 
 _MARK, _SEALED = "archdsl_weights", "2"
-"""A metadata entry stating that the file has a checksum, so that losing the checksum is detected."""
+"""A metadata entry that marks files with a checksum, so that a removed checksum is detected."""
 
 _SIZE = re.compile(r"^(  input \w+: \[\d+), \d+, \d+\]", re.MULTILINE)
 
 
 def network_text(network: Network) -> str:
-    """The network in canonical .arch text, written in full."""
+    """The network as canonical .arch text, in full, without decisions or imports."""
     return written_out(network.graph)
 
 
 def network_hash(network: Network) -> str:
-    """SHA-256 of `network_text` without the input size, on which weights do not depend."""
+    """The SHA-256 of `network_text` without the input size, on which weights do not depend."""
     return hashlib.sha256(_SIZE.sub(r"\1, H, W]", network_text(network)).encode("utf-8")).hexdigest()
 
 
 def save_weights(path: Path, module: nn.Module, metadata: Mapping[str, str], half: bool = False) -> None:
-    """Writes parameters and buffers. `metadata[SPEC]` should be the hash of the network.  With `half`, as
-    float16, except tensors beyond its range.  Output is deterministic. Raises SpecError (ARCH917) if the disk
-    is full.
+    """Writes the parameters and buffers of a module to a file; the output is deterministic.
+
+    `metadata[SPEC]` should be the hash of the network. With `half`, tensors are stored as float16 unless
+    values are out of its range. Raises SpecError (ARCH917) if the disk is full.
     """
     _write(path, module.state_dict(), metadata, half)
 
@@ -65,10 +66,11 @@ def copy_weights(source: Path, target: Path, half: bool = False) -> dict[str, st
 
 
 def load_weights(path: Path, module: nn.Module, expected_hash: str | None) -> dict[str, str]:
-    """Loads weights into a module, which keeps its dtype; returns the metadata.
+    """Loads weights into a module, which keeps its dtype; returns the metadata of the file.
 
-    Raises SpecError: ARCH914 for a damaged or invalid file, ARCH934 for non-finite weights, ARCH913 for
-    weights of another network, with the differences. `expected_hash=None` skips comparing the hash.
+    `expected_hash` is the hash of the network (None: not compared). Raises SpecError: ARCH914 for a damaged
+    or invalid file, ARCH934 for non-finite weights, ARCH913, with the differences, for weights of another
+    network.
     """
     metadata, tensors = _read(path)
     different = _differences(tensors, module.state_dict())
@@ -95,7 +97,7 @@ def module_with_weights(network: Network, path: Path) -> tuple[CompiledNetwork, 
 def read_metadata(path: Path) -> dict[str, str]:
     """The metadata of a file of weights.
 
-    Raises SpecError: ARCH914, also where its checksum differs, ARCH715 where it cannot be opened.
+    Raises SpecError: ARCH914 for an invalid file or a wrong checksum, ARCH715 if it cannot be opened.
     """
     with _opened(path) as file:
         metadata = dict(file.metadata() or {})
@@ -104,7 +106,7 @@ def read_metadata(path: Path) -> dict[str, str]:
 
 
 def classes_of(metadata: Mapping[str, str]) -> tuple[list[str], list[tuple[int, int, int]]]:
-    """Names and colours of classes in the metadata; empty if absent."""
+    """The names and colours of classes in the metadata; empty if missing or invalid."""
     try:
         names = TypeAdapter(list[str]).validate_json(metadata.get("classes", "[]"))
         colours = TypeAdapter(list[tuple[int, int, int]]).validate_json(metadata.get("colours", "[]"))
@@ -114,7 +116,10 @@ def classes_of(metadata: Mapping[str, str]) -> tuple[list[str], list[tuple[int, 
 
 
 def read_tensors(path: Path) -> dict[str, torch.Tensor]:
-    """The tensors of a file of weights by name.  Raises SpecError (ARCH914)."""
+    """The tensors of a file of weights by name.
+
+    Raises SpecError: ARCH914 for a damaged or invalid file, ARCH934 for non-finite weights.
+    """
     return _read(path)[1]
 
 
@@ -171,7 +176,7 @@ def demand_finite(path: Path, tensors: Mapping[str, torch.Tensor]) -> None:
 
 
 def _in_order(data: bytes) -> bytes:
-    """The file with sorted metadata, since the library writes it in random order."""
+    """The bytes of a safetensors file with sorted metadata, which the library writes in random order."""
     length = int.from_bytes(data[:8], "little")
     header = json.loads(data[8 : 8 + length])
     header["__metadata__"] = dict(sorted(header["__metadata__"].items()))

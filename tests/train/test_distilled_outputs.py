@@ -75,7 +75,8 @@ def test_every_output_is_taught_with_the_weight_of_its_loss(capsys: pytest.Captu
         assert train("small.arch", name, LOSS, *part) == 0
         more[name] = first_loss(name) - first_loss("alone")
     said = capsys.readouterr().out
-    assert "Large teaches logits; not edge: it has no such output; not depth: it has no such output" in said
+    lacking = "the teacher does not have this output"
+    assert f"Large teaches logits; not edge: {lacking}; not depth: {lacking}" in said
     assert all(loss > 0 for loss in more.values())
     assert first_loss("all") - first_loss("alone") == pytest.approx(sum(more.values()), rel=1e-4)
 
@@ -84,7 +85,7 @@ def test_what_is_not_taught_is_said(capsys: pytest.CaptureFixture[str]):
     assert train("large.arch", "t", "ohem(logits) + bce(edge) + bce(depth, target = edges)") == 0
     capsys.readouterr()
     assert train("small.arch", "s", "ohem(logits) + 0.01 * l1(depth)", *TAUGHT) == 0
-    reasons = "not depth: it learned a yes-or-no map there, not a map of numbers; not edge: no loss is of it"
+    reasons = "not depth: the teacher predicts a binary map, not numbers; not edge: no loss trains it"
     assert f"Large teaches logits; {reasons}" in capsys.readouterr().out
 
 
@@ -97,14 +98,14 @@ def test_a_depth_is_taught_alone_and_settings_without_an_effect_are_refused(
     assert train("depth.arch", "t", "l1") == 0
     assert train("depth.arch", "s", "l1", *taught) == 0
     for option, headline in {
-        "--distill-loss=released": "`released` is of classes, and the teacher teaches none",
-        "--distill-temperature=2": "temperature is of probabilities, and the teacher teaches none",
+        "--distill-loss=released": "`released` applies to class predictions, and none are distilled",
+        "--distill-temperature=2": "applies to probabilities, and only regression outputs are distilled",
     }.items():
         assert train("depth.arch", "other", "l1", *taught, option) == 2
         assert headline in capsys.readouterr().err
     assert train("small.arch", "other", "ohem(logits) + bce(edge)", *taught) == 1
     found = capsys.readouterr().err
-    assert "error[ARCH817]: the teacher Only has nothing to teach Small" in found
+    assert "error[ARCH817]: no output of Small can be distilled from the teacher Only" in found
     assert not Path("other").exists()
 
 
