@@ -232,6 +232,13 @@ class Primitive:
         implied = [s for s in self.settings if s.implied is not None and a.get(s.name) == s.implied]
         return {k: v for k, v in a.items() if k not in {s.name for s in implied}} if implied else a
 
+    def declared(self, xs: Sequence[Sizes], a: Attrs) -> Attrs:
+        """The settings with which a network at these input sizes is free of advice (`ADVISORY`).
+
+        They have the same effect as `a`, and `written` returns `a` for them.
+        """
+        return a
+
     def along(self, a: Attrs, axis: int) -> Attrs:
         """The settings for one axis, rows (0) or columns (1): pairs replaced by their entry."""
         pairs = [s.name for s in self.settings if s.kind == "pair" and isinstance(a.get(s.name), tuple)]

@@ -6,20 +6,19 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from archdsl.ir.expr import Pair, apply, by_axis, eq
-from archdsl.ops.base import Attrs, Cost, Demand, Layer, OnnxWriter, Primitive, Setting, Sizes
+from archdsl.ops.base import Attrs, Cost, Demand, Layer, OnnxWriter, Setting, Sizes
 from archdsl.ops.geometry import (
     PADDING,
     D,
     K,
     S,
+    Sliding,
     both_axes,
     lifted_window,
     onnx_window,
     padded,
     same_on_both_sides,
     strided,
-    window_seen,
-    window_stride,
     windowed,
     windows,
 )
@@ -32,7 +31,7 @@ if TYPE_CHECKING:
 BIAS = Setting("bias", "bool", False, "whether to add a bias")
 
 
-class Conv(Primitive):
+class Conv(Sliding):
     """A convolution, padded so that stride 1 keeps the size for odd k (other paddings: `geometry`)."""
 
     name = "conv"
@@ -59,15 +58,9 @@ class Conv(Primitive):
         demand_room(xs[0], a, demand)
         return windowed(xs[0], a["c"], a, demand)
 
-    def size_follows(self, xs: Sequence[Sizes], y: Sizes, a: Attrs) -> tuple[int, Pair] | None:
-        return window_stride(a)
-
     def cost(self, xs: Sequence[Sizes], y: Sizes, a: Attrs) -> Cost:
         weights = y[0] * (xs[0][0] // a["g"]) * taps(a)
         return Cost(weights + (y[0] if a["bias"] else 0), weights * y[1] * y[2])
-
-    def sees(self, at: int, x: int, y: int, a: Attrs) -> tuple[int, int] | None:
-        return window_seen(at, x, y, a)
 
     def layer(self, xs: Sequence[Sizes], y: Sizes, a: Attrs) -> Layer:
         return _conv2d(xs[0][0], y[0], a, groups=a["g"])
@@ -107,7 +100,7 @@ class Conv(Primitive):
         return None if _is_depthwise(call) else _lifted(call, c=call["weight"].shape[0], g=call["groups"])
 
 
-class DepthwiseConv(Primitive):
+class DepthwiseConv(Sliding):
     """A depthwise convolution: each channel separately."""
 
     name = "dwconv"
@@ -123,15 +116,9 @@ class DepthwiseConv(Primitive):
         demand_room(xs[0], a, demand)
         return windowed(xs[0], xs[0][0], a, demand)
 
-    def size_follows(self, xs: Sequence[Sizes], y: Sizes, a: Attrs) -> tuple[int, Pair] | None:
-        return window_stride(a)
-
     def cost(self, xs: Sequence[Sizes], y: Sizes, a: Attrs) -> Cost:
         weights = y[0] * taps(a)
         return Cost(weights + (y[0] if a["bias"] else 0), weights * y[1] * y[2])
-
-    def sees(self, at: int, x: int, y: int, a: Attrs) -> tuple[int, int] | None:
-        return window_seen(at, x, y, a)
 
     def layer(self, xs: Sequence[Sizes], y: Sizes, a: Attrs) -> Layer:
         return _conv2d(y[0], y[0], a, groups=y[0])

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from archdsl.ir.expr import Expr, Pair, apply, both, by_axis, eq, le
-from archdsl.ops.base import Attrs, Demand, Setting, Sizes
+from archdsl.ops.base import Attrs, Demand, Primitive, Setting, Sizes
 
 K = Setting("k", "pair", 3, "size of the kernel or window, or [rows, columns]", low=1)
 S = Setting("s", "pair", 1, "stride, or [rows, columns]", low=1)
@@ -185,14 +185,34 @@ def _described(rows: Window, columns: Window, a: Attrs) -> tuple[str, dict[str, 
     return text, values
 
 
-def window_stride(a: Attrs) -> tuple[int, Pair] | None:
-    """`Primitive.size_follows` of sliding windows; None if the size is not ceil(n / s) for every n."""
-    return (0, a["s"]) if all(window.keeps for window in windows(a)) else None
+class Sliding(Primitive):
+    """Base class of the primitives with a sliding window."""
+
+    def size_follows(self, xs: Sequence[Sizes], y: Sizes, a: Attrs) -> tuple[int, Pair] | None:
+        return (0, a["s"]) if all(window.keeps for window in windows(a)) else None
+
+    def sees(self, at: int, x: int, y: int, a: Attrs) -> tuple[int, int] | None:
+        return windows(a)[0].reads(at, x, y, a.get("padding_mode", "zeros"))
+
+    def written(self, a: Attrs) -> Attrs:
+        a = super().written(a)
+        if a.get("padding") is not None and a["padding"] == _default_padding(a):
+            return {name: value for name, value in a.items() if name != "padding"}
+        return a
+
+    def declared(self, xs: Sequence[Sizes], a: Attrs) -> Attrs:
+        """`Primitive.declared`: states the padding, unless the stride divides the height and the width."""
+        _, h, w = xs[0]
+        down, across = by_axis(a["s"])
+        if a.get("padding") is not None or not (h % down or w % across):
+            return a
+        return {**a, "padding": _default_padding(a)}
 
 
-def window_seen(at: int, x: int, y: int, a: Attrs) -> tuple[int, int] | None:
-    """`Primitive.sees` of sliding windows."""
-    return windows(a)[0].reads(at, x, y, a.get("padding_mode", "zeros"))
+def _default_padding(a: Attrs) -> Any:
+    """The padding that a window has if none is set, as a number or a pair."""
+    axes = zip(by_axis(a["k"]), by_axis(a.get("d", 1)), strict=True)
+    return apply("pair", *(half(k, d) for k, d in axes))
 
 
 def copied(row: int, n: int, mode: str) -> int:
@@ -230,7 +250,7 @@ def lifted_window(k: Pair | None, s: Pair | None, d: Pair | None, pad: Pair | No
     """
     if k is None or s is None or d is None or pad is None:
         return None
-    usual = apply("pair", *(half(*axis) for axis in zip(by_axis(k), by_axis(d), strict=True)))
+    usual = _default_padding({"k": k, "d": d})
     return {"k": k, "s": s} if pad == usual else {"k": k, "s": s, "padding": pad}
 
 

@@ -6,19 +6,18 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from archdsl.ir.expr import Pair, apply, both, eq, le
+from archdsl.ir.expr import apply, both, eq, le
 from archdsl.ops.base import Attrs, Demand, OnnxWriter, Primitive, Setting, Sizes
 from archdsl.ops.geometry import (
     PADDING,
     K,
     S,
+    Sliding,
     argument,
     lifted_window,
     onnx_window,
     padded,
     same_on_both_sides,
-    window_seen,
-    window_stride,
     windowed,
     windows,
 )
@@ -36,7 +35,7 @@ if TYPE_CHECKING:
     from archdsl.ops.lifting import Call, Lifted
 
 
-class Pool(Primitive):
+class Pool(Sliding):
     """Base class of pooling over windows: sizes as of a convolution, default padding (k - 1) // 2."""
 
     settings: ClassVar[tuple[Setting, ...]] = (K, S, PADDING, CEIL)
@@ -50,12 +49,6 @@ class Pool(Primitive):
     def shape(self, xs: Sequence[Sizes], a: Attrs, demand: Demand) -> Sizes:
         demand_half(self.name, a, demand)
         return windowed(xs[0], xs[0][0], a, demand)
-
-    def size_follows(self, xs: Sequence[Sizes], y: Sizes, a: Attrs) -> tuple[int, Pair] | None:
-        return window_stride(a)
-
-    def sees(self, at: int, x: int, y: int, a: Attrs) -> tuple[int, int] | None:
-        return window_seen(at, x, y, a)
 
     def lifted(self, call: Call) -> Lifted | None:
         k = call.pair("kernel_size")

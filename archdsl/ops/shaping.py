@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from archdsl.ir.expr import Pair, by_axis, eq
 from archdsl.ops.base import Attrs, Demand, OnnxWriter, Primitive, Setting, Sizes
-from archdsl.ops.geometry import S, demand_divisible, strided
+from archdsl.ops.geometry import S, strided
 from archdsl.ops.places import Places, leading
 
 if TYPE_CHECKING:
@@ -60,7 +60,6 @@ class Zero(Primitive):
 
     def shape(self, xs: Sequence[Sizes], a: Attrs, demand: Demand) -> Sizes:
         (_, h, w), (down, across) = xs[0], by_axis(a["s"])
-        demand_divisible(xs[0], a["s"], demand)
         return (a["c"], strided(h, down), strided(w, across))
 
     def size_follows(self, xs: Sequence[Sizes], y: Sizes, a: Attrs) -> tuple[int, Pair]:

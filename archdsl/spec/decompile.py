@@ -11,6 +11,7 @@ from archdsl.ir import Graph, Mux, Node
 from archdsl.ir.graph import outcome_labels
 from archdsl.lang import format_source
 from archdsl.lang.parser import language
+from archdsl.passes.analyses.shapes import FixedShape, Shapes
 from archdsl.spec.conditions import condition_source
 
 _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
@@ -85,13 +86,14 @@ def written_out(graph: Graph) -> str:
     lines = [f"  require {condition_source(condition)}" for condition in wanted]
     lines += [f"  input {names[i]}: [{c}, {h}, {w}]" for i, (c, h, w) in graph.inputs.items()]
     inline = _inline(graph, names)
+    shapes = Shapes()(graph)
     weights: dict[str, list[str]] = {}
     for name, node in graph.nodes.items():
         assert not isinstance(node, Mux)
         if name in inline:
-            lines.append(f"  {_output(graph, name)} = {_application(node, names)}")
+            lines.append(f"  {_output(graph, name)} = {_application(node, names, shapes)}")
         else:
-            lines.append(f"  {names[name]} = {_application(node, names)}")
+            lines.append(f"  {names[name]} = {_application(node, names, shapes)}")
         weights.setdefault(node.weights, []).append(names[name])
     lines += [f"  tie {', '.join(tied)}" for tied in weights.values() if len(tied) > 1]
     lines += [
@@ -138,14 +140,15 @@ def _names(graph: Graph) -> dict[str, str]:
     return names
 
 
-def _application(node: Node, names: Mapping[str, str]) -> str:
+def _application(node: Node, names: Mapping[str, str], shapes: Mapping[str, FixedShape]) -> str:
     primitive = ops.get(node.op)
     count = primitive.tensors(len(node.inputs))
+    attrs = primitive.declared([shapes[i] for i in node.inputs], node.attrs)
     parts = [names[i] for i in node.inputs[:count]]
     for setting in primitive.settings:
-        value = node.attrs.get(setting.name)
+        value = attrs.get(setting.name)
         if value is not None and (value != setting.default or type(value) is not type(setting.default)):
-            parts.append(f"{setting.name} = {setting_source(node.attrs[setting.name])}")
+            parts.append(f"{setting.name} = {setting_source(value)}")
     likes = zip(primitive.tensor_settings, node.inputs[count:], strict=False)
     parts += [f"{setting} = {names[source]}" for setting, source in likes]
     return f"{node.op}({', '.join(parts)})"

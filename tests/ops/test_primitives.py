@@ -144,7 +144,6 @@ MISTAKES = [
         "5 channels are not divisible by 4",
     ),
     ("channel_conv", [(8, 4, 4)], {"k": 4}, "ARCH232", "the kernel of channel_conv is 4, and must be odd"),
-    ("zero", [(8, 4, 7)], {"s": 2}, "ARCH330", "4 × 7 is not divisible by the stride 2"),
 ]
 
 

@@ -135,8 +135,9 @@ class Builder:
         if present is not True:
             self.present[name] = present
         self.nodes[name] = Node(
-            name, primitive.name, inputs, attrs, name, optional, place.instance, place.cell, place.location
-        )
+            name, primitive.name, inputs, primitive.written(attrs),
+            name, optional, place.instance, place.cell, place.location,
+        )  # fmt: skip
         if self.calls is not None:
             self.calls.append(
                 NodeCall(name, primitive, inputs, attrs, place, allowed, conditions, optional, typing)
