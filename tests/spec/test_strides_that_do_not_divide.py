@@ -51,7 +51,7 @@ def test_networks_of_a_space_are_written_as_text_without_errors_and_read_as_the_
 
 
 @pytest.mark.parametrize(
-    "settings, default",
+    ("settings", "default"),
     [("k = 5, padding = 2", "k = 5"), ("k = [3, 5], d = 2, padding = [2, 4]", "k = [3, 5], d = 2")],
 )
 def test_the_default_padding_is_the_same_graph_whether_it_is_written_or_not(settings: str, default: str):
