@@ -44,7 +44,7 @@ def program(text: str) -> Program:
     return archdsl.load(PATH, text=text)
 
 
-def lower_is_better(diagnostic: Diagnostic) -> bool:
+def is_fault(diagnostic: Diagnostic) -> bool:
     return diagnostic.severity == "error" and diagnostic.code not in ADVISORY
 
 
@@ -56,5 +56,5 @@ def network(text: str, decisions: Mapping[str, str]) -> Outcome:
     except SpecError as error:
         return Outcome(decisions, None, error.diagnostics)
     assert not found.graph.decisions
-    errors = tuple(d for d in prove(found, "network")[0] if lower_is_better(d))
+    errors = tuple(d for d in prove(found, "network")[0] if is_fault(d))
     return Outcome(decisions, None if errors else found, errors)

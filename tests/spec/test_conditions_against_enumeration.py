@@ -7,7 +7,7 @@ from itertools import product
 
 import branching_spaces
 import pytest
-from enumeration import lower_is_better, program
+from enumeration import is_fault, program
 from hypothesis import HealthCheck, assume, event, given, settings
 from hypothesis import strategies as st
 
@@ -40,7 +40,7 @@ def broken(of: Program) -> dict[tuple[tuple[str, str], ...], set[str]]:
 def test_a_branching_space_is_decided_as_listing_its_networks_says(seed: int):
     of = program(branching_spaces.space(random.Random(seed).choice))
     report = of.check()
-    errors = [d for d in report.diagnostics if lower_is_better(d)]
+    errors = [d for d in report.diagnostics if is_fault(d)]
     try:
         networks = broken(of)
     except SpecError:
@@ -89,7 +89,7 @@ def test_a_deep_u_net_of_searched_depth_and_widths_is_decided(size: int, broken_
     (proof,) = report.proofs
     assert proof.open == ()
     assert proof.size > 10**11
-    errors = [d for d in report.diagnostics if lower_is_better(d)]
+    errors = [d for d in report.diagnostics if is_fault(d)]
     assert bool(errors) == (broken_from is not None)
     if broken_from is not None:
         assert min(int(dict(d.witness)["depth"]) for d in errors) == broken_from
@@ -129,7 +129,7 @@ def test_a_size_that_may_not_divide_is_advice_and_never_left_open():
 
 def test_what_random_networks_refute_is_not_left_open():
     report = program(HARD.format(last="w[2] * w[2]")).check(budget=2_000)
-    (error,) = [d for d in report.diagnostics if lower_is_better(d)]
+    (error,) = [d for d in report.diagnostics if is_fault(d)]
     assert error.code == "ARCH301"
     assert {path for path, _ in error.witness} <= {f"widths[{i}].w" for i in range(1, 9)}
     assert report.proofs[0].open == ()

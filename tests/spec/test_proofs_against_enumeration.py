@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import pytest
-from enumeration import Outcome, lower_is_better, network, place, program
+from enumeration import Outcome, is_fault, network, place, program
 from hypothesis import HealthCheck, event, given, settings
 
 from archdsl.diagnostics import Diagnostic
@@ -28,7 +28,7 @@ def test_a_space_is_proved_if_and_only_if_all_its_networks_are_well_typed(grown:
     (proof,) = report.proofs
     networks = [network(grown.text, decisions) for decisions in grown.networks()]
     broken = [n for n in networks if n.errors]
-    errors = [d for d in report.diagnostics if lower_is_better(d) and d.code != "ARCH404"]
+    errors = [d for d in report.diagnostics if is_fault(d) and d.code != "ARCH404"]
     some, left = ("some" if broken else "no"), ("open" if proof.open else "closed")
     event(f"{some} network broken, {len(errors)} errors, {left}")
     if "ARCH228" in {d.code for d in errors}:

@@ -126,6 +126,7 @@ class Builder:
         shapes, present = self._inputs_of(primitive, inputs, optional)
 
         typing = typing or self._typed(primitive, tuple(shapes), typed_with or attrs)
+        attrs = primitive.written(attrs)
         self.settled += typing.settled
         if typing.demands:
             demand = self.demand_of(name, place, allowed, conditions)
@@ -135,9 +136,8 @@ class Builder:
         if present is not True:
             self.present[name] = present
         self.nodes[name] = Node(
-            name, primitive.name, inputs, primitive.written(attrs),
-            name, optional, place.instance, place.cell, place.location,
-        )  # fmt: skip
+            name, primitive.name, inputs, attrs, name, optional, place.instance, place.cell, place.location
+        )
         if self.calls is not None:
             self.calls.append(
                 NodeCall(name, primitive, inputs, attrs, place, allowed, conditions, optional, typing)
