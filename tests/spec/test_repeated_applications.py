@@ -88,13 +88,9 @@ space S {{
 
 @pytest.mark.parametrize("c", ["4", "8"])
 @pytest.mark.parametrize("h", [16, 32])
-@pytest.mark.parametrize(
-    "other", ["one of {usual: conv(c = d), wide: conv(c = 8)}", "conv(c = d)", "conv(c = 4)"]
-)
+@pytest.mark.parametrize("other", ["one of {u: conv(c = d), w: conv(c = 8)}", "conv(c = d)", "conv(c = 4)"])
 @pytest.mark.parametrize(("one", "two"), [("a", "b"), ("b", "b"), ("b", "a")])
 @pytest.mark.parametrize("last", ["conv(c = 8, s = 3)", "conv(c = 6, g = 4)"])
-def test_sizes_under_other_names_inputs_that_are_one_tensor_and_ties_are_the_same(
-    c, h, other, one, two, last
-):
+def test_sizes_under_other_names_inputs_that_are_one_tensor_and_ties_agree(c, h, other, one, two, last):
     repeated = demand_equal(USED_TWICE.format(c=c, h=h, other=other, one=one, two=two, last=last))
     assert repeated > 0 or "one of" not in other  # `plain`, for channels that vary by other decisions
