@@ -50,6 +50,15 @@ def dense(rounds: int) -> str:
     )
 
 
+def optional(rounds: int) -> str:
+    """Every sum reads the tensor before it, and each of the others or not."""
+    return space(
+        "  x[1] = x[0] -> relu\n"
+        f"  stage s for i in 2..{rounds} {{\n    e = some of x[0..i - 2]\n"
+        f"    x[i] = add({{a: x[i - 1], e}}) -> conv\n  }}\n  output y = x[{rounds}]"
+    )
+
+
 def widths(rounds: int, outcomes: int) -> str:
     """Each width depends on those before it, so that no table of sizes is small."""
     lines = [f"  a[{i}] = one of {{2..{outcomes + 1}}}" for i in range(rounds + 1)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -223,6 +224,19 @@ space S {
 """)
     assert "5,000 applications" in (SpaceCost(space.graph).entangled or "")
     assert len(evaluated) <= 5_001
+
+
+def test_sums_of_many_optional_tensors_count_as_much_as_they_read(monkeypatch: pytest.MonkeyPatch):
+    read: list[int] = []
+    shape_rule = closed_form._context
+
+    def counted(primitive: object, node: object, states: Sequence[object], *rest: object) -> object:
+        read.append(len(states))
+        return shape_rule(primitive, node, states, *rest)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(closed_form, "_context", counted)
+    assert "applications" in (SpaceCost(loaded(limited.optional(20)).graph).entangled or "")
+    assert sum(read) <= closed_form.MOST_CONTEXTS * closed_form.INPUTS_PER_CONTEXT
 
 
 @pytest.mark.parametrize(

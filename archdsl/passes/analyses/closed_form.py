@@ -35,6 +35,8 @@ MOST_DIAGRAM_STEPS = 1_500_000
 """The maximum number of steps on diagrams, some seconds; published spaces take at most two thirds of it."""
 MOST_CONTEXTS = 1 << 17
 """The maximum number of applications of primitives to different sizes; each evaluates a shape rule."""
+INPUTS_PER_CONTEXT = 4
+"""An application to many inputs counts as one more for each of so many."""
 _SLOTS = 1 << 20
 
 
@@ -245,7 +247,7 @@ class _Analysis:
         def context(*values: Any) -> Context | None:
             if any(v is None for v in values[count:]):
                 return None
-            self.contexts += 1
+            self.contexts += 1 + count // INPUTS_PER_CONTEXT
             if self.contexts > MOST_CONTEXTS:
                 raise TooLarge(f"{MOST_CONTEXTS:,} applications of primitives")
             attrs = {**fixed, **dict(zip(varying, values[count:], strict=True))}
