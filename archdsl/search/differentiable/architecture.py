@@ -1,4 +1,4 @@
-"""Architecture parameters: a logit per outcome of each decision, and sampling from them.
+"""Architecture parameters: a logit for each outcome of each decision, and samplers of outcomes.
 
 Independent of networks.
 """
@@ -19,32 +19,32 @@ from archdsl.search.differentiable.communicate import Linked, linked
 from archdsl.search.differentiable.samplers import Sampling
 
 Vectors = dict[str, torch.Tensor]
-"""A vector over outcomes for each decision path."""
+"""By decision path, a vector with an entry for each outcome."""
 
 
 @dataclass(frozen=True)
 class ArchitectureSample:
-    """The weights of outcomes in one step, by decision, with a sum of 1, and the outcomes if one network was
-    sampled.
+    """The outcomes sampled for one step: `weights`, by decision, have a sum of 1.
 
-    With `trained`, the weights have gradients although one network was sampled (`one_path`).
+    `outcomes` are the outcome indices if a single network was sampled, else None.
     """
 
     weights: Vectors
     outcomes: dict[str, int] | None = None
     trained: bool = True
-    """Whether gradients flow through the weights."""
+    """Whether gradients flow through the weights of a single sampled network (sampler `one_path`)."""
 
 
 FREE: Mapping[str, int] = {}
 
 
 class Architecture(nn.Module):
-    """The logits of all decisions; decisions with equally many outcomes are rows of one matrix.
+    """The logits of all decisions; decisions with the same number of outcomes are rows of one matrix.
 
-    `communication` configures messages between `cells`. `init` is the standard deviation of initial logits.
-    Logits of decisions in `still` are not trained; decisions in `fixed` always have the given outcome. In the
-    notation of SNAS (arXiv:1812.09926), logits are log α up to a constant, to which softmax is invariant.
+    `communication` configures message passing between `cells`. `init` is the standard deviation of the
+    initial logits. Logits of decisions in `still` are not trained; decisions in `fixed` always have the
+    outcome of this index. In the notation of SNAS (arXiv:1812.09926), logits are log α up to a constant, to
+    which softmax is invariant.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class Architecture(nn.Module):
         self.linked: Linked | None = linked(cells, communication, seed)
 
     def vectors(self) -> Vectors:
-        """The logits of each decision, after message passing."""
+        """The logits of each decision after message passing."""
         raw: Vectors = {}
         for size, paths in self.rows.items():
             now, first = self.logits[str(size)].unbind(), self.get_buffer(f"first_{size}").unbind()
@@ -82,7 +82,7 @@ class Architecture(nn.Module):
         return iter(()) if self.linked is None else self.linked.parameters()
 
     def probabilities(self) -> Vectors:
-        """The probability of each outcome."""
+        """The outcome probabilities of each decision: the softmax of its logits."""
         return {path: logits.softmax(0) for path, logits in self.vectors().items()}
 
     def chosen(self) -> dict[str, int]:
@@ -90,12 +90,13 @@ class Architecture(nn.Module):
         return {path: int(logits.argmax()) for path, logits in self.vectors().items()}
 
     def sample(self, by: Mapping[str, Sampling], generator: torch.Generator) -> ArchitectureSample:
-        """Samples weights for one step; `by` is the sampling of each decision.
+        """Samples the weights of outcomes for one step; `by` is the sampling of each decision.
 
-        "softmax" uses the tempered probabilities; "gumbel" adds Gumbel noise to the logits first (eq. 3 of
-        AutoRTNet, after SNAS, arXiv:1812.09926); "hard" and "one_path" round to the argmax with a
-        straight-through gradient; "uniform" samples uniformly and "fixed" takes the argmax, both without
-        gradients. The noise does not depend on the samplers.
+        "softmax": softmax of the logits divided by the temperature. "gumbel": Gumbel noise is added to the
+        logits first (AutoRTNet, arXiv:2003.14226, eq. 3, after SNAS, arXiv:1812.09926). "hard" and
+        "one_path": the argmax of the latter, with a straight-through gradient. "uniform": an outcome sampled
+        uniformly; "fixed": the argmax of the logits; both without gradients. The noise does not depend on the
+        samplers.
         """
         vectors = self.vectors()
         weights: Vectors = {}
@@ -115,14 +116,14 @@ class Architecture(nn.Module):
 
 
 def _certain(like_q: torch.Tensor, outcome: int) -> torch.Tensor:
-    """Untrained logits with which an outcome has probability 1 at any temperature."""
+    """Constant logits that give an outcome probability 1 at any temperature."""
     logits_q = torch.full_like(like_q, -1e6)
     logits_q[outcome] = 0.0
     return logits_q
 
 
 def _sampled(logits_nq: torch.Tensor, noise_nq: torch.Tensor, how: Sampling) -> torch.Tensor:
-    """Samples weights of n decisions with q outcomes each, by row."""
+    """Samples the weights of n decisions with q outcomes each; a row for each decision."""
     if not how.started or how.name == "uniform":
         logits_nq = torch.zeros_like(logits_nq)
     if how.name == "fixed":
@@ -134,12 +135,12 @@ def _sampled(logits_nq: torch.Tensor, noise_nq: torch.Tensor, how: Sampling) -> 
 
 
 def _gumbel(shape: torch.Size, generator: torch.Generator) -> torch.Tensor:
-    """Gumbel noise: -log(-log U), U uniform in (0, 1)."""
+    """Gumbel noise: -log(-log U), with U uniform in (0, 1)."""
     uniform = torch.rand(shape, generator=generator, dtype=torch.float64).clamp(1e-12, 1 - 1e-12)
     return -(-uniform.log()).log()
 
 
 def _rounded(soft_nq: torch.Tensor) -> torch.Tensor:
-    """One-hot argmax of each row, with a straight-through gradient."""
+    """The one-hot argmax of each row, with a straight-through gradient."""
     hard_nq = one_hot(soft_nq.argmax(1), soft_nq.shape[1]).to(soft_nq)
     return hard_nq + (soft_nq - soft_nq.detach())

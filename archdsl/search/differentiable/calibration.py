@@ -1,8 +1,8 @@
-"""Estimates the memory of a search on a CPU from steps at small crops, before a step at the full size.
+"""Estimates the memory of a search on a CPU from steps at small crops, before any step at the full crop size.
 
-A process needs more than its tensors: buffers inside kernels, and freed blocks of the allocator that fit no
-later tensor. Measured, this excess grows linearly with the pixels (docs/supernet.md), so that two small crops
-determine it.
+A process needs more memory than its tensors: for buffers of kernels, and for freed blocks of the allocator
+that fit no later tensor. Measurements show that this excess grows linearly with the number of pixels
+(docs/supernet.md), so that it can be extrapolated from two small crops.
 """
 
 from __future__ import annotations
@@ -25,18 +25,18 @@ if TYPE_CHECKING:
     from archdsl.search.differentiable.driver import Search
 
 SHARES = (4, 2)
-"""Height and width of the full crop are divided by these: steps of 1/16 and 1/4 of its pixels."""
+"""The divisors of height and width of the full crop, for crops of 1/16 and 1/4 of its pixels."""
 STEPS = 3
 LEAST = 1 << 28
-"""Bytes of the tensors of a step from which on the excess is measured; less fits anyway."""
+"""The minimum size of the tensors of a step, in bytes, for measuring the excess; smaller steps fit anyway."""
 
 
 def estimated(search: Search, need: Footprint, *, optimizers: bool = True) -> int | None:
-    """The peak memory of this process in bytes over steps of each phase at the full crop; None if unknown.
+    """The expected peak memory of this process in bytes, for steps of each phase at the full crop.
 
-    `need` is the footprint of the search; `optimizers`: they have no state yet. Trains the search for some
-    steps; the caller restores its state. Unknown on other devices, for small steps, and for a space that does
-    not support the small crops.
+    `need` is the footprint of the search; `optimizers` is True if the optimizers have no state yet. Trains
+    the search for some steps; the caller must restore its state. None if the device is not a CPU, if steps
+    are small, or if a space does not support the small crops.
     """
     if search.processes.device.type != "cpu" or need.step < LEAST:
         return None
@@ -56,7 +56,7 @@ def estimated(search: Search, need: Footprint, *, optimizers: bool = True) -> in
 
 
 def extrapolated(known: Sequence[tuple[int, int]], pixels: int) -> int:
-    """The excess at a number of pixels by linear extrapolation from two smaller numbers; not decreasing."""
+    """The excess memory at a number of pixels, extrapolated from two (pixels, excess); not decreasing."""
     (few, less), (more, last) = known
     return last + max(0, last - less) * (pixels - more) // (more - few)
 
@@ -76,7 +76,7 @@ def _peak() -> int:
 
 
 def _supported(search: Search, crop: tuple[int, int]) -> bool:
-    """Whether all spaces of a search can be trained on crops of a size."""
+    """Whether all spaces of a search can be trained on crops of a size (height, width)."""
     for member in search.members:
         elastic = is_elastic(member.config.share, member.space.searched)
         try:

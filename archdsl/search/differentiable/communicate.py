@@ -1,8 +1,8 @@
-"""Message passing between the decisions of cells, used during the search only.
+"""Message passing between the architecture parameters of cells, used during the search only.
 
-Cells and their order are those of `archdsl.passes.analyses.cells`: the five edges of `cells[3].x` are a cell,
-which receives messages from the previous cell of the same form.  p is the number of decisions of a cell, q
-that of their outcomes, d the hidden width.
+Cells and their order are those of `archdsl.passes.analyses.cells`: for example, the five edges of
+`cells[3].x` are a cell, which receives messages from the previous cell of the same form. Shapes: p decisions
+of a cell, q outcomes of a decision, hidden width d.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ Vectors = dict[str, torch.Tensor]
 
 
 class Linked(nn.Module):
-    """Logits of decisions with message passing between neighbouring cells."""
+    """Message passing: maps the logits of all decisions to logits that depend on previous cells."""
 
     def __init__(self, graph: CellGraph, how: Communication):
         super().__init__()
@@ -43,11 +43,11 @@ class Linked(nn.Module):
 
 
 class GraphConvolution(nn.Module):
-    """The GCN-guided module of GAS (arXiv:1909.06793, section 3.3), reconstructed; no code was released.
+    """The GCN-guided module of GAS (arXiv:1909.06793, section 3.3), reconstructed, as no code was released.
 
-    Nodes of the graph are the decisions of a cell.  Edge weights are the similarity of decisions of the two
-    cells: softmax((own w1)(before w2)ᵀ) by row.  One residual graph convolution, Adj X W + X, between linear
-    maps of each node, q to d and back.
+    The nodes of the graph are the p decisions of a cell. The adjacency matrix is the similarity of the
+    decisions of the cell and of the previous one, softmax((own w1)(before w2)ᵀ) by row. A residual graph
+    convolution, Adj X W + X, is applied between linear maps of each node from q to d and back.
     """
 
     def __init__(self, p: int, q: int, d: int):
@@ -65,7 +65,7 @@ class GraphConvolution(nn.Module):
 
 
 class Dense(nn.Module):
-    """Messages by two linear layers from all decisions of the previous cell to each decision of a cell."""
+    """Messages by two linear layers, from all decisions of the previous cell to all decisions of a cell."""
 
     def __init__(self, p: int, q: int, d: int):
         super().__init__()
@@ -77,14 +77,14 @@ class Dense(nn.Module):
 
 
 def _linear(inputs: int, outputs: int) -> nn.Linear:
-    """A linear map with zero initial bias, so that zero logits send zero messages at first."""
+    """A linear layer with zero initial bias, so that zero logits initially send zero messages."""
     made = nn.Linear(inputs, outputs)
     nn.init.zeros_(made.bias)
     return made
 
 
 def linked(cells: CellGraph, how: Communication, seed: int) -> Linked | None:
-    """The message passing of a search; None if no cell has a predecessor of the same form."""
+    """The message passing of a search, initialized by `seed`; None if it is disabled ("independent")."""
     if how.link == "independent":
         return None
     with torch.random.fork_rng(devices=[]):

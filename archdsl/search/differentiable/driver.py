@@ -1,4 +1,4 @@
-"""The training loop of a differentiable search: steps, reports, checkpoints, result."""
+"""The training loop of a differentiable search, with progress reports, checkpoints and the result."""
 
 from __future__ import annotations
 
@@ -53,10 +53,9 @@ CHECKPOINT_STEPS = 100
 
 
 class Search:
-    """A differentiable search: trains the supernet `net` and the architecture parameters of its members in
-    place.
+    """A differentiable search: trains a supernet, and the architecture parameters of its members, in place.
 
-    Members are the co-searched architectures; usually one.
+    `net` is the module with all weights; the members are the architectures that share them, usually one.
     """
 
     def __init__(
@@ -80,15 +79,15 @@ class Search:
         self.sums: list[float] = []
         self.tried: dict[str, float] = {}
         self.compared: dict[str, dict[str, float]] = {}
-        """The leading scores of the networks trained from scratch, by role."""
+        """The main scores of the networks trained from scratch, by role: "found" and "baseline"."""
         self.verdicts: dict[str, dict[str, Any]] = {}
         self.scored = True
         self.elapsed_s = 0.0
-        """Of training, up to the newest checkpoint; those of the processes before count as well."""
+        """The seconds of training up to the newest checkpoint, including those before a resumption."""
         self._timed = time.monotonic()
 
     def _batches(self) -> tuple[Batches, Batches]:
-        """Batches for weights and for architecture: the same, or from separate halves of the data."""
+        """The batches for weights and for architecture: from the same data, or from separate halves of it."""
         height, width = self.crop
         how = self.config.batched
         change = Augmentation((height, width), how.scale, how.flip)
@@ -105,12 +104,12 @@ class Search:
         return first, second
 
     def batches_for(self, network: Network) -> Batches:
-        """The batches for training a network, which may have other inputs than the space."""
+        """The batches for training a network from scratch, which may read other maps than the space."""
         return self.batches.reading(read_maps(self.splits.train, network.graph))
 
     @property
     def crop(self) -> tuple[int, int]:
-        """Height and width of training crops."""
+        """The height and width of training crops."""
         return crop_of(self.config, self.space.graph)
 
     @property
@@ -119,19 +118,22 @@ class Search:
         return self.step // self.batches.steps_per_epoch
 
     def phases(self) -> list[int]:
-        """The first epoch of each remaining phase: of pretraining, and of the search."""
+        """The first epoch of each remaining phase: pretraining, if it is not complete, and search."""
         pretrain = self.config.pretrain
         return [0, pretrain] if self.epochs_done < pretrain else [pretrain]
 
     # ------------------------------------------------------------ running
 
     def restore(self) -> int:
-        """Loads the newest readable checkpoint, if any; returns its step."""
+        """Loads the newest readable checkpoint; returns its step, 0 without checkpoints."""
         self.step = restored(self.keeper, self.journal, self._load)
         return self.step
 
     def _load(self, state: Mapping[str, Any]) -> Mark:
-        """Restores a state; returns the length of its journal. Raises Unfit, leaving everything unchanged."""
+        """Restores a state; returns its position in the journal.
+
+        Raises Unfit, leaving everything unchanged.
+        """
         sums, tried = part(state, "sums", list), part(state, "tried", dict)
         compared = part({"compared": {}, **state}, "compared", dict)
         for n, value in enumerate([*sums, *tried.values()]):
@@ -152,10 +154,10 @@ class Search:
         return mark
 
     def run(self, report: Report, stop: Callable[[], bool] = lambda: False) -> Result:
-        """Runs the search and returns the result; its spec and weights are written to the folder.
+        """Runs the search and returns the network found, whose spec and weights are written to the folder.
 
-        When `stop` returns True in any process, writes a checkpoint and raises Interrupted.  Raises
-        SpecError: ARCH915 for non-finite values, ARCH916 out of memory, ARCH917 for a full disk.
+        If `stop` returns True in any process, writes a checkpoint and raises Interrupted. Raises SpecError:
+        ARCH915 for non-finite values, ARCH916 if out of memory, ARCH917 for a full disk.
         """
         self._timed = time.monotonic()
         if self.step == 0:
@@ -191,10 +193,9 @@ class Search:
             stream.close()
 
     def _is_over(self) -> bool:
-        """Whether the time budget is used up; checked after each epoch.
+        """Whether the time budget is used up; False within an epoch.
 
-        The elapsed time is stored in checkpoints, so a resumed search has the remaining time, and a completed
-        one does not train further.
+        The elapsed time is stored in checkpoints, so that a resumed search has the remaining time only.
         """
         if self.config.budget_s is None or self.step == 0 or self.step % self.batches.steps_per_epoch:
             return False
@@ -216,7 +217,7 @@ class Search:
     # ------------------------------------------------------------ reports and files
 
     def _record(self, now: SearchProgress, stop: bool, report: Report) -> bool:
-        """Records a step; returns whether any process was asked to stop."""
+        """Records and reports a step; returns whether `stop` is True in any process."""
         self.sums.append(now.loss)
         lr = rate(self.config.parameters, (now.step - 1) / self.steps)
         self._write(records.of_step(now, lr, self._tau(now.epoch)))
@@ -224,7 +225,7 @@ class Search:
         return bool(self.processes.sum(torch.tensor(float(stop))))
 
     def _after(self, report: Report) -> None:
-        """Evaluates and saves a checkpoint when due."""
+        """Evaluates, and saves a checkpoint, if either is due after this step."""
         epoch, within = divmod(self.step, self.batches.steps_per_epoch)
         if within == 0:
             self.scored = False
@@ -267,21 +268,21 @@ class Search:
         report(now)
 
     def folder_of(self, member: CoSearchMember) -> SearchFolder:
-        """The folder for the networks of a member."""
+        """The folder for the networks and the report of a member."""
         return SearchFolder(self.folder.path / member.name) if member.name else self.folder
 
     def chances(self, member: CoSearchMember | None = None) -> dict[str, torch.Tensor]:
-        """The current probabilities of outcomes by decision, of the main architecture or another member."""
+        """The current outcome probabilities of each decision, for the main member or another one."""
         found = (member or self.main).learner.architecture.probabilities()
         return {path: p.detach().cpu() for path, p in found.items()}
 
     def most_probable(self, member: CoSearchMember | None = None) -> Result:
-        """The network derived from the current probabilities."""
+        """The network derived from the current probabilities, for the main member or another one."""
         member = member or self.main
         return discretize(member.space, self.chances(member), self.seed, member.objective.costs)
 
     def shared(self, member: CoSearchMember | None = None) -> SharedWeights:
-        """The evaluator of a member's networks by inherited weights."""
+        """An evaluator that scores networks of a member with weights of the supernet."""
         member = member or self.main
         return SharedWeights(
             member.network, self.whole_batches, self.config.calibrate, self.splits.val, self.processes,
@@ -289,14 +290,13 @@ class Search:
         )  # fmt: skip
 
     def recalibrated(self, found: Result, member: CoSearchMember | None = None) -> nn.Module:
-        """A derived network with inherited weights, in eval mode (see `SharedWeights`)."""
+        """The module of a derived network in eval mode, with inherited weights and new statistics."""
         return self.shared(member).module(found.outcomes)
 
     def _refined(self, report: Report, stop: Callable[[], bool]) -> Result:
-        """The best of the most probable network and neighbours, each trained from scratch on a short
-        schedule.
+        """Final training: trains the most probable network and neighbours from scratch; returns the best.
 
-        Each network's objective is recorded immediately, so that an interrupted search resumes here.
+        The objective of each network is recorded immediately, so that an interrupted search continues here.
         """
         start = self.most_probable()
         if start.unmet:
@@ -323,10 +323,9 @@ class Search:
         report(replace(now, tried=number, to_try=self.config.refine))
 
     def _compare(self, networks: Mapping[str, Network], report: Report, stop: Callable[[], bool]) -> None:
-        """Trains networks from scratch under the same conditions, for as many epochs as the search, and
-        scores them after each epoch.
+        """Trains networks, by role, from scratch for as many epochs as the search; scores them after each.
 
-        Completed trainings are stored; an interrupted one is restarted, with the same results.
+        Completed trainings are stored in checkpoints; an interrupted one is restarted, with the same results.
         """
         each, epochs = self.batches.steps_per_epoch, self.epochs_done
         for role, network in networks.items():
@@ -347,14 +346,17 @@ class Search:
             self._save()
 
     def _scored(self, network: Network) -> list[ScoredOutput]:
-        """The outputs by which a network trained from scratch is scored: those with a loss that it has."""
+        """The outputs by which a network trained from scratch is scored: the scored outputs that it has."""
         scored, outputs = self.objective.scored, network.graph.outputs
         if not self.objective.names_outputs:  # its main one is trained, whatever its name
             return [replace(scored[0], name=next(iter(outputs)))]
         return [one for one in scored if one.name in outputs]
 
     def finish(self, found: Result) -> Result:
-        """Writes the network found, its weights, and the final journal record, for every member."""
+        """Writes the network found, its weights, and the final journal record, for every member.
+
+        Returns `found`, the result of the main member, completed.
+        """
         results = {one.name: self._finish(one, self.most_probable(one)) for one in self.members[:-1]}
         found = self._finish(self.main, found)
         return replace(found, members={**results, self.main.name: found}) if results else found
@@ -380,7 +382,10 @@ class Search:
             self.journal.write(record)
 
     def _save(self) -> Path:
-        """Writes a checkpoint in the first process; raises for non-finite weights."""
+        """Writes a checkpoint in the first process; returns its path.
+
+        Raises Diverged for non-finite weights.
+        """
         trained = [self.net, *(member.learner.architecture for member in self.members)]
         bad = next(filter(None, map(bad_parameter, trained)), None)
         if bad is not None:
@@ -404,15 +409,15 @@ class Search:
 
 
 def depths_of(member: CoSearchMember) -> dict[str, Any]:
-    """The depth decisions of a member, with the number of iterations kept by each outcome."""
+    """The depth decisions of a member by path: the number of iterations that each outcome keeps."""
     return dict(sorted(depths(member.space.searched).items()))
 
 
 def _labels(member: CoSearchMember) -> dict[str, str]:
-    """The fields that identify the journal records of a member; none if there is one member."""
+    """The fields that identify the journal records of a member; empty if there is only one member."""
     return {"member": member.name} if member.name else {}
 
 
 def _costs(member: CoSearchMember, found: Result) -> dict[str, float]:
-    """Parameters and MACs of the derived network, and other costs in the objective."""
+    """The parameters, MACs, and costs in the objective of a derived network, by name."""
     return {**member.objective.named(member.objective.costs_of(found.outcomes)), **found.costs}

@@ -26,9 +26,10 @@ def refined(
     start: Result, chances: Mapping[str, torch.Tensor], config: SearchConfig, space: Space, costs: Costs,
     score: Callable[[Result], float],
 ) -> Result:  # fmt: skip
-    """The best of at most `refine` networks by `score`: a network and its neighbours, trained from scratch.
+    """Hill climbing from `start` over at most `config.refine` networks; returns the best by `score`.
 
-    Neighbours differ in one decision from the best network so far, most probable outcomes (`chances`) first.
+    `score` trains a network from scratch. Neighbours of the best network so far differ in one decision; those
+    with the most probable outcomes (`chances`) are tried first.
     """
 
     @lru_cache(maxsize=1)  # identified first, then scored
@@ -56,7 +57,7 @@ def refined(
 
 @dataclass(frozen=True)
 class _Judge:
-    """Identifies the trials of the final training, and judges them by one objective."""
+    """The scorer of the final training's trials, by one objective; `of` returns the key of a network."""
 
     of: Callable[[Outcomes], str | None]
     objectives: int = 1

@@ -1,7 +1,7 @@
-"""Predicts the memory of a search by running its steps on meta tensors, which have sizes but no data.
+"""Predicts the memory of a search by running its steps on meta tensors, which have shapes but no data.
 
-Nothing is allocated, so that a search which needs more memory than available is rejected before it starts.
-Shapes: B images, K classes, H × W pixels.
+Nothing is allocated, so that a search which needs more memory than available can be rejected before it
+starts. Shapes: B images, K classes, H × W pixels.
 """
 
 from __future__ import annotations
@@ -29,19 +29,19 @@ if TYPE_CHECKING:
     from archdsl.search.differentiable.driver import Search
 
 Known = dict[Hashable, list[tuple[Any, ...]]]
-"""By operation and what it is applied to, the size, strides and type of what it makes."""
+"""The shape, strides and dtype of each result of an operation, by the operation and its arguments."""
 META = torch.device("meta")
-"""The device of tensors that have a size and no numbers."""
+"""The device of tensors that have a shape but no data."""
 MOST_STEPS = 4
 MOST_SECONDS = 2.0
-"""Time limit, in seconds, for the steps of a phase after the first."""
+"""The time limit, in seconds, for the steps of a phase after the first."""
 
 
 @dataclass(frozen=True)
 class Footprint:
-    """Bytes of tensors: weights and statistics, optimizer state, and everything else at the peak of a step.
+    """Sizes of tensors in bytes: weights and statistics, state of optimizers, others at the peak of a step.
 
-    `step` includes gradients.
+    `step` includes activations and gradients.
     """
 
     weights: int
@@ -50,10 +50,10 @@ class Footprint:
 
 
 def footprint(search: Search, crop: tuple[int, int] | None = None) -> Footprint:
-    """The memory of the largest of some steps of each phase of a search, with the samples of its first steps.
+    """The memory of a search: the maximum over a few steps of each phase, with their actual samples.
 
-    `crop` replaces the crop size. `ohem`, whose choice of pixels needs their losses, is replaced by
-    cross-entropy, which stores as much except for one byte per pixel.
+    `crop` overrides the crop size (height, width). The loss `ohem`, whose selection of pixels needs data, is
+    replaced by cross-entropy, which needs as much memory except for one byte per pixel.
     """
     memo: dict[int, Any] = {}
     net = _without_numbers(search.net, memo)
@@ -78,15 +78,16 @@ def footprint(search: Search, crop: tuple[int, int] | None = None) -> Footprint:
 
 
 def available(device: torch.device) -> int | None:
-    """The bytes that can still be allocated on a device; None if unknown."""
+    """The number of bytes that can still be allocated on a device; None if unknown."""
     if device.type == "cuda":
         return torch.cuda.mem_get_info(device)[0]
     return of_host() if device.type == "cpu" else None
 
 
 def of_host(meminfo: Path = Path("/proc/meminfo"), cgroup: Path = Path("/sys/fs/cgroup")) -> int | None:
-    """The available memory and swap of a Linux host in bytes, at most the remainder of its container's
-    limit.
+    """The available memory and swap of a Linux host in bytes, at most what a container's limit leaves.
+
+    None if unknown. The arguments are the files of the kernel.
     """
     try:
         lines = meminfo.read_text("ascii").splitlines()
@@ -102,10 +103,10 @@ def of_host(meminfo: Path = Path("/proc/meminfo"), cgroup: Path = Path("/sys/fs/
 
 
 class Tally(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Counts the bytes of allocated tensors except those of a module; `most` is their maximum.
+    """A context that counts the bytes of tensors while operations run, without those of a module.
 
-    Operations on meta tensors are not repeated for equal sizes: torch infers their sizes in Python, which
-    takes longer than many operations themselves.
+    `now` is the current number, `most` its maximum. Operations on meta tensors with equal shapes are not
+    repeated, since torch infers shapes in Python, which takes longer than many operations themselves.
     """
 
     def __init__(self, module: nn.Module, known: Known):
@@ -118,7 +119,7 @@ class Tally(TorchDispatchMode):  # type: ignore[no-untyped-call]
     def __torch_dispatch__(
         self, call: Any, types: Any, arguments: Any = (), named: Mapping[str, Any] | None = None
     ) -> Any:
-        """Runs an operation, and counts what it makes until that is freed."""
+        """Runs an operation; counts the tensors of its result until they are freed."""
         found = self._run(call, arguments, named or {})
         for tensor in tree_leaves(found):
             if isinstance(tensor, torch.Tensor):
@@ -158,21 +159,21 @@ class Tally(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
 @lru_cache(maxsize=1024)
 def _makes_new_tensors(call: Any) -> bool:
-    """Whether an operation writes nothing and returns tensors alone, none of which is a part of another."""
+    """Whether an operation modifies no argument, and returns only new tensors, not views."""
     schema = call._schema
     plain = all(str(one.type) == "Tensor" and one.alias_info is None for one in schema.returns)
     return bool(plain and schema.returns and not schema.is_mutable)
 
 
 def _look(value: Any) -> Hashable:
-    """What the sizes of results depend on."""
+    """The properties of an argument that determine the shapes of results, as a key."""
     if not isinstance(value, torch.Tensor):
         return type(value), value
     return value.shape, value.stride(), value.dtype, value.requires_grad
 
 
 def _without_numbers(net: nn.Module, memo: dict[int, Any]) -> nn.Module:
-    """A copy whose tensors have sizes alone."""
+    """A copy of a module on the meta device; `memo` is that of `copy.deepcopy`, for further copies."""
     for parameter in net.parameters():
         memo[id(parameter)] = nn.Parameter(torch.empty_like(parameter, device=META), parameter.requires_grad)
     for buffer in net.buffers():
@@ -186,7 +187,7 @@ def _run_step(
     samples: list[list[ArchitectureSample]],
     crop: tuple[int, int],
 ) -> None:
-    """All forward passes of a step, and its backward pass."""
+    """Runs all forward passes of a step and its backward pass, on meta tensors."""
     batch, (height, width) = search.config.batch, crop
     inputs = [
         torch.empty(batch, channels, height, width, device=META)
@@ -220,7 +221,7 @@ def _leaf(weights: torch.Tensor) -> torch.Tensor:
 
 
 def _states(by: torch.optim.Optimizer) -> int:
-    """The tensors that an optimizer keeps for each parameter."""
+    """The number of tensors of its size that an optimizer keeps for each parameter."""
     if isinstance(by, torch.optim.Adam):
         return 2
     return int(any(group["momentum"] for group in by.param_groups))

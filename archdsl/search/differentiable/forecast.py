@@ -1,4 +1,4 @@
-"""Estimates a search's duration and memory from a few steps."""
+"""Estimates the duration and the memory of a search by running a few steps."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ if TYPE_CHECKING:
     from archdsl.search.differentiable.driver import Search
 
 MOST_SAVED = 1 << 24
-"""Bytes written to time a checkpoint."""
+"""The maximum number of bytes written to time a checkpoint."""
 MOST_STEPS = 6
 MOST_SECONDS = 4.0
-"""Time limit, in seconds, for the timed steps; at least one is timed."""
+"""The time limit, in seconds, for the timed steps; at least one step is timed."""
 
 
 @dataclass(frozen=True)
 class Forecast:
-    """Seconds per step and per end of an epoch, and memory of the process in bytes.
+    """Estimated seconds of a step and of the evaluation after an epoch, and memory of the process in bytes.
 
-    `pretrain_step_s` are the seconds of a step of pretraining, `scratch_s` those of all later trainings from
-    scratch: final training and comparison with a baseline.
+    `pretrain_step_s` are the seconds of a step of pretraining, `scratch_s` those of all trainings from
+    scratch after the search: final training, and comparison with a baseline.
     """
 
     step_s: float
@@ -47,21 +47,18 @@ class Forecast:
     pretrain_step_s: float = 0.0
 
     def left_s(self, steps: int, epochs: int, pretraining: int = 0) -> float:
-        """The remaining seconds: for `steps`, ends of `epochs`, steps of `pretraining`, and trainings from
-        scratch.
-        """
+        """The seconds of `steps`, of `epochs`, of steps of pretraining, and of trainings from scratch."""
         trained = self.step_s * steps + self.pretrain_step_s * pretraining
         return trained + self.epoch_s * epochs + self.scratch_s
 
 
 def forecast(search: Search, first: Callable[[], None] = lambda: None) -> Forecast:
-    """Estimates time and memory of a search by running some of its steps; its state is restored afterwards.
+    """Estimates time and memory of a search by running some of its steps; restores its state afterwards.
 
-    `first` is called before the steps; it may train the search, too.
-
-    The first step, batch and scored image are excluded, since they include one-time work such as generated
-    code, memory allocation and generated scenes; the median of the others is used. Batches are prefetched
-    during the steps, and counted only if they take longer.
+    `first` is called before the steps, and may train the search too. The first step, batch and scored image
+    are not counted, since they include one-time work such as generated code, memory allocation and generated
+    scenes; the median of the others is used. Batches are prefetched during steps, and therefore counted only
+    if they take longer.
     """
     state = copy.deepcopy(search.trainer.state())
     first()
@@ -87,7 +84,7 @@ def forecast(search: Search, first: Callable[[], None] = lambda: None) -> Foreca
 
 
 def _of_a_checkpoint(search: Search) -> float:
-    """Seconds for writing a checkpoint, measured with at most `MOST_SAVED` bytes."""
+    """The seconds for writing a checkpoint, extrapolated from at most `MOST_SAVED` bytes."""
     size = sum(tensor.nbytes for tensor in _tensors(search.trainer.state()))
     part = max(1, min(size, MOST_SAVED))
     path = search.folder.path / ".forecast"
@@ -98,7 +95,7 @@ def _of_a_checkpoint(search: Search) -> float:
 
 
 def _tensors(state: Any) -> Iterator[torch.Tensor]:
-    """The tensors of nested dicts and lists."""
+    """Yields the tensors in nested dicts, lists and tuples."""
     if isinstance(state, torch.Tensor):
         yield state
     elif isinstance(state, dict | list | tuple):
@@ -107,7 +104,7 @@ def _tensors(state: Any) -> Iterator[torch.Tensor]:
 
 
 def _median_of(call: Callable[[int], None], device: torch.device) -> float:
-    """The median duration of calls, without the first."""
+    """The median seconds of calls, without the first one; the argument is the number of the call."""
     seconds: list[float] = []
     for number in range(1 + MOST_STEPS):
         began = time.perf_counter()
@@ -122,7 +119,7 @@ def _median_of(call: Callable[[int], None], device: torch.device) -> float:
 
 
 def _end_of_epoch(search: Search) -> float:
-    """Seconds for deriving a network, recomputing its batch-norm statistics, and scoring it on all images."""
+    """The seconds for deriving a network, recomputing its statistics, and scoring it, for all members."""
     began = time.perf_counter()
     module = search.recalibrated(search.most_probable())
     made_s = time.perf_counter() - began
@@ -130,7 +127,7 @@ def _end_of_epoch(search: Search) -> float:
 
 
 def _scoring(search: Search, module: nn.Module) -> float:
-    """Seconds for scoring a network on all validation images, measured on one of them."""
+    """The seconds for scoring a network on all validation images, extrapolated from one of them."""
     sample = whole(search.splits.val, 0, inputs=read_maps(search.splits.val, graph_of(module)))
     height, width = sample.images_B3HW.shape[-2:]
     fit = demand_fitting(module, (height, width))
@@ -144,7 +141,7 @@ def _scoring(search: Search, module: nn.Module) -> float:
 
 
 def _from_scratch(search: Search, batch_s: float) -> float:
-    """Seconds for the remaining trainings from scratch, estimated on the currently most probable network."""
+    """The seconds of the remaining trainings from scratch, estimated with the most probable network."""
     config = search.config
     tries = max(0, config.refine - len(search.tried))
     found = tries * config.refine_epochs, tries
@@ -157,8 +154,9 @@ def _from_scratch(search: Search, batch_s: float) -> float:
 
 
 def _training(search: Search, network: Network, batch_s: float, epochs: int, scorings: int) -> float:
-    """Seconds for training a network from scratch for some number of epochs, and scoring it some number of
-    times.
+    """The seconds for training a network from scratch for `epochs`, and scoring it `scorings` times.
+
+    `batch_s` are the seconds for preparing a batch.
     """
     device, each = search.processes.device, search.batches.steps_per_epoch
     training = FromScratch(network, search.trainer)

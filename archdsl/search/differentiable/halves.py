@@ -1,4 +1,4 @@
-"""Splits a dataset into halves for weights and architecture."""
+"""Halves of a dataset, on which weights and architecture are trained in first-order bilevel optimization."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from archdsl.data.dataset import Dataset, Sample
 
 @dataclass(frozen=True, eq=False)
 class Half:
-    """Every second sample of a dataset: those with even or with odd indices."""
+    """Half of a dataset: the samples with even (`odd` = 0) or odd (`odd` = 1) indices."""
 
     of: Dataset
     odd: int

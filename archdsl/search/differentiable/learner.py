@@ -1,6 +1,6 @@
-"""A learner: architecture parameters, their samplers and optimizer.
+"""Learners: the architecture parameters of one architecture, with their samplers and their optimizer.
 
-Several learners can share one supernet.
+Several learners can share the weights of one supernet.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from archdsl.search.differentiable.samplers import Sampler, by_decision
 
 
 class Learner:
-    """The architecture parameters of a space with their optimizer; `samplers` are by decision path.
+    """The architecture parameters of a space, with their optimizer and a sampler for each decision.
 
-    Decisions in `fixed` always have the given outcome.
+    Decisions in `fixed` always have the outcome of this index.
     """
 
     def __init__(
@@ -43,7 +43,7 @@ class Learner:
         )  # fmt: skip
 
     def sample(self, step: int, epoch: int) -> ArchitectureSample:
-        """Samples the outcomes of a step; a function of the seed, the step and the architecture."""
+        """Samples the outcomes of a step: a function of seed, step and architecture parameters."""
         generator = torch.Generator().manual_seed((self.seed << 32) + step)
         by = {path: sampler.at(epoch, self.config.epochs) for path, sampler in self.samplers.items()}
         return self.architecture.sample(by, generator)

@@ -1,4 +1,4 @@
-"""The architectures of a search, its members: one, or several that share a supernet's weights (co-search)."""
+"""The members of a differentiable search: one architecture, or several that share weights (co-search)."""
 
 from __future__ import annotations
 
@@ -24,10 +24,11 @@ from archdsl.spec.search_values import Term
 
 
 class Sizes:
-    """Outcomes of the decisions on sizes: those of the largest or smallest network, or random ones.
+    """Assigns outcomes to the decisions on sizes: those of the largest or smallest network, or random ones.
 
-    The largest outcome of a decision between numbers is the largest number; of another decision, it is the
-    outcome in the network with the most MACs (for the smallest: the fewest).
+    For a decision between numbers, the largest outcome is the largest number; for another decision, the
+    outcome in the network with the most MACs. The smallest outcomes are defined likewise, with the fewest
+    MACs.
     """
 
     def __init__(self, space: Space, sampled: Mapping[str, Decision]):
@@ -47,7 +48,7 @@ class Sizes:
                 ends[path] = found[path]
 
     def __call__(self, which: str, rng: Random) -> dict[str, int]:
-        """The outcomes that `which` names: "largest", "smallest" or "random"."""
+        """The outcome indices by decision; `which` is "largest", "smallest" or "random"."""
         if which == "random":
             return {path: rng.randrange(decision.size) for path, decision in self.decisions.items()}
         return self._ends[which]
@@ -62,12 +63,12 @@ def _number(label: str) -> float | None:
 
 @dataclass(frozen=True, eq=False)
 class CoSearchMember:
-    """One architecture of a co-search, such as the student; most searches have one.
+    """One architecture of a differentiable search; most searches have a single one.
 
-    `network` computes its outputs with the supernet, `learner` has its architecture parameters and optimizer.
-    `forward_passes` are the sizes ("sampled", "largest", "smallest", "random") of the network in each forward
-    pass of a step, `pretrain_forward_passes` those in steps that train only weights. `sizes` is None if all
-    are sampled.
+    `network` is its supernet, `learner` has its architecture parameters and their optimizer. `forward_passes`
+    are the sizes ("sampled", "largest", "smallest", "random") of the network in each forward pass of a step,
+    `pretrain_forward_passes` those in steps that train weights only. `sizes` assigns outcomes for sizes other
+    than "sampled"; None if there are none.
     """
 
     name: str
@@ -81,13 +82,14 @@ class CoSearchMember:
     sizes: Sizes | None = None
     decoder: Decoder | None = None
     latency: Term | None = None
-    """The latency by which the ends of branches are compared, of this network or of the main one."""
+    """The latency term by which decoded networks with different end rows are compared."""
 
     def decoded(self, found: Result, miou: Callable[[Mapping[str, int]], float]) -> Result:
-        """`found` with the network of branches decoded from the current logits, if there is a decoder.
+        """The result `found`, with the network that the decoder, if any, derives from the current logits.
 
-        If the ends of branches are compared by scores, `miou` scores the network found with each outcome of
-        the decision on the ends, as the released code of FasterSeg scores the supernet by each of its heads.
+        If end rows of branches are compared by scores, `miou` scores the network found with each outcome of
+        the decision on the end rows, as the released code of FasterSeg scores the supernet with each of its
+        heads.
         """
         if self.decoder is None:
             return found
@@ -103,8 +105,9 @@ class CoSearchMember:
         return replace(found, decoded=networks[self.decoder.preferred(scores)], ends=scores)
 
     def derived_costs(self, found: Result) -> Callable[[Term], list[float]]:
-        """A function that returns a cost of the derived networks: of all combinations of branches, or of
-        `found`.
+        """A function from a cost term to the costs of the derived networks.
+
+        These are the decoded networks of all combinations of end rows, or `found` without a decoder.
         """
         costs = self.objective.costs
         if self.decoder is None:
@@ -118,7 +121,7 @@ class CoSearchMember:
         return {path: v.detach().cpu().numpy() for path, v in self.learner.architecture.vectors().items()}
 
     def samples(self, step: int, epoch: int, pretraining: bool) -> list[ArchitectureSample]:
-        """A sample for each forward pass of a step; a function of the seed, the step and the architecture."""
+        """A sample for each forward pass of a step: a function of seed, step and architecture parameters."""
         found = []
         sampled = self.learner.sample(step, epoch)
         for number, which in enumerate(self.pretrain_forward_passes if pretraining else self.forward_passes):
@@ -131,14 +134,14 @@ class CoSearchMember:
         return found
 
     def labelled(self, name: str) -> str:
-        """A name, prefixed by that of the member if there are several."""
+        """A name, prefixed by the name of the member if there are several members."""
         return f"{self.name} {name}" if self.name else name
 
 
 def _resized(
     sample: ArchitectureSample, outcomes: Mapping[str, int], decisions: Mapping[str, Decision]
 ) -> ArchitectureSample:
-    """A sample with replaced sizes, whose decisions receive no gradient."""
+    """A sample with these outcomes of the decisions on sizes, which then receive no gradients."""
     some = next(iter(sample.weights.values()))
     own = {
         path: one_hot(torch.tensor(outcome), decisions[path].size).to(some)

@@ -1,4 +1,4 @@
-"""The differentiable objective of a search: task loss and expected costs."""
+"""The differentiable objective of a search: a formula of losses and expected costs."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ from archdsl.train.task import OutputLoss, Tensors, output_losses, scored_output
 class ObjectiveFunction:
     """The differentiable objective of a search.
 
-    Costs are expected costs under the weights of a step: each op is weighted by the probability that the
-    network contains it, the i-th cell of a chain by P(gate ≥ i) (AutoRTNet, arXiv:2003.14226, eq. 7).  With
-    one-hot weights, they are the exact costs of that network.  A requirement adds its relative violation by
-    the expected cost as a penalty.
+    Costs are expectations under the outcome weights of a step: each op is weighted by the probability that
+    the network contains it, for example the i-th cell of a chain by P(gate ≥ i) (AutoRTNet, arXiv:2003.14226,
+    eq. 7). With one-hot weights, they are the exact costs of the network. Each requirement adds a penalty:
+    its relative violation by the expected cost.
     """
 
     def __init__(
@@ -42,12 +42,12 @@ class ObjectiveFunction:
         maps: Sequence[str] = (),
         extended: Callable[[Network, Table], Table] | None = None,
     ):
-        """`tables` are the latency tables; `stands` maps device names of the spec to substitute tables;
-        `extended` is that of `Costs`.
+        """Creates the objective of `config` for a space.
 
-        `class_weights` result from `class_weights_rule`; `maps` are those of the data.
-
-        Raises SpecError: ARCH606 for objectives that cannot be computed, and whatever `Costs.soft` raises.
+        `tables` are the latency tables, `stands` substitute tables by device name in the spec, `extended` is
+        passed to `Costs`. `class_weights` are the class weights by the rule of the search, `maps` the maps of
+        the data. Raises SpecError: ARCH606 for objectives that cannot be computed, and as `Costs.soft`;
+        ValueError if the search names no rule for the class weights.
         """
         if (class_weights is None) != (class_weights_rule(config) is None):
             raise ValueError("class weights must be computed by the search's rule")
@@ -61,7 +61,7 @@ class ObjectiveFunction:
         names = tuple(dict.fromkeys(name for loss in self.losses for name in loss.outputs))
         plain = not any(loss.term.output or "outputs" in loss.term.settings for loss in self.losses)
         self.outputs = () if plain or names == everything[:1] else names
-        """The outputs to which the losses apply; empty for the main output only."""
+        """The names of the outputs to which the losses apply; empty if that is the main output only."""
         self.windows = AdaptiveWeights(terms_of(config))
         measured = [term for term in terms_of(config) if term.name in MEASURES]
         demand_table(config, bool(tables or stands))
@@ -70,22 +70,24 @@ class ObjectiveFunction:
 
     @property
     def scored(self) -> list[ScoredOutput]:
-        """The deployed outputs with a loss; networks are compared by the score of the first."""
+        """The outputs that are scored; networks are compared by the main score of the first one."""
         return scored_outputs(self.losses, self.graph)
 
     @property
     def targets(self) -> tuple[str, ...]:
-        """The targets of the losses, such as labels or maps of the data."""
+        """The names of the targets of the losses, such as labels or maps of the data."""
         return tuple(dict.fromkeys(loss.target for loss in self.losses))
 
     @property
     def names_outputs(self) -> bool:
-        """Whether some loss names its output, as `ohem(aux)`."""
+        """Whether any loss names its output, as in `ohem(aux)`."""
         return any(loss.term.output for loss in self.losses)
 
     def named_outputs(self, found: torch.Tensor | Sequence[torch.Tensor] | Tensors) -> Tensors:
-        """The outputs of a forward pass by name: a sequence in the order of `outputs`, or the main output
-        alone.
+        """The outputs of a forward pass by name.
+
+        `found` is the main output alone, a sequence in the order of `outputs`, or a mapping, returned
+        unchanged.
         """
         if isinstance(found, Mapping):
             return found
@@ -94,20 +96,20 @@ class ObjectiveFunction:
         return dict(zip(self.outputs, found, strict=True))
 
     def task_losses(self, found: Tensors, targets: Tensors, processes: Processes) -> dict[str, torch.Tensor]:
-        """The value of each loss, by its text in the objective; `found` are outputs by name."""
+        """The value of each loss by its text; `found` are outputs and `targets` targets by name."""
         return {loss.key: loss(found, targets, processes) for loss in self.applied(found)}
 
     def applied(self, outputs: Collection[str]) -> list[OutputLoss]:
-        """The losses that apply to a network which has only `outputs`.
+        """The losses, restricted to a network that has only these outputs.
 
-        A loss with the setting `outputs` applies to the main output if the network has no other.
+        If the network has only the main output, losses with the setting `outputs` are applied to that.
         """
         if self.outputs and not self.names_outputs and set(outputs) == {self.main}:
             return [replace(loss, outputs=(self.main,)) for loss in self.losses]
         return [replace(o, outputs=tuple(n for n in o.outputs if n in outputs)) for o in self.losses]
 
     def task(self, losses: Tensors) -> torch.Tensor:
-        """The loss that trains weights: the summands of the objective with losses, without costs."""
+        """The task loss: the summands of the objective that contain losses, without costs."""
         if len(losses) == 1:
             return next(iter(losses.values()))
         parts = []
@@ -122,21 +124,24 @@ class ObjectiveFunction:
         return torch.stack([losses[written(term)] for term in loss_terms(part)]).sum()
 
     def cost_values(self, weights: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-        """The expected value of each cost in the objective; decisions without weights are uniform."""
+        """The expectation of each cost in the objective, by its text; decisions without weights are uniform.
+
+        `weights` are outcome weights by decision.
+        """
         return {key: torch.as_tensor(self.costs.soft(t, weights)) for key, t in self.measured.items()}
 
     def costs_of(self, outcomes: Mapping[str, int]) -> dict[str, torch.Tensor]:
-        """The value of each cost in the objective for one network."""
+        """The exact value of each cost in the objective for one network, given by its outcome indices."""
         exact = {p: one_hot(torch.tensor(o), self.decisions[p].size).double() for p, o in outcomes.items()}
         return self.cost_values(exact)
 
     def named(self, costs: Mapping[str, torch.Tensor]) -> dict[str, float]:
-        """Costs under display names: macs, latency_ms, fps."""
+        """Costs as returned by `cost_values`, as numbers by display name: macs, latency_ms, fps."""
         names = {key: UNITS.get(term.name, term.name) for key, term in self.measured.items()}
         return {names[key]: float(value.detach()) for key, value in costs.items()}
 
     def value(self, losses: Tensors, costs: Tensors) -> torch.Tensor:
-        """The objective, to be minimized, from the results of `task_losses` and `cost_values`."""
+        """The value of the objective, to be minimized, given results of `task_losses` and `cost_values`."""
         known = {**{key: loss.double() for key, loss in losses.items()}, **self.windows.weights}
 
         def of(value: SearchValue) -> Any:
@@ -151,7 +156,7 @@ class ObjectiveFunction:
 
 
 def _summands(value: SearchValue) -> Iterator[tuple[int, SearchValue]]:
-    """The summands of a formula with their signs."""
+    """Yields the summands of a formula with their signs."""
     if not isinstance(value, Formula) or value.op not in ("+", "-"):
         yield 1, value
         return

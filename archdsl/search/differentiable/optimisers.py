@@ -1,4 +1,4 @@
-"""Optimizers of a search and their learning rate schedules."""
+"""The optimizers of a differentiable search, and their learning rate schedules."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from archdsl.train.schedules import schedule
 def optimiser(
     settings: Optimiser, params: Iterable[nn.Parameter], others: Iterable[nn.Parameter] = (), lr: float = 0.0
 ) -> torch.optim.Optimizer:
-    """Adam, or SGD with momentum; weight decay is added to the gradient (not decoupled).
+    """Creates Adam, or SGD with momentum; weight decay is added to the gradient (not decoupled).
 
-    The learning rate of `others` starts at `lr`, and follows the same schedule.
+    The learning rate of the parameters `others` starts at `lr`, and is scaled by the same schedule.
     """
     groups: list[dict[str, Any]] = [
         {"params": list(params), "times": 1.0},
@@ -31,9 +31,7 @@ def optimiser(
 
 
 def change(by: torch.optim.Optimizer, processes: Processes, clip: float) -> None:
-    """An optimizer step; gradients are averaged over processes, and clipped to the norm `clip` unless it is
-    0.
-    """
+    """Runs an optimizer step; averages gradients over processes, and clips their norm to `clip`, if > 0."""
     params = [p for group in by.param_groups for p in group["params"]]
     processes.mean_gradients(params)
     if clip > 0:
@@ -42,7 +40,7 @@ def change(by: torch.optim.Optimizer, processes: Processes, clip: float) -> None
 
 
 def set_rates(by: torch.optim.Optimizer, settings: Optimiser, progress: float) -> None:
-    """Sets the learning rates for a progress from 0 (start) to 1 (end)."""
+    """Sets the learning rates of an optimizer for a progress from 0 (start) to 1 (end)."""
     for group in by.param_groups:
         group["lr"] = rate(settings, progress) * group["times"]
 

@@ -1,4 +1,4 @@
-"""Checks of space and data before a search creates its run folder."""
+"""Checks of a space and data before a differentiable search creates its run folder."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from archdsl.search.terms import cannot, nothing_to_search
 
 
 def crop_of(config: SearchConfig, graph: Graph) -> tuple[int, int]:
-    """Height and width of training crops: the dataset's setting, else the space's input size."""
+    """The height and width of training crops: the setting of the dataset, or else the space's input size."""
     _, height, width = next(iter(graph.inputs.values()))
     given = config.batched.crop
     return (int(given[0]), int(given[1])) if given else (height, width)
@@ -23,8 +23,8 @@ def crop_of(config: SearchConfig, graph: Graph) -> tuple[int, int]:
 def demand_ready(config: SearchConfig, graph: Graph, splits: Splits, world: int = 1) -> None:
     """Raises SpecError if a search by `world` processes would fail in a training step or in scoring.
 
-    ARCH606: no decisions, or too few images for `order = 1`; ARCH906: a batch size that is not divisible by
-    the number of processes; ARCH918, ARCH829, ARCH935: as `demand_runs`.
+    ARCH606: the space has no decisions, or too few images for `order = 1`; ARCH906: the batch size is not
+    divisible by the number of processes; ARCH918, ARCH829 and ARCH935: as `demand_runs`.
     """
     if not graph.decisions:
         raise nothing_to_search(graph)
@@ -38,8 +38,8 @@ def demand_ready(config: SearchConfig, graph: Graph, splits: Splits, world: int 
 def demand_runs(config: SearchConfig, graph: Graph, splits: Splits) -> None:
     """Raises SpecError if a space or network cannot be trained on the batches of a search, or scored.
 
-    ARCH918: a size of crops or validation images that it does not support; ARCH829: a batch of 1 if a batch
-    normalization follows global pooling to 1 × 1; ARCH935: no parameters.
+    ARCH918: it does not support the size of crops or of validation images; ARCH829: the batch size is 1, and
+    a batch normalization follows global pooling to 1 × 1; ARCH935: it has no parameters.
     """
     elastic = is_elastic(config.share, graph)
     demand_trainable(graph, crop_of(config, graph), config.batch, elastic)
@@ -47,9 +47,7 @@ def demand_runs(config: SearchConfig, graph: Graph, splits: Splits) -> None:
 
 
 def demand_scorable(graph: Graph, dataset: Dataset, elastic: bool = False) -> None:
-    """Raises SpecError (ARCH918) if a space or network does not support the (padded) size of the first
-    image.
-    """
+    """Raises SpecError (ARCH918) if a space or network does not support the first image's (padded) size."""
     height, width = dataset[0].mask.shape
     if fitting(graph, (height, width), elastic) is None:
         headline = f"{graph.name} does not support images of {height}×{width}, even padded"

@@ -1,4 +1,4 @@
-"""Samplers of decisions in a differentiable search, their temperatures, and the decisions they apply to."""
+"""Samplers of a differentiable search: their temperatures, and the decisions that each applies to."""
 
 from __future__ import annotations
 
@@ -22,8 +22,9 @@ Shape = Literal["linear", "exponential", "cosine", "poly"]
 
 @dataclass(frozen=True)
 class Sampling:
-    """How a decision is sampled in one epoch; before its first epoch, uniformly and without training its
-    logits.
+    """How a decision is sampled in an epoch.
+
+    If not `started`, outcomes are sampled uniformly, and the logits of the decision are not trained.
     """
 
     name: SamplerName
@@ -38,9 +39,9 @@ class Sampling:
 
 @dataclass(frozen=True)
 class Sampler:
-    """A sampler whose temperature goes from `tau` to `end` over the epochs along `schedule`.
+    """A sampler whose temperature moves from `tau` to `end` over the epochs by `schedule`.
 
-    Decisions are trained from epoch `start` on.
+    The decisions that it applies to are trained from epoch `start` on.
     """
 
     name: SamplerName = "gumbel"
@@ -51,11 +52,11 @@ class Sampler:
     power: float = 0.9
     """The exponent of the schedule `poly`."""
     place: Location | None = field(default=None, compare=False, repr=False)
-    """The source location of the clause that selects its decisions."""
+    """The source location of the clause that sets the sampler."""
 
     @property
     def trains(self) -> bool:
-        """Whether its decisions are trained in any epoch."""
+        """Whether the decisions that the sampler applies to are trained in any epoch."""
         return self.name not in ("uniform", "fixed")
 
     def temperature(self, progress: float) -> float:
@@ -70,7 +71,7 @@ class Sampler:
 def read_sampler(written: Term) -> Sampler:
     """Reads a sampler from its term; `tau` defaults to 1, `end` to `tau`.
 
-    Raises SpecError (ARCH606) for a schedule of learning rates.
+    Raises SpecError (ARCH606) if the schedule has settings of learning rates.
     """
     config = configured(written)
     if not isinstance(config, Tempered):
@@ -89,7 +90,10 @@ def read_sampler(written: Term) -> Sampler:
 
 
 def changed(sampler: Sampler, given: Mapping[str, Any]) -> Sampler:
-    """A sampler with replaced settings: `sampler` (its name), `tau`, `end`, `schedule`, `start`."""
+    """The sampler with overridden settings: `sampler` (its name), `tau`, `end`, `schedule`, `start`.
+
+    Raises SpecError (ARCH606) for invalid settings and for those without effect.
+    """
     found = {key: given[key] for key in ("tau", "end", "start") if key in given}
     if "sampler" in given:
         found["name"] = _name(given["sampler"])
@@ -102,7 +106,7 @@ def changed(sampler: Sampler, given: Mapping[str, Any]) -> Sampler:
 
 
 def checked(sampler: Sampler) -> Sampler:
-    """Raises SpecError (ARCH606) for numbers out of range."""
+    """Returns the sampler. Raises SpecError (ARCH606) if one of its numbers is out of range."""
     for key, kind, low in (("tau", (int, float), 1e-4), ("end", (int, float), 1e-4), ("start", int, 0)):
         value = getattr(sampler, key)
         if isinstance(value, bool) or not isinstance(value, kind) or value < low:
@@ -116,8 +120,8 @@ def by_decision(
 ) -> dict[str, Sampler]:
     """The sampler of each decision of a space, by path.
 
-    `named` are samplers by path prefix; other depth decisions start at epoch `gates_from`. Raises
-    SpecError (ARCH606) for a prefix that matches no decision, and for a decision that matches two.
+    `named` are samplers by path prefix, `usual` is the sampler of all other decisions; depth decisions among
+    these are trained from epoch `gates_from` on. Raises SpecError as `own_samplers`.
     """
     decisions, gates = graph.decisions, depths(graph)
     late = replace(usual, start=max(usual.start, gates_from))
@@ -126,9 +130,9 @@ def by_decision(
 
 
 def own_samplers(named: Mapping[str, Sampler], decisions: Iterable[str]) -> dict[str, Sampler]:
-    """The samplers of decisions that match a prefix, by path.
+    """The samplers, by path, of the decisions that match one of the prefixes in `named`.
 
-    Raises SpecError (ARCH606) for a prefix that matches no decision, and for a decision that matches two.
+    Raises SpecError (ARCH606) if a prefix matches no decision, or if a decision matches two prefixes.
     """
     found: dict[str, Sampler] = {}
     whose: dict[str, str] = {}

@@ -1,4 +1,4 @@
-"""How a search shares weights between networks, and the decisions that must therefore be sampled."""
+"""Determines how a search shares weights between networks, and which decisions must therefore be sampled."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from archdsl.search.differentiable.samplers import Sampler, by_decision
 from archdsl.search.terms import cannot
 
 SOFT = ("gumbel", "softmax")
-"""Samplers that give several outcomes a weight at once."""
+"""The samplers under which several outcomes of a decision have weights > 0 in a forward pass."""
 
 
 def is_elastic(share: str | None, graph: Graph) -> bool:
-    """Whether a search of a space has elastic weights (stored once, at their largest size).
+    """Whether the supernet of a space has elastic weights, stored once at their largest size.
 
-    Without a setting `share`, it has if networks differ in the size or presence of a tensor.
+    If `share` is not set, it has elastic weights if networks differ in the size or presence of a tensor.
     """
     if share is not None:
         return share == "elastic"
@@ -36,26 +36,24 @@ def is_elastic(share: str | None, graph: Graph) -> bool:
 
 
 def demand_kernels(kernels: Kernels, *graphs: Graph) -> None:
-    """Raises SpecError (ARCH606) if kernels are to be transformed and none of the spaces searches one."""
+    """Raises SpecError (ARCH606) if `kernels` is "transformed", but no space searches a kernel size."""
     if kernels == "cropped":
         return
     slots = [slot for graph in graphs for slot in Widths(simplify(graph), kernels=kernels).slots.values()]
     if not any(slot.transforms for slot in slots):
         headline = f"`kernels = {kernels}` applies to searched kernels, which {graphs[0].name} does not have"
-        raise cannot(headline, "leave `kernels` out")
+        raise cannot(headline, "remove `kernels`")
 
 
 def demand_shared(
     config: SearchConfig, graph: Graph, fixed: Collection[str] = ()
 ) -> dict[str, tuple[str, str]]:
-    """The decisions that must be sampled (one outcome per forward pass), and the property and tensor that
-    they change.
+    """The decisions that must be sampled; by path, the property and the tensor that the decision changes.
 
-    Empty without elastic weights. `fixed` are decisions with a constant outcome.
-
-    Raises SpecError: ARCH802 if the space has no supernet of the kind `share`, ARCH810 for weights that
-    cannot be shared, ARCH812 for a decision that must be sampled and whose sampler mixes its outcomes,
-    ARCH606 for settings of elastic weights that have no effect.
+    Empty without elastic weights. `fixed` are decisions with a constant outcome. Raises SpecError: ARCH802 if
+    the space has no supernet of the kind `share`; ARCH810 for weights that cannot be shared; ARCH812 if the
+    sampler of a decision that must be sampled mixes outcomes; ARCH606 for settings of elastic weights that
+    have no effect.
     """
     if config.share == "candidates":
         parts(graph)
@@ -63,7 +61,7 @@ def demand_shared(
         for key, value, usual in (("bn", config.bn, "shared"), ("kernels", config.kernels, "cropped")):
             if value != usual:
                 headline = f"`{key} = {value}` applies to elastic weights, which {graph.name} does not have"
-                raise cannot(headline, f"set share = elastic, or leave `{key}` out")
+                raise cannot(headline, f"set share = elastic, or remove `{key}`")
         return {}
     found = _to_sample(graph, config.bn, config.kernels)
     samplers = by_decision(config.sampler, config.gates_from, config.samplers, graph)
@@ -74,7 +72,7 @@ def demand_shared(
 
 
 def _to_sample(graph: Graph, bn: BN, kernels: Kernels) -> dict[str, tuple[str, str]]:
-    """As `sampled_decisions`; members of a co-search often search one graph."""
+    """The result of `sampled_decisions`, cached with the graph, which members of a co-search often share."""
     key = _to_sample, bn, kernels
     if key not in graph.facts:
         simple = simplify(graph)

@@ -1,4 +1,4 @@
-"""One training step of a search: sampling, losses, and updates of weights and architecture.
+"""The training step of a differentiable search: sampling, losses, and updates of weights and architecture.
 
 Shapes: B images, K classes, H × W pixels.
 """
@@ -28,11 +28,14 @@ from archdsl.train.evaluation import inputs_of
 from archdsl.train.synchronised import synchronise
 
 Network = Callable[[torch.Tensor], "torch.Tensor | Sequence[torch.Tensor] | Mapping[str, torch.Tensor]"]
-"""From images to the main output, to those of an objective in order, or to outputs by name."""
+"""A function from images to the main output, to the objective's outputs in order, or to outputs by name."""
 
 
 class SearchTrainer:
-    """Trains a supernet and the architecture parameters of its members in place, step by step."""
+    """Trains a supernet, and the architecture parameters of the members of a search, in place, step by step.
+
+    `amp` is the dtype of mixed precision; None for full precision.
+    """
 
     def __init__(
         self, config: SearchConfig, members: Sequence[CoSearchMember], net: nn.Module, keeper: Keeper,
@@ -46,7 +49,7 @@ class SearchTrainer:
 
     @property
     def main(self) -> CoSearchMember:
-        """The member whose objective trains networks from scratch: the last one."""
+        """The main member, the last one; its objective also trains networks from scratch."""
         return self.members[-1]
 
     def state(self) -> dict[str, Any]:
@@ -54,7 +57,7 @@ class SearchTrainer:
         return {name: dict(part.state_dict()) for name, part in self._parts().items()}
 
     def _parts(self) -> dict[str, Any]:
-        """Modules and optimizers by their names in checkpoints."""
+        """The modules and optimizers, by their names in checkpoints."""
         found: dict[str, Any] = {"net": self.net, "by_weights": self.by_weights}
         for member in self.members:
             found[member.labelled("architecture")] = member.learner.architecture
@@ -75,10 +78,11 @@ class SearchTrainer:
     def step(
         self, step: int, steps: int, epoch: int, batch: Batch, held: Callable[[int], Batch]
     ) -> tuple[float, float, dict[str, float]]:
-        """Trains on a batch, and returns the objective, the task loss and the expected costs by name.
+        """Runs a training step of `steps`, the total number, on a batch.
 
-        Under first-order bilevel optimization, first trains the architecture on the batch that `held` returns
-        for the step.
+        With first-order bilevel optimization, first trains the architecture on the batch `held(step)`.
+        Returns the objective, the task loss and the expected costs by name. Raises Diverged (ARCH915) for
+        non-finite values.
         """
         # Randomness in layers depends on the step alone, so that a resumed search is identical.
         torch.manual_seed((self.seed * 1_000_003 + step) * self.processes.world + self.processes.rank)
@@ -94,25 +98,26 @@ class SearchTrainer:
         return *checked, costs
 
     def _progress(self, step: int, steps: int) -> float:
-        """The progress of the schedules from 0 to 1, which restart after `pretrain`."""
+        """The progress of the learning rate schedules, from 0 to 1; they restart after pretraining."""
         config = self.config
         before = steps * config.pretrain // (config.pretrain + config.epochs)
         return step / before if step < before else (step - before) / (steps - before)
 
     def rehearse(self, step: int, epoch: int, batch: Batch, held: Callable[[int], Batch]) -> None:
-        """Runs a step, even with a non-finite loss, for timing; the caller restores the state."""
+        """Runs a step for timing, even with a non-finite loss; the caller must restore the state."""
         trained = self._held_out(step, epoch, held)
         _, _, loss = self.losses(batch, self.samples(step, epoch))
         self._backward(loss, trained)
 
     def samples(self, step: int, epoch: int) -> list[list[ArchitectureSample]]:
-        """The samples of each member, one for each of its forward passes."""
+        """The samples of a step for each member, one for each of its forward passes."""
         started = epoch - self.config.pretrain
         return [member.samples(step, max(0, started), started < 0) for member in self.members]
 
     def _held_out(self, step: int, epoch: int, held: Callable[[int], Batch]) -> list[torch.optim.Optimizer]:
-        """Under first-order bilevel optimization, trains the architecture; returns the optimizers for the
-        main batch.
+        """Returns the optimizers that step on the main batch.
+
+        With first-order bilevel optimization, first trains the architecture on the batch `held(step)`.
         """
         learned = [member.learner.optimiser for member in self.members]
         if epoch < self.config.pretrain:
@@ -131,7 +136,10 @@ class SearchTrainer:
         samples: Sequence[Sequence[ArchitectureSample]],
         step: int,
     ) -> tuple[float, float]:
-        """The objective and the task loss, averaged over processes, checked before the update."""
+        """The objective and the task loss, averaged over processes.
+
+        Raises Diverged if they are not finite.
+        """
         both = self.processes.sum(torch.stack([loss.detach().double(), task.detach().double()]))
         mean, task_mean = (both / self.processes.world).tolist()
         if math.isfinite(task_mean) and not math.isfinite(mean):
@@ -169,14 +177,14 @@ class SearchTrainer:
         return torch.stack(tasks).sum(), named, torch.stack(values).sum()
 
     def task(self, network: Network, batch: Batch) -> torch.Tensor:
-        """The task loss of the main member's objective.
+        """The task loss of a network on a batch, by the objective of the main member.
 
-        It is normalized such that its mean over processes is the loss of the global batch.
+        It is scaled such that its mean over all processes is the loss of the global batch.
         """
         return self.main.objective.task(self._losses(network, batch, self.main))
 
     def _losses(self, network: Network, batch: Batch, member: CoSearchMember) -> dict[str, torch.Tensor]:
-        """The losses of a member's objective, each by its text, summed over the outputs it is for."""
+        """The value of each loss of a member's objective, by the text of the loss."""
         objective, device = member.objective, self.processes.device
         with self.precision():
             found = objective.named_outputs(network(batch.images_B3HW.to(device)))
@@ -185,7 +193,7 @@ class SearchTrainer:
     def _logits(
         self, member: CoSearchMember, sample: ArchitectureSample, images_B3HW: torch.Tensor
     ) -> torch.Tensor | Sequence[torch.Tensor]:
-        """The outputs to which the loss of a member applies; the main one by default."""
+        """Runs a forward pass; returns the outputs to which the losses of a member apply."""
         run = forward_pass_of(member.network, sample)
         return run(member.network, inputs_of(member.network, images_B3HW), member.objective.outputs)
 
@@ -196,7 +204,7 @@ class SearchTrainer:
         return found if isinstance(found, torch.Tensor) else found[0]
 
     def _backward(self, loss: torch.Tensor, optimisers: list[torch.optim.Optimizer]) -> None:
-        """Backpropagates, averages and clips gradients, and steps these optimizers."""
+        """Runs the backward pass, averages and clips gradients, and steps these optimizers."""
         if loss.requires_grad:
             loss.backward()  # type: ignore[no-untyped-call]
         for one in optimisers:
@@ -211,9 +219,9 @@ class SearchTrainer:
 
 @dataclass(frozen=True)
 class ForwardPass:
-    """A forward pass of a supernet: outcomes by path, and weights of outcomes (None: no weights).
+    """A forward pass of a supernet: outcome indices of decisions, and outcome weights (None: no weights).
 
-    `single`: of one network; otherwise of all candidates of the decisions without an outcome.
+    With `single`, one network is computed; otherwise, all candidates of the decisions without an outcome.
     """
 
     outcomes: dict[str, int]
@@ -223,7 +231,7 @@ class ForwardPass:
     def __call__(
         self, network: Any, inputs: Sequence[torch.Tensor], outputs: Sequence[str] = ()
     ) -> torch.Tensor | Sequence[torch.Tensor]:
-        """The outputs of these names; the main one alone without names."""
+        """Runs the forward pass; returns the outputs of these names, or the main one without names."""
         if outputs:
             found = network.forward_all(*inputs, outcomes=self.outcomes, weights=self.weights or {})
             return [found[name] for name in outputs]
@@ -234,7 +242,7 @@ class ForwardPass:
 
 
 def forward_pass_of(network: Any, sample: ArchitectureSample) -> ForwardPass:
-    """The forward pass for a sample: of one network, or of mixtures with sampled decisions on sizes."""
+    """The forward pass for a sample: of a network, or of mixtures with one outcome of decisions on sizes."""
     if sample.outcomes is not None:
         return ForwardPass(dict(sample.outcomes), sample.weights if sample.trained else None, True)
     # One outcome of the decisions that change sizes; the others are mixed.

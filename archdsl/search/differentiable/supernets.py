@@ -1,4 +1,4 @@
-"""The supernet that a search trains."""
+"""Builds the supernet that a differentiable search trains, and loads its weights."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ def build(
 ) -> Supernet:  # fmt: skip
     """The supernet of a space, in training mode: with elastic weights, or with a layer for each candidate.
 
-    `share`, `bn` and `kernels` are settings of the search; `fuse` has no effect on elastic weights. Raises
-    SpecError as the functions `build` of both kinds.
+    `share`, `bn` and `kernels` are settings of the search; `fuse` has no effect on elastic weights;
+    `checkpoint` enables gradient checkpointing. Raises SpecError as the functions `build` of both kinds.
     """
     if is_elastic(share, graph):
         return build_elastic(graph, bn=bn, kernels=kernels, checkpoint=checkpoint)
@@ -40,7 +40,8 @@ def build(
 def load_weights(net: nn.Module, state: Mapping[str, Any], folder: Path, name: str) -> None:
     """Loads the weights of a supernet from the state of a checkpoint of the run in `folder`.
 
-    Raises SpecError (ARCH913) if it belongs to another space than `name`, a space or one of its networks.
+    Raises SpecError (ARCH913) if the checkpoint belongs to another space; `name` is the space or network in
+    the message.
     """
     try:
         net.load_state_dict(like(state, "net", dict(net.state_dict())))
@@ -52,7 +53,7 @@ def load_weights(net: nn.Module, state: Mapping[str, Any], folder: Path, name: s
 def build_all(
     graphs: Mapping[str, Graph], config: SearchConfig, *, fuse: bool = True, checkpoint: bool = False
 ) -> tuple[nn.Module, dict[str, Supernet]]:
-    """The supernet of all members of a search, and the module for each member, by name.
+    """The module with the weights of all members of a search, and the supernet of each member, by name.
 
     Raises SpecError as `build`.
     """

@@ -1,8 +1,8 @@
-"""Adaptive weights of cost terms: `window(0.01, rate, 155 fps .. 175 fps)` starts at 0.01 and adapts to the
-rate.
+"""Adaptive weights in objectives, such as `window(0.01, rate, 155 fps .. 175 fps)`, which starts at 0.01.
 
-After each epoch, the weight is halved if the cost of any derived network reaches the end of the range, else
-doubled if that of any is at most its start, as in search/train_search.py of VITA-Group/FasterSeg.
+After each epoch, the weight is halved if the cost of any derived network is at least the end of the range;
+otherwise, it is doubled if the cost of any is at most the start, as in search/train_search.py of
+VITA-Group/FasterSeg.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from archdsl.spec.units import Quantity
 
 
 def adapted(weight: float, values: Sequence[float], low: float, high: float) -> float:
-    """The weight after an epoch, given the costs (`values`) of the derived networks."""
+    """The adapted weight, given the costs `values` of derived networks and a range from `low` to `high`."""
     if any(value >= high for value in values):
         return weight / 2
     if any(value <= low for value in values):
@@ -33,7 +33,7 @@ class AdaptiveWeights:
         self.weights: dict[str, float] = {key: _number(term.args[0]) for key, term in self._terms.items()}
 
     def after_epoch(self, values: Callable[[Term], Sequence[float]]) -> None:
-        """Adapts all weights; `values` returns a cost of each derived network."""
+        """Adapts all weights; `values` returns the costs of the derived networks for a term."""
         for key, term in self._terms.items():
             _, cost, ends = term.args
             assert isinstance(cost, Term)
@@ -42,7 +42,7 @@ class AdaptiveWeights:
             self.weights[key] = adapted(self.weights[key], values(cost), low, high)
 
     def read(self, found: Any) -> dict[str, float]:
-        """The weights in a checkpoint. Raises Unfit if they are not those of the terms of the search."""
+        """The weights in a checkpoint. Raises Unfit if they do not belong to the terms of this search."""
         if not isinstance(found, dict) or found.keys() != self.weights.keys():
             raise Unfit("the weights of windows are those of another search")
         for key, weight in found.items():

@@ -1,3 +1,1 @@
-"""Searches by trials: a strategy proposes networks, an evaluator scores them, an engine runs the
-evaluations.
-"""
+"""Searches by trials: a strategy proposes networks, an evaluator scores them, an engine runs evaluations."""

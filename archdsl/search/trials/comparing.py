@@ -1,4 +1,4 @@
-"""Compares runs with equal objectives: fronts, hypervolumes, and contributions to the joint front."""
+"""Compares searches by trials with equal objectives: fronts, hypervolumes, and shares of the joint front."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from archdsl.search.trials.pictures import MOST_GOALS, front_picture, label_of, 
 class Compared:
     """A run in a comparison.
 
-    `volume` is the fraction, dominated by its front, of the box between the best and the worst values of
-    all runs, None for more than three objectives; `joint` counts its networks that no network of any run
-    dominates.
+    `volume` is the normalized hypervolume: the fraction of the box between the best and the worst values of
+    all runs that the front of this run dominates (None for more than three objectives). `joint` is the number
+    of its networks that no network of any run dominates.
     """
 
     name: str
@@ -30,7 +30,7 @@ class Compared:
 
 
 def compare(histories: Mapping[str, History]) -> list[Compared]:
-    """Compares runs with equal objectives; the order is kept."""
+    """Compares runs with equal objectives, given by name; the result has the same order."""
     values = {name: list(map(one.lower, one.front)) for name, one in histories.items()}
     every = [one.lower(trial) for one in histories.values() for trial in one.scored]
     low, high = bounds(every) if every else ((), ())
@@ -49,7 +49,7 @@ def _volume(front: Sequence[Values], low: Values, high: Values) -> float | None:
 
 
 def picture(histories: Mapping[str, History], goals: Sequence[Goal]) -> str:
-    """The fronts of the runs in one chart; for one objective, the best value so far over trials."""
+    """A chart of the fronts of runs as SVG; for one objective, of the best values so far by trial."""
     if len(goals) > 1:
         rows = [shown(name, one, colour=n, dashed=n >= 6) for n, (name, one) in enumerate(histories.items())]
         return front_picture(rows, goals, "Pareto fronts")
@@ -62,10 +62,10 @@ def picture(histories: Mapping[str, History], goals: Sequence[Goal]) -> str:
 
 
 def histories_of(folders: Sequence[Path]) -> dict[str, History]:
-    """The trials of runs by folder; a folder of several seeds is expanded to its runs.
+    """Reads the trials of runs, by folder; a folder of several seeds is expanded to its runs.
 
-    Raises SpecError: ARCH911 without a run, ARCH868 for a run of another kind, ARCH869 if the objectives
-    of two runs differ.
+    Raises SpecError: ARCH911 for a folder without a run, ARCH868 for a run of another kind, ARCH869 if the
+    objectives of two runs differ.
     """
     found: dict[str, History] = {}
     for folder in folders:
@@ -82,7 +82,7 @@ def histories_of(folders: Sequence[Path]) -> dict[str, History]:
 
 
 def seeds_in(folder: Path) -> list[Path]:
-    """The runs in a folder of several seeds; none if the folder is itself a run."""
+    """The folders of the runs in a folder of several seeds; empty if the folder is itself a run."""
     if (folder / "manifest.json").exists():
         return []
     found = [path.parent for path in folder.glob("seed-*/manifest.json")]
@@ -105,7 +105,7 @@ def _demand_same_goals(histories: Mapping[str, History]) -> None:
 
 
 def _place(folder: Path, goals: Sequence[Goal]) -> Location | None:
-    """The location of the first objective in the run's copy of the spec."""
+    """The location of the first objective in the copy of the spec in a run folder; None if not found."""
     text = manifest_of(folder).spec
     start = text.find(str(goals[0]))
     if start < 0:

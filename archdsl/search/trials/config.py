@@ -1,6 +1,6 @@
-"""Settings of a search by trials, read from its clauses.
+"""Reads the settings of a search by trials from its clauses.
 
-Imports little, since `check` uses it.
+Imports few modules, since `check` uses this one.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ _CLAUSES = ("strategy", "evaluate", "trials", "parallel", "seed", "budget", "dat
 _NUMBERS = ("trials", "parallel", "seed")
 _OF_DATA = ("path", "crop", "images", "resize", "batch")
 TRIALS = 100
-"""Networks that are scored, where a search does not say."""
+"""The default number of trials."""
 
 
 def clauses_read(kind: EvaluatorKind | None) -> tuple[str, ...]:
-    """The clauses supported by a search by trials; those of data only if its evaluator trains."""
+    """The names of the clauses of a search by trials; `data` and `batch` only if its evaluator trains."""
     return _CLAUSES if kind is None or kind.trains else _CLAUSES[:-2]
 
 
@@ -42,8 +42,8 @@ def clauses_read(kind: EvaluatorKind | None) -> tuple[str, ...]:
 class TrialConfig:
     """Settings of a search by trials.
 
-    `goals` holds its space, its name, objectives, requirements and data. `parallel` networks are evaluated at
-    once; after `budget_s` seconds no more networks are proposed.
+    `goals` has the name of the search, its space, objectives, requirements and data. Up to `parallel`
+    networks are evaluated at the same time; after `budget_s` seconds, no more networks are proposed.
     """
 
     goals: SearchConfig
@@ -56,7 +56,7 @@ class TrialConfig:
 
     @cached_property
     def signs(self) -> tuple[int, ...]:
-        """By objective, -1 if it is maximized."""
+        """The sign of each objective: -1 if it is maximized, 1 if it is minimized."""
         return tuple(-1 if goal.direction == "maximize" else 1 for goal in self.goals.objectives)
 
     @property
@@ -65,8 +65,10 @@ class TrialConfig:
 
     @property
     def scores(self) -> tuple[str, ...]:
-        """The scores of the evaluator: of its kind, declared in its settings, or with settings in
-        objectives.
+        """The names of the scores of the evaluator.
+
+        For the evaluator `command`, those that its setting `scores` declares, or else those that objectives
+        and requirements name.
         """
         if not self.evaluator_kind.reads_command:
             kind, goals = self.evaluator_kind, {term.name for term in terms_of(self.goals)}
@@ -77,17 +79,17 @@ class TrialConfig:
 
     @cached_property
     def before(self) -> tuple[SearchValue, ...]:
-        """The requirements on costs, which are known before a network is evaluated."""
+        """The requirements on costs alone, which can be checked before a network is evaluated."""
         return tuple(one for one in self.goals.requirements if not self._scored(one))
 
     @cached_property
     def after(self) -> tuple[SearchValue, ...]:
-        """The requirements that name a score."""
+        """The requirements that name a score, which are checked after a network was evaluated."""
         return tuple(one for one in self.goals.requirements if self._scored(one))
 
     @property
     def by_costs(self) -> bool:
-        """Whether all objectives are costs, which are known before a network is evaluated."""
+        """Whether all objectives are functions of costs, which are known without evaluating networks."""
         return not any(self._scored(goal.value) for goal in self.goals.objectives)
 
     def _scored(self, value: SearchValue) -> bool:
@@ -95,9 +97,9 @@ class TrialConfig:
 
 
 def strategy_of(term: Term, domain: Any, seed: int) -> Strategy:
-    """The strategy of a term, over the decisions of `domain`.
+    """Creates the strategy that a term names, for the decisions of `domain`.
 
-    Raises SpecError (ARCH606) if it supports one objective and there are several.
+    Raises SpecError (ARCH606) if the strategy supports one objective and there are several.
     """
     kind = _able(term, domain.goals)
     made: Strategy = kind.made_by()(configured(term), domain, seed)
@@ -105,10 +107,10 @@ def strategy_of(term: Term, domain: Any, seed: int) -> Strategy:
 
 
 def _able(term: Term, goals: int) -> StrategyKind:
-    """The kind of a strategy.
+    """The kind of the strategy that a term names, for a number of objectives `goals`.
 
-    Raises SpecError (ARCH606) if it, or a strategy in its settings, does not propose individual networks, or
-    supports one objective and there are several.
+    Raises SpecError (ARCH606) if the strategy, or one in its settings, does not propose individual networks,
+    or supports one objective and there are several.
     """
     kind = STRATEGIES[term.name]
     kinds = {n: k for n, k in STRATEGIES.items() if isinstance(k, StrategyKind) and k.run}
@@ -131,9 +133,11 @@ def read_trials(
     overrides: Mapping[str, Any] | None = None,
     data: tuple[str, Mapping[str, Any]] | None = None,
 ) -> TrialConfig:
-    """The settings of a search by trials; `overrides` by name and `data` take precedence over the spec.
+    """Reads the settings of a search by trials.
 
-    Raises SpecError (ARCH606) for missing or unsupported clauses.
+    `overrides`, by name, take precedence over `data` (a kind of dataset and its settings), which takes
+    precedence over the spec. Raises SpecError (ARCH606) for missing or unsupported clauses, and for invalid
+    values.
     """
     clauses = spec.clauses
     if spec.not_run:
@@ -180,7 +184,10 @@ def _goals(spec: SearchSpec) -> SearchConfig:
 
 
 def _inside(config: TrialConfig, name: str, value: Any) -> str | None:
-    """How to override a setting of the evaluator or the strategy, which are overridden as clauses."""
+    """Help on overriding a setting of the evaluator or the strategy: the option with the whole clause.
+
+    None if `name` is not such a setting.
+    """
     if name in ("strategy", "evaluate") and isinstance(value, str):
         return f"--{name} '{value}'"
     clauses = (
@@ -194,7 +201,10 @@ def _inside(config: TrialConfig, name: str, value: Any) -> str | None:
 
 
 def _overridden(config: TrialConfig, given: Mapping[str, Any], trains: bool) -> TrialConfig:
-    """Applies overrides. Raises SpecError (ARCH606) for unknown names and invalid values."""
+    """The settings with overrides by name.
+
+    Raises SpecError (ARCH606) for unknown names and invalid values.
+    """
     known = ("trials", "parallel", "seed", "budget", *(("data", *_OF_DATA) if trains else ()))
     if unknown := [key for key in given if key not in known]:
         guess = closest(unknown[0], list(known))
@@ -216,7 +226,7 @@ def _overridden(config: TrialConfig, given: Mapping[str, Any], trains: bool) -> 
 
 
 def _demand_scored(config: TrialConfig) -> None:
-    """Raises SpecError (ARCH606) if an objective names a score that the evaluator does not have."""
+    """Raises SpecError (ARCH606) for a term of an objective or requirement that the evaluator lacks."""
     scores = config.scores
     known = (*sorted(MEASURES), *scores)
     for one in terms_of(config.goals):

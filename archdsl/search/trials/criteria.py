@@ -1,4 +1,4 @@
-"""Evaluates requirements and objectives of networks."""
+"""Evaluates the requirements and objectives of a search for individual networks."""
 
 from __future__ import annotations
 
@@ -37,9 +37,10 @@ _REMEMBERED = 1 << 14
 
 
 class Criteria:
-    """Requirements and objectives of a search over a space, for individual networks.
+    """The requirements and objectives of a search over a space, for individual networks.
 
-    If networks are trained, those with equal graphs are the same trial; otherwise those with equal decisions.
+    Networks are tuples of outcome indices, in the order of the searched decisions. If networks are trained,
+    those with equal graphs are the same trial; otherwise, those with equal outcomes of active decisions.
     """
 
     def __init__(self, config: TrialConfig, space: Space, costs: Costs):
@@ -68,25 +69,25 @@ class Criteria:
         return self.domain.goals
 
     def row(self, outcomes: Outcomes) -> Any:
-        """The outcomes of all decisions of the space; the first for those that are not searched."""
+        """The outcome indices of all decisions of the space; 0 for those that are not searched."""
         return outcomes if self._plain else [0 if n is None else outcomes[n] for n in self._places]
 
     def by_path(self, outcomes: Outcomes) -> dict[str, int]:
         return dict(zip(self.domain.paths, outcomes, strict=True))
 
     def bound(self, outcomes: Outcomes, how: str = "") -> Result:
-        """The network of some outcomes."""
+        """The network with these outcomes, as a result; `how` says how it was chosen."""
         return bound(self.space, self.by_path(outcomes), how, self.costs)
 
     def costs_of(self, outcomes: Outcomes) -> dict[str, float]:
-        """Parameters, MACs, and other costs in objectives and requirements, by name with unit."""
+        """The costs of a network by name with unit: parameters, MACs, and latencies that the search names."""
         row = self.row(outcomes)
         return {name: self.costs.one(term, row) for name, term in self._costs.items()}
 
     # ------------------------------------------------------------ before an evaluation
 
     def meets(self, outcomes: Outcomes) -> bool:
-        """Whether a network satisfies the requirements on costs, of the space and of the search."""
+        """Whether a network satisfies the requirements of the space, and those on costs of the search."""
         known = self._met.get(outcomes)
         if known is None:
             if len(self._met) >= _REMEMBERED:
@@ -104,7 +105,7 @@ class Criteria:
         return all(self._holds(one, row) for one in self._required)
 
     def _holds(self, requirement: Requirement, row: Any) -> bool:
-        """Whether a requirement of the space is satisfied; those without a table are skipped."""
+        """Whether a requirement of the space is satisfied; True if a latency table for it is missing."""
 
         def leaf(value: Any) -> Any:
             if isinstance(value, Measure):
@@ -122,9 +123,7 @@ class Criteria:
             return True
 
     def meets_many(self, rows: NDArray[Any]) -> NDArray[np.bool_] | None:
-        """Whether each of N networks, N × decisions, satisfies them; None if networks must be bound for
-        this.
-        """
+        """`meets` for each of N networks (`rows`: N × decisions); None if networks must be bound for it."""
         if not self._direct or not all(map(self.costs.has_tables, self._limiting)):
             return None
         whole = np.zeros((len(rows), len(self._places)), int)
@@ -143,7 +142,7 @@ class Criteria:
         return met
 
     def _compared(self, requirement: Requirement, rows: NDArray[Any]) -> Any:
-        """`measure <= number` for many networks; satisfied without a table."""
+        """Whether N networks satisfy a requirement `measure <= number`; True if a table is missing."""
         condition = requirement.condition
         assert isinstance(condition, Apply)
 
@@ -158,7 +157,8 @@ class Criteria:
             return True
 
     def extremes(self) -> Iterator[Outcomes]:
-        """The cheapest and most expensive networks by the costs that requirements name."""
+        """Yields the networks with the minimum and the maximum of each cost that requirements name."""
+
         senses: tuple[Sense, ...] = ("least", "most")
         for term in self._limiting:
             for sense in senses:
@@ -167,7 +167,7 @@ class Criteria:
 
     @cached_property
     def _limiting(self) -> list[Term]:
-        """The costs that requirements name and for which there are tables."""
+        """The costs that requirements name, except latencies without a table."""
         found = {repr(t): t for one in self.config.before for t in terms_in(one) if t.name in MEASURES}
         for requirement in self._required:
             for leaf in leaves(requirement.condition):
@@ -179,9 +179,9 @@ class Criteria:
         return list(found.values())
 
     def identify(self, proposal: Proposal) -> Identified:
-        """The canonical form of a proposal, and its key; no key if it violates a requirement.
+        """The canonical form of a proposed network, and its key, None if it violates a requirement.
 
-        Raises SpecError (ARCH864) for an invalid proposal, as the strategy may be a plug-in.
+        Raises SpecError (ARCH864) for an invalid proposal, since the strategy may be a plug-in.
         """
         self._check(proposal)
         outcomes = self.domain.canonical(proposal.outcomes)
@@ -199,9 +199,7 @@ class Criteria:
             raise broken("strategy", self.config.strategy, f"it proposed {epochs} epochs")
 
     def key(self, outcomes: Outcomes) -> Hashable:
-        """The key of a network, equal for networks that are the same trial; its outcomes if it is
-        ill-typed.
-        """
+        """The key of a network, equal for networks that are the same trial; its outcomes if ill-typed."""
         if not self.config.evaluator_kind.by_graph:
             return outcomes
         try:
@@ -212,7 +210,10 @@ class Criteria:
     # ------------------------------------------------------------ after it
 
     def score(self, outcomes: Outcomes, done: Done) -> tuple[tuple[float, ...], Standing]:
-        """The objectives, lower is better; infinite if a network failed or violates a requirement."""
+        """The values of the objectives, negated if maximized, and the state of an evaluated network.
+
+        The values are infinite if the network failed or violates a requirement on scores.
+        """
         worst = (math.inf,) * self.objectives
         if done.failure is not None:
             return worst, "failed"
@@ -232,12 +233,12 @@ class Criteria:
 
 
 def _term(measure: Measure) -> Term:
-    """A term of a requirement in the notation of objectives."""
+    """A measure of a requirement as a term of objectives."""
     return Term(measure.name, dict(measure.options))
 
 
 def _called(term: Term, timed: list[Term]) -> str:
-    """The name of a cost with its unit; with the device if several are measured."""
+    """The name of a latency or rate with its unit, and with its device if `timed` has several of the kind."""
     unit = UNITS[term.name]
     device = term.settings.get("device")
     several = sum(one.name == term.name for one in timed) > 1
@@ -245,12 +246,12 @@ def _called(term: Term, timed: list[Term]) -> str:
 
 
 def _is_comparison(condition: Any) -> bool:
-    """Whether a condition has the form `measure <= number`, or similar."""
+    """Whether a condition compares a measure with a number, as `measure <= number`."""
     if not isinstance(condition, Apply) or condition.fn not in ("le", "lt", "eq", "ne"):
         return False
     return all(isinstance(side, Measure | int | float) for side in condition.args)
 
 
 def _is_direct(requirement: Requirement) -> bool:
-    """Whether decisions and costs alone determine a requirement."""
+    """Whether a requirement depends on decisions and costs alone, not on sizes of tensors."""
     return not any(isinstance(leaf, Dim) for leaf in leaves(requirement.condition))

@@ -1,4 +1,4 @@
-"""The decisions of a search as indices: active decisions, and sampling of networks.
+"""The interface of a space to strategies: decisions by index, active decisions, sampling of networks.
 
 Strategies know nothing else of a space.
 """
@@ -20,31 +20,31 @@ if TYPE_CHECKING:
     from archdsl.passes.analyses.networks import Networks, Over
 
 TRIES = 16
-"""Networks sampled one by one until one satisfies the requirements, before sampling in bulk."""
+"""The number of networks that are sampled one by one, until one is allowed, before sampling in bulk.
+"""
 AT_ONCE = (256, 2048, *[8192] * 61)
-"""Numbers of networks sampled in bulk; half a million in total."""
+"""The numbers of networks in successive bulks of samples, half a million in total."""
 STEPS = 256
-"""Steps of a random walk from one of the extreme networks, if none of these satisfies the requirements."""
+"""The number of steps of a random walk from an extreme network, if no sample satisfies the requirements."""
 MUTATIONS = 1_000
-"""Maximum number of mutations until one satisfies the requirements."""
+"""A decision diagram as nested tuples: a leaf value, or the index of a variable and a tree per outcome."""
 
 Tree = Union[bool, int, tuple[int, tuple[Any, ...]]]
-"""A decision diagram as nested tuples: the position of a variable, and what follows from each outcome."""
+"""A decision diagram as nested tuples: a leaf value, or the index of a variable and a tree per outcome.
+"""
 
 
 class Limits(Protocol):
-    """The requirements on costs, of the space and of the search."""
+    """The requirements that can be checked without evaluating networks, of the space and of the search."""
 
     def meets(self, outcomes: Outcomes) -> bool:
-        """Whether a network satisfies them."""
+        """Whether a network satisfies the requirements."""
 
     def meets_many(self, rows: NDArray[Any]) -> NDArray[np.bool_] | None:
-        """Whether each of N networks, N × decisions, satisfies them; None if that is not faster than one
-        by one.
-        """
+        """`meets` for each of N networks (`rows`: N × decisions); None if not faster than single calls."""
 
     def extremes(self) -> Iterable[Outcomes]:
-        """The cheapest and most expensive networks by the costs that requirements name."""
+        """The networks with the minimum and the maximum of each cost that requirements name."""
 
 
 class _NoLimits:
@@ -59,10 +59,10 @@ class _NoLimits:
 
 
 class Domain:
-    """The decisions of a search, by index.
+    """The decisions of a search, by index; a network is a tuple of outcome indices.
 
-    `outcomes` are their texts; `goals` counts the objectives. Requirements are those on costs, of the space
-    and of the search.
+    `paths` and `outcomes` are the names of the decisions and the texts of their outcomes; `goals` is the
+    number of objectives. "Requirements" are those of the space and those on costs of the search.
     """
 
     def __init__(
@@ -83,46 +83,44 @@ class Domain:
 
     @classmethod
     def of_sizes(cls, sizes: Iterable[int], goals: int = 1) -> Domain:
-        """A domain of decisions that are always active, without requirements."""
+        """A domain of decisions with these numbers of outcomes, always active, without requirements."""
         outcomes = [[str(o) for o in range(size)] for size in sizes]
         return cls([f"d{n}" for n in range(len(outcomes))], outcomes, goals)
 
     @classmethod
     def of_graph(cls, graph: Graph, goals: int = 1, limits: Limits | None = None) -> Domain:
-        """The decisions of a space."""
+        """The domain of the decisions of a space."""
         from archdsl.passes.analyses.networks import Networks
 
         outcomes = [decision.outcomes for decision in graph.decisions.values()]
         return cls(list(graph.decisions), outcomes, goals, _active(graph), limits, lambda: Networks(graph))
 
     def active(self, outcomes: Outcomes) -> tuple[bool, ...]:
-        """The active decisions: those that some output depends on, given the others."""
+        """Whether each decision is active: whether some output depends on it, given the other outcomes."""
         return (True,) * len(self.sizes) if self._active is None else self._active.of(outcomes)
 
     def canonical(self, outcomes: Outcomes) -> Outcomes:
-        """The same network with the first outcome for inactive decisions.
+        """The canonical form of a network: outcome 0 for all inactive decisions.
 
-        Equal for equal assignments of the active decisions.
+        Networks with equal outcomes of active decisions have the same canonical form.
         """
         return outcomes if self._active is None else self._active.canonical(outcomes)
 
     def allowed(self, outcomes: Outcomes) -> bool:
-        """Whether a network satisfies the requirements on costs."""
+        """Whether a network satisfies the requirements."""
         return self._meets(outcomes)
 
     def allowed_many(self, rows: NDArray[Any]) -> NDArray[np.bool_] | None:
-        """Whether each of N networks, N × decisions, is allowed; None if that is not faster than one by
-        one.
-        """
+        """`allowed` for each of N networks (`rows`: N × decisions); None if not faster than single calls."""
         return self._limits.meets_many(rows)
 
     def sample(self, rng: Random, over: Over = "outcomes") -> Outcomes | None:
         """A random network that satisfies the requirements, canonical; None if none was found.
 
-        Uniform over the outcomes of each active decision, or with "networks" over networks, given the
-        requirements. If fewer than one in half a million satisfies them, it is the end of a random walk from
-        the cheapest or most expensive network, which is not uniform. Raises SpecError (ARCH416) if networks
-        cannot be counted.
+        Networks are sampled uniformly over the outcomes of each decision, or, with `over="networks"`,
+        uniformly over networks, until one satisfies the requirements. If none of half a million does, the
+        result is the end of a random walk from a network with an extreme cost, which is not uniform. Raises
+        SpecError (ARCH416) if `over="networks"` and the networks cannot be counted.
         """
         one = self._sampled if over == "outcomes" else self._network
         for _ in range(TRIES):
@@ -132,7 +130,7 @@ class Domain:
         return self._of_many(rng, over) or self._walked(rng)
 
     def _of_many(self, rng: Random, over: Over) -> Outcomes | None:
-        """The first of many random networks that satisfies the requirements."""
+        """The first network in bulks of random ones that satisfies the requirements; None without one."""
         import numpy as np
 
         numbers = np.random.default_rng(rng.getrandbits(64))
@@ -156,9 +154,9 @@ class Domain:
         return at
 
     def mutated(self, outcomes: Outcomes, rng: Random) -> Outcomes | None:
-        """The network with another outcome of one active decision, canonical.
+        """The network with a random other outcome of one active decision, canonical.
 
-        None if nothing can be changed, or none of MUTATIONS satisfies the requirements.
+        None if no decision can be changed, or if none of MUTATIONS such networks satisfies the requirements.
         """
         active = self.active(outcomes)
         open = [n for n, size in enumerate(self.sizes) if active[n] and size > 1]
@@ -183,7 +181,10 @@ class Domain:
 
     @cached_property
     def _counted(self) -> Networks:
-        """The counted networks. Raises SpecError (ARCH416)."""
+        """The networks of the space, counted for uniform sampling.
+
+        Raises SpecError (ARCH416) if not possible.
+        """
         if self._networks is None:
             raise ValueError("a domain without a space supports `over = outcomes` only")
         found = self._networks()
@@ -196,7 +197,11 @@ class Domain:
 
 
 class _Active:
-    """When decisions are active, as trees over outcomes and over variables that are functions of these."""
+    """The conditions under which decisions are active, as trees over outcomes and functions of outcomes.
+
+    `when` has a tree for each decision; `functions` are (index, tree): the value of the tree is the variable
+    of that index, behind the outcomes.
+    """
 
     def __init__(self, when: Sequence[Tree], functions: Sequence[tuple[int, Tree]], size: int):
         self.functions, self.size = functions, size
@@ -263,7 +268,7 @@ def _levels(d: Any, root: int) -> set[int]:
 
 
 def _in_order(levels: Iterable[int], reads: Callable[[int], set[int]]) -> list[int]:
-    """Functions in topological order."""
+    """Functions, given by their levels, in topological order: after the functions that they read."""
     wanted = list(levels)
     found: list[int] = []
     while len(found) < len(wanted):

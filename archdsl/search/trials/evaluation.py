@@ -1,4 +1,4 @@
-"""Evaluates a trial: the evaluator's scores, or a failure; used by workers and by the search."""
+"""Evaluates the network of a trial to scores or a failure; used by workers and by the search itself."""
 
 from __future__ import annotations
 
@@ -17,13 +17,14 @@ from archdsl.search.terms import configured
 from archdsl.spec.search_values import Term
 
 _KINDS: Mapping[str, Kind] = {"ARCH915": "nan", "ARCH916": "memory"}
-"""Findings that are failures of a kind of their own."""
+"""Diagnostic codes that are failures of kinds other than "exception"."""
 
 
 class Evaluation:
-    """Evaluates the networks of a search; errors become failures of the network.
+    """Evaluates the networks of a search; errors of the evaluator become failures of the network.
 
-    `own` is an evaluator of the caller, instead of the one that `of` names.
+    `of` names the evaluator; `own`, if set, is an evaluator object used instead. `worker` is the name of this
+    worker.
     """
 
     def __init__(self, of: Term, context: EvaluatorContext, own: Evaluator | None = None, worker: str = ""):
@@ -32,14 +33,14 @@ class Evaluation:
 
     @cached_property
     def evaluator(self) -> Evaluator:
-        """The evaluator, created on first access. Raises SpecError if that fails."""
+        """The evaluator, created on first access. Raises SpecError if it cannot be created."""
         if self.own is not None:
             return self.own
         made: Evaluator = EVALUATORS[self.of.name].made_by()(configured(self.of), self.context)
         return made
 
     def done(self, task: Task) -> Done:
-        """The scores of a network. Raises Stopped if the search stops before they are known."""
+        """Evaluates the network of a task. Raises Stopped if the search stops before the scores are known."""
         began = time.monotonic()
         candidate = Candidate(
             task.number,

@@ -26,17 +26,17 @@ from archdsl.search.trials.inputs import Inputs, inspected_inputs
 from archdsl.search.trials.warm_start import first_outcomes
 
 SAMPLED = 20
-"""Random networks whose costs are shown."""
+"""The number of random networks whose costs are shown."""
 LIMIT_S = 120.0
-"""Longer than this nothing is measured."""
+"""The time limit for measuring evaluations, in seconds."""
 
 
 @dataclass(frozen=True)
 class Forecast:
-    """A forecast: seconds per trial, and costs of random networks by name, ascending.
+    """A forecast: seconds per trial, and costs of random networks by name, in ascending order.
 
-    `how` describes the measurement. `at_least` is True if it was aborted by the time limit; `failed` is why a
-    network could not be evaluated.
+    `how` describes what was measured. `at_least` is True if the measurement was aborted, so that `trial_s` is
+    a lower bound; `failed` is the reason if a network could not be evaluated.
     """
 
     config: TrialConfig
@@ -49,7 +49,7 @@ class Forecast:
 
     @property
     def total_s(self) -> float:
-        """Seconds of all trials, one after another."""
+        """The duration of all trials in seconds, if they run sequentially."""
         return self.trial_s * self.config.trials
 
 
@@ -57,12 +57,12 @@ def forecast(
     program: Program, options: SearchOptions, reporter: Reporter | None = None, limit_s: float = LIMIT_S,
     inputs: Inputs | None = None,
 ) -> Forecast:  # fmt: skip
-    """Samples networks of a search, and evaluates one or two of them in a temporary folder.
+    """Samples networks of a search, and evaluates one or two of them in a temporary folder, for timing.
 
-    For an evaluator that trains for several epochs, one network is trained for one and for two epochs, for at
-    most `limit_s` seconds; nothing is measured for an evaluator that first trains a supernet. `inputs` are
-    those of `inspected_inputs`, if they are known. Raises
-    SpecError for errors that would end the search before its first trial.
+    With an evaluator that trains for several epochs, one network is trained for one and for two epochs.
+    Measuring takes at most `limit_s` seconds; nothing is measured for an evaluator that first trains a
+    supernet. `inputs` are the result of `inspected_inputs`, if it was called already. Raises SpecError for
+    errors that would end the search before its first trial.
     """
     reporter = reporter or Reporter()
     inputs = inputs or inspected_inputs(program, options, reporter)
@@ -86,7 +86,7 @@ def forecast(
 
 
 def _epochs(config: TrialConfig) -> int:
-    """The epochs of an evaluator that trains; 0 without such a setting."""
+    """The setting `epochs` of an evaluator that trains; 0 for other evaluators."""
     found = getattr(configured(config.evaluator), "epochs", 0)
     return found if config.evaluator_kind.trains and type(found) is int else 0
 
@@ -94,7 +94,7 @@ def _epochs(config: TrialConfig) -> int:
 def _measured(
     evaluation: Evaluation, networks: Sequence[Outcomes], epochs: int, limit_s: float
 ) -> tuple[float, str, bool, str | None]:
-    """Seconds of a trial, how they were measured, whether they are a lower bound, and the failure if any."""
+    """The seconds of a trial, what was measured, whether this is a lower bound, and why it failed."""
     if isinstance(evaluation.evaluator, Prepared):
         return 0.0, "nothing, as a supernet is trained first", True, None
     if not networks:

@@ -1,6 +1,6 @@
 """Pareto sets: non-dominated vectors, their hypervolume, and their knee.
 
-A vector has a number for each objective, lower is better. It dominates another one if it is at least as
+A vector has a number for each objective, lower is better. A vector dominates another one if it is at least as
 good in every objective and better in one.
 """
 
@@ -15,9 +15,9 @@ Values = tuple[float, ...]
 
 
 def nondominated(values: Iterable[Values]) -> list[int]:
-    """The indices of the non-dominated vectors, including equal ones, in ascending order.
+    """The indices of the non-dominated vectors in ascending order; equal vectors do not dominate each other.
 
-    Non-finite vectors are excluded. Takes O(n log n) steps for at most three objectives.
+    Non-finite vectors are excluded. Takes O(n log n) time for at most three objectives.
     """
     places: dict[Values, list[int]] = {}
     for place, one in enumerate(values):
@@ -27,7 +27,7 @@ def nondominated(values: Iterable[Values]) -> list[int]:
 
 
 def _minimal(ordered: Sequence[Values]) -> Iterator[Values]:
-    """The non-dominated vectors; `ordered` are distinct, in lexicographic order."""
+    """Yields the non-dominated vectors of `ordered`, which are distinct and in lexicographic order."""
     if ordered and len(ordered[0]) > 3:
         yield from _minimal_of_many(ordered)
         return
@@ -40,7 +40,7 @@ def _minimal(ordered: Sequence[Values]) -> Iterator[Values]:
 
 
 def _minimal_of_many(ordered: Sequence[Values]) -> Iterator[Values]:
-    """The same for many objectives, by comparing each vector with those kept so far."""
+    """`_minimal` for more than three objectives: compares each vector with those kept so far."""
     import numpy as np
 
     kept, count = np.empty((len(ordered), len(ordered[0]))), 0
@@ -54,8 +54,9 @@ def hypervolume(values: Iterable[Values], reference: Values) -> float:
     """The volume dominated by the vectors, up to a reference point (Zitzler and Thiele, 1998).
 
     Exact for any number of objectives; vectors that are not better than the reference in every objective
-    contribute nothing. Takes O(n log n) steps for at most three objectives, by sweeping a staircase
-    (Fonseca, Paquete and López-Ibáñez, 2006); for more objectives, by slicing, which takes a power of n.
+    contribute nothing. Takes O(n log n) time for at most three objectives, by a sweep (Fonseca, Paquete and
+    López-Ibáñez, 2006); for more objectives, slicing takes time polynomial in n, with a degree that grows
+    with their number.
     """
     inside = {one for one in values if all(a < b for a, b in zip(one, reference, strict=True))}
     if len(reference) <= 3:
@@ -75,7 +76,7 @@ def _padded(one: Values, by: float) -> Values:
 
 
 def _swept(inside: Iterable[Values], reference: Values) -> float:
-    """The volume for three objectives: areas of a staircase that grows along the last objective."""
+    """The dominated volume for three objectives, by a sweep: the integral of areas along the last one."""
     stairs, volume, area, before = Stairs(reference[0], reference[1]), 0.0, 0.0, 0.0
     for x, y, z in sorted(inside, key=lambda one: one[2]):
         volume += area * (z - before)
@@ -84,9 +85,9 @@ def _swept(inside: Iterable[Values], reference: Values) -> float:
 
 
 class Stairs:
-    """Non-dominated points in the plane, and the area that they dominate.
+    """A set of non-dominated points in the plane, lower is better, with the area that they dominate.
 
-    `right` and `top` bound that area.
+    The area is bounded by x = `right` and y = `top`.
     """
 
     def __init__(self, right: float = inf, top: float = inf):
@@ -95,12 +96,12 @@ class Stairs:
         self._ys: list[float] = []
 
     def covers(self, x: float, y: float) -> bool:
-        """Whether some point is at least as good in both objectives."""
+        """Whether some point of the set is at least as good as (x, y) in both objectives."""
         n = bisect_right(self._xs, x)
         return n > 0 and self._ys[n - 1] <= y
 
     def add(self, x: float, y: float) -> float:
-        """Adds a point and removes those it dominates; returns the area gained, 0 if it is dominated."""
+        """Adds a point, and removes those that it dominates; returns the area gained, 0 if dominated."""
         if self.covers(x, y):
             return 0.0
         first = last = bisect_left(self._xs, x)
@@ -116,10 +117,10 @@ class Stairs:
 
 
 def knee(values: Sequence[Values]) -> int:
-    """The index of the vector farthest below the plane through the extremes (Das, 1999).
+    """The index of the knee: the vector farthest below the plane through the extremes (Das, 1999).
 
-    The first of several. Goals are scaled to the range of the vectors, so that this is the minimum sum.
-    Raises ValueError without vectors.
+    With objectives scaled to the range of the vectors, this is the vector with the minimum sum; the first
+    one, if there are several. Raises ValueError without vectors.
     """
     if not values:
         raise ValueError("the knee of an empty front")
@@ -129,7 +130,7 @@ def knee(values: Sequence[Values]) -> int:
 
 
 def bounds(values: Iterable[Values]) -> tuple[Values, Values]:
-    """The minimum and maximum of each objective. Raises ValueError without vectors."""
+    """The minimum and the maximum of each objective, as two vectors. Raises ValueError without vectors."""
     columns = list(zip(*values, strict=True))
     if not columns:
         raise ValueError("the bounds of an empty set of vectors")

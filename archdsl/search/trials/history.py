@@ -1,4 +1,4 @@
-"""The trials in the journal of a run, which can be read without the space and during the search."""
+"""Reads the trials in the journal of a run, without its space, and also during the search."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from archdsl.search.trials.front import Values, nondominated
 State = Literal["scored", "unmet", "failed"]
 _STATES = get_args(State)
 _MOST = 1e150
-"""Numbers beyond are not read, as their squares are not finite."""
+"""The maximum absolute value of numbers that are read, so that their squares are finite."""
 _MOST_TEXT = 2000
-"""Letters of a reason that are kept; a journal may come from elsewhere."""
+"""The maximum length of texts that are kept, since a journal is untrusted."""
 
 
 class Goal(NamedTuple):
@@ -30,7 +30,7 @@ class Goal(NamedTuple):
 
     @property
     def sign(self) -> int:
-        """-1 where it is maximized: times this, lower is better."""
+        """-1 if the objective is maximized, else 1; a value times the sign is lower if it is better."""
         return -1 if self.direction == "maximize" else 1
 
     def __str__(self) -> str:
@@ -39,10 +39,11 @@ class Goal(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """A recorded trial; `values` are those of the objectives, not negated for maximization; None if unknown.
+    """A recorded trial.
 
-    `outcomes` are indices in the order of the decisions, 0 for inactive ones. `epochs` are those of a rung of
-    successive halving. `failure` is a kind and a reason.
+    `outcomes` are outcome indices in the order of the decisions, 0 for inactive ones. `values` are the values
+    of the objectives, not negated if maximized, None if unknown. `failure` is a kind and a reason. `epochs`
+    is the number of training epochs, if the strategy chose it, as successive halving does.
     """
 
     number: int
@@ -59,7 +60,7 @@ class Trial:
 
 @dataclass(frozen=True)
 class History:
-    """The records of a search by trials; `unread` counts lines that are not records of it.
+    """The trials of a search, with objectives and decisions; `unread` counts invalid lines of the journal.
 
     `seconds` is the total duration of the search, including resumed parts; None if it was not recorded.
     """
@@ -72,7 +73,7 @@ class History:
     seconds: float | None = None
 
     def lower(self, trial: Trial) -> Values:
-        """The values of a trial by objective, lower is better; infinite if unknown."""
+        """The values of a trial, negated if maximized, so that lower is better; infinite if unknown."""
         if trial.state != "scored":
             return (inf,) * len(self.goals)
         pairs = zip(self.goals, trial.values, strict=True)
@@ -80,19 +81,19 @@ class History:
 
     @cached_property
     def scored(self) -> list[Trial]:
-        """The trials with all values known, in their order."""
+        """The trials whose values are all known, in order."""
         return [trial for trial in self.trials if trial.state == "scored" and None not in trial.values]
 
     @cached_property
     def front(self) -> list[Trial]:
         """The non-dominated trials, the best in the first objective first.
 
-        Of several trials of a network with different numbers of epochs, the one with the most counts.
+        If a network was trained for different numbers of epochs, only its trial with the most epochs counts.
         """
         return self.front_of(self.scored)
 
     def front_of(self, trials: Iterable[Trial]) -> list[Trial]:
-        """The front of some of the scored trials."""
+        """The non-dominated trials among some of the scored ones, as `front`."""
         longest: dict[tuple[int, ...], Trial] = {}
         for trial in trials:
             before = longest.get(trial.outcomes)
@@ -108,15 +109,13 @@ class History:
         return self.front[0] if self.front else None
 
     def best_values(self) -> list[float | None]:
-        """The best value of each objective separately, with the user's sign."""
+        """The best value of each objective alone, not negated if maximized; None without scored trials."""
         columns = zip(*map(self.lower, self.scored), strict=True)
         lowest: list[float | None] = [min(column) for column in columns] or [None] * len(self.goals)
         return [None if v is None else g.sign * v for g, v in zip(self.goals, lowest, strict=True)]
 
     def failures(self) -> dict[str, list[Trial]]:
-        """The number of failed trials by kind of failure, and of those that violate a requirement as
-        `unmet`.
-        """
+        """The trials without values by kind of failure; "unmet" for violated requirements on scores."""
         found: dict[str, list[Trial]] = {}
         for trial in self.trials:
             if trial.state != "scored":
@@ -126,14 +125,17 @@ class History:
 
 
 def read_history(path: Path) -> History | None:
-    """The trials in a journal, whose last line may be incomplete; None without a search by trials."""
+    """Reads the trials in a journal, whose last line may be incomplete.
+
+    None if the first record of a search by trials is missing or damaged.
+    """
     return history_of(each_record(path))
 
 
 def demand_history(path: Path) -> History:
-    """The trials in the journal of a search by trials.
+    """Reads the trials in the journal of a search by trials.
 
-    Raises SpecError (ARCH911) if its first record, the objectives, is damaged.
+    Raises SpecError (ARCH911) if the first record, which has the objectives, is damaged.
     """
     found = read_history(path)
     if found is None:  # damaged, as a search writes its goals first
@@ -144,7 +146,7 @@ def demand_history(path: Path) -> History:
 
 
 def history_of(records: Iterable[Mapping[str, Any] | None]) -> History | None:
-    """The trials in records (None: a damaged one); None without a search by trials."""
+    """The trials in journal records (None: a damaged record); None without the first record of a search."""
     start: tuple[tuple[Goal, ...], dict[str, tuple[str, ...]]] | None = None
     trials: dict[int, Trial] = {}
     ended, unread, seconds = False, 0, None
@@ -190,7 +192,10 @@ def _goal(found: Any) -> Goal | None:
 
 
 def _trial(found: Mapping[str, Any], goals: int, sizes: Sequence[int]) -> Trial | None:
-    """A trial; None if a part of the record is invalid."""
+    """The trial in a record of a search with a number of objectives, and decisions with numbers of outcomes.
+
+    None if a part of the record is invalid.
+    """
     number, outcomes, values, state = (found.get(n) for n in ("number", "outcomes", "values", "state"))
     if type(number) is not int or not 0 < number < 2**53 or state not in _STATES:
         return None
@@ -226,7 +231,7 @@ def _text(found: Any) -> str:
 
 
 def best_so_far(history: History, goal: int = 0) -> Iterator[tuple[int, float]]:
-    """The trials that improved an objective, and its value after each, with the user's sign."""
+    """Yields (number, value) of each trial that improved an objective; values are not negated."""
     lowest = inf
     for trial in history.scored:
         value = history.lower(trial)[goal]

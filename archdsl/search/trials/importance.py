@@ -1,9 +1,9 @@
 """Importance of decisions: the fraction of an objective's variance explained by each one alone.
 
 These are main effects, as in functional ANOVA (Hutter, Hoos and Leyton-Brown, ICML 2014), but computed from
-the trials without a surrogate model: the variance between the outcomes of a decision over the total variance.
-The part that chance explains, which grows with the number of outcomes, is subtracted (ε², Kelley 1935).
-Interactions of decisions are not included; where a strategy chose outcomes jointly, fractions overlap.
+the trials without a surrogate model: the variance between the outcomes of a decision divided by the total
+variance. The part that is due to chance, which grows with the number of outcomes, is subtracted (ε², Kelley
+1935). Interactions of decisions are not included; if a strategy chose outcomes jointly, fractions overlap.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from collections.abc import Callable, Sequence
 from archdsl.search.trials.history import History
 
 MOST = 5_000
-"""Trials that are looked at: every so many, where there are more."""
+"""The maximum number of trials used; of more trials, an evenly spaced subset is used."""
 LEAST = 20
-"""With fewer trials, shares are chance."""
+"""The minimum number of trials; with fewer, fractions would be due to chance."""
 
 
 def importance(
@@ -23,7 +23,8 @@ def importance(
 ) -> dict[str, float]:
     """The fraction of an objective's variance explained by each decision, 0 to 1, largest first.
 
-    Empty with fewer than LEAST trials. An inactive decision counts as a separate outcome.
+    `active` returns which decisions are active for given outcomes; being inactive counts as a separate
+    outcome of a decision. Empty with fewer than LEAST trials.
     """
     trials = history.scored[:: -(-len(history.scored) // MOST) or 1]
     if len(trials) < LEAST:
@@ -41,7 +42,7 @@ def importance(
 
 
 def explained(groups: Sequence[Sequence[float]]) -> float:
-    """ε²: the fraction of the variance of values that their groups explain, corrected for chance."""
+    """ε²: the fraction of the variance of all values that their groups explain, corrected for chance."""
     count = sum(map(len, groups))
     mean = sum(map(sum, groups)) / count
     total = sum((value - mean) ** 2 for group in groups for value in group)

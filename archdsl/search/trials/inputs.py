@@ -1,4 +1,4 @@
-"""Inputs of a search by trials: settings, space, and evaluation of networks."""
+"""The inputs of a search by trials: settings, space and data, and the evaluation of networks."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from archdsl.search.trials.config import TrialConfig, read_trials
 from archdsl.search.trials.evaluation import Evaluation
 
 _UNREAD = ("amp", "checkpoint", "channels_last", "baseline")
-"""Options of differentiable searches."""
+"""The options that only differentiable searches support."""
 _OF_TRAINING = ("data", "splits", "device")
-"""Options of evaluators that train."""
+"""The options that only evaluators that train support."""
 
 
 @dataclass(frozen=True)
@@ -34,14 +34,17 @@ class Inputs:
     seed: int
     splits: Splits | None
     base: Path = field(default_factory=Path)
-    """The folder of the spec."""
+    """The folder of the spec, to which paths in settings are relative."""
     proved: bool = True
-    """Whether all networks of the space are known to be well-typed."""
+    """Whether all networks of the space are proved to be well-typed."""
 
     def evaluation(
         self, options: SearchOptions, folder: Path | None, stop: Callable[[], bool], worker: str = ""
     ) -> Evaluation:
-        """The evaluation of networks. Raises SpecError if the evaluator cannot be created."""
+        """Creates the evaluation of networks. Raises SpecError if the evaluator cannot be created.
+
+        `folder` is the run folder; `stop` returns True when evaluations should be aborted.
+        """
         context = EvaluatorContext(
             self.space, self.config.goals, self.seed, self._data, self.config.goals.batch, folder,
             options.evaluator_command, options.device, stop, self.base, self.proved,
@@ -59,14 +62,15 @@ class Inputs:
 
 
 def config_of(given: SplitSettings, options: SearchOptions) -> TrialConfig:
-    """The settings of a search with overrides. Raises SpecError (ARCH606)."""
+    """The settings of a search with overrides. Raises SpecError (ARCH606) for invalid ones."""
     data = (options.data.kind, options.data.settings) if options.data is not None else None
     return read_trials(given.spec, given.others, data)
 
 
 def inspected_inputs(program: Program, options: SearchOptions, reporter: Reporter) -> Inputs:
-    """The inputs of a search, whose data was read completely. Raises SpecError as `read_inputs`, and for all
-    errors in files of the data.
+    """Reads the inputs of a search, and inspects all files of its data.
+
+    Raises SpecError as `read_inputs`, and for all errors in files of the data.
     """
     inputs = read_inputs(program, options)
     if inputs.splits is not None:
@@ -78,8 +82,9 @@ def inspected_inputs(program: Program, options: SearchOptions, reporter: Reporte
 
 
 def read_inputs(program: Program, options: SearchOptions) -> Inputs:
-    """Reads the inputs of a search. Raises SpecError for errors in the spec or options; of the data, only
-    folders are listed.
+    """Reads the inputs of a search; folders of its data are listed, but files are not read.
+
+    Raises SpecError for errors in the spec, the options and the folders.
     """
     given = options.split(program)
     config = config_of(given, options)
@@ -106,7 +111,7 @@ def read_inputs(program: Program, options: SearchOptions) -> Inputs:
 
 
 def _demand_command(config: TrialConfig, options: SearchOptions) -> None:
-    """Raises SpecError: ARCH952 if the evaluator lacks a program, ARCH606 if it does not use one."""
+    """Raises SpecError: ARCH952 if the evaluator needs a program and has none, ARCH606 if it needs none."""
     at, name = config.evaluator.at, config.evaluator.name
     reads, command = config.evaluator_kind.reads_command, options.evaluator_command
     if command is not None and not reads:

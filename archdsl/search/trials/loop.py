@@ -1,10 +1,10 @@
 """The loop of a search by trials: propose, evaluate, observe.
 
-Strategies observe in the order of their proposals, whatever finishes first; `parallel` bounds the number of
-networks proposed before the first of them is observed. So proposals depend on the seed and on `parallel`, but
-not on the number or speed of workers. A loop is resumed by replay: the same proposals are made again, and
-recorded results are looked up instead of evaluated; with a snapshot (`state`), earlier proposals are not
-replayed.
+Strategies observe results in the order of their proposals, whichever evaluation finishes first; at most
+`parallel` networks are proposed before the first of them is observed. So proposals depend on the seed and on
+`parallel`, but not on the number or speed of workers. A loop is resumed by replay: the strategy makes the
+same proposals again, and recorded results are looked up instead of evaluated; with a snapshot (`state`),
+earlier proposals are not replayed.
 """
 
 from __future__ import annotations
@@ -21,14 +21,20 @@ from archdsl.search.strategies.base import Observation, Outcomes, Proposal, Snap
 MOST_IDLE = 1_000
 """A search ends after this many consecutive proposals without a new network that satisfies requirements."""
 IDLE_AT_ONCE = 64
-"""Number of proposals made at most while networks are evaluated, of which the strategy may learn."""
+"""The maximum number of consecutive proposals without a new network while networks are being evaluated.
+
+After that, the strategy waits for their results, from which it may learn.
+"""
 ATTEMPTS = 3
-"""Workers on which a network is tried where they are lost, before it has failed itself."""
+"""The maximum number of evaluations of a network whose workers were lost; then, the network has failed."""
 
 
 @dataclass(frozen=True)
 class Identified:
-    """A proposal in canonical form; equal keys are the same network, no key means a violated requirement."""
+    """A proposal in canonical form.
+
+    Networks with equal keys are the same trial; the key is None if the network violates a requirement.
+    """
 
     outcomes: Outcomes
     key: Hashable | None
@@ -36,7 +42,7 @@ class Identified:
 
 @dataclass(frozen=True)
 class Trial:
-    """An evaluated network. `values` has one number per objective, lower is better."""
+    """An evaluated network. `values` has a number for each objective, lower is better."""
 
     number: int
     proposal: int
@@ -49,7 +55,7 @@ class Trial:
 
     @property
     def value(self) -> float:
-        """The first objective."""
+        """The value of the first objective."""
         return self.values[0]
 
 
@@ -58,18 +64,18 @@ class TrialScorer(Protocol):
 
     @property
     def objectives(self) -> int:
-        """How many objectives there are."""
+        """The number of objectives."""
 
     def identify(self, proposal: Proposal) -> Identified:
-        """The canonical form of a proposal, and the key that identifies its network."""
+        """The canonical form of a proposal, and the key of its network."""
 
     def score(self, outcomes: Outcomes, done: Done) -> tuple[tuple[float, ...], Standing]:
-        """The values of the objectives from a finished evaluation, and the state of the trial."""
+        """The values of the objectives for a finished evaluation, and the state of the trial."""
 
 
 @dataclass
 class _Item:
-    """A proposal that was not observed yet; with `number`, a new trial."""
+    """A proposal that the strategy has not observed yet; `number` is that of its trial if it is a new one."""
 
     proposal: int
     outcomes: Outcomes
@@ -81,12 +87,13 @@ class _Item:
 
 
 class Loop:
-    """Proposes, evaluates and observes until there are `trials`, or no more proposals.
+    """Proposes, evaluates and observes until there are `trials` trials, or no more proposals.
 
-    `memory` observes the scores of each trial in order, and is passed to networks proposed afterwards.
-    `found` looks up recorded results. `arrived` receives a result that has to wait for its turn, `observed`
-    each trial in order; `settled` is called once the strategy has observed it, `waited` when nothing
-    finished for a while.
+    `memory` observes the scores of each trial in order; its state is passed to networks proposed afterwards.
+    The other arguments are callbacks: `found` looks up a recorded result; `arrived` is called for a result
+    that waits for results of earlier trials; `observed` for each trial in order, and `settled` after the
+    strategy has observed it; `ended` returns True when no more networks are to be proposed; `waited` is
+    called if no evaluation finished for a while.
     """
 
     def __init__(
@@ -116,7 +123,7 @@ class Loop:
         self._values: dict[Hashable, tuple[tuple[float, ...], Standing]] = {}
 
     def run(self, stop: Callable[[], bool] = lambda: False) -> bool:
-        """Runs to the end; returns False if `stop` returned True before."""
+        """Runs to the end; returns False if `stop` returned True before the end."""
         while True:
             self._propose()
             if not self._ahead:
@@ -127,7 +134,7 @@ class Loop:
     # ------------------------------------------------------------ proposals
 
     def _propose(self) -> None:
-        """Proposes until `parallel` networks are open, or the strategy needs more observations."""
+        """Proposes until `parallel` networks are being evaluated, or the strategy needs more observations."""
         at_once = 0
         while self._open < self.parallel and self.started < self.trials and self.idle < MOST_IDLE:
             if (self._open and at_once >= IDLE_AT_ONCE) or self._ended():
@@ -164,9 +171,7 @@ class Loop:
     # ------------------------------------------------------------ observations
 
     def _observe(self, stop: Callable[[], bool]) -> bool:
-        """Passes the result of the first open proposal to the strategy; returns False if `stop` returned
-        True.
-        """
+        """Passes the oldest open proposal's result to the strategy; returns False if `stop` returned True."""
         item = self._ahead[0]
         if item.number is None:
             self._ahead.popleft()
@@ -199,7 +204,7 @@ class Loop:
         return (float("inf"),) * self.scorer.objectives
 
     def _take(self, done: Done) -> None:
-        """Keeps a result for its turn; a network whose worker was lost is first evaluated again."""
+        """Keeps a result until it is observed; a network whose worker was lost is evaluated again."""
         item = next((one for one in self._ahead if one.number == done.number), None)
         if item is None or done.number in self._results:
             return
@@ -226,10 +231,7 @@ class Loop:
     # ------------------------------------------------------------ snapshots
 
     def state(self) -> dict[str, Any] | None:
-        """The state of the loop, in addition to the observed trials.
-
-        None if the strategy has no snapshots.
-        """
+        """The state of the loop without observed trials; None if the strategy has no snapshots."""
         if not isinstance(self.strategy, Snapshot):
             return None
         ahead = [
@@ -245,9 +247,9 @@ class Loop:
     def restore(
         self, state: Mapping[str, Any], known: Mapping[Any, tuple[tuple[float, ...], Standing]]
     ) -> None:
-        """Restores a state; open networks are evaluated again.
+        """Restores a state; networks that were being evaluated are evaluated again.
 
-        `known` holds the values of the observed trials by the key and the epochs of their networks.
+        `known` maps (key, epochs) of the networks of observed trials to their values and states.
         """
         assert isinstance(self.strategy, Snapshot)
         self.strategy.restore(state["strategy"])

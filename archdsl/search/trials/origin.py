@@ -1,4 +1,4 @@
-"""The recorded inputs of a search by trials, in its manifest."""
+"""Creates the manifest of a search by trials, the record of its inputs."""
 
 from __future__ import annotations
 

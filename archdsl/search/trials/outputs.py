@@ -1,4 +1,4 @@
-"""Outputs of a search by trials, beside the journal: front, table, chart, page."""
+"""Writes the output files of a search by trials: networks of the front, table, chart, and report."""
 
 from __future__ import annotations
 
@@ -26,41 +26,40 @@ from archdsl.search.trials.pictures import pareto, tip
 from archdsl.search.trials.table import trials_csv
 
 EVERY_S = 30.0
-"""Seconds between pages while a search runs, and at least so many times what writing the last one took."""
+"""The minimum number of seconds between updates of the report of a running search."""
 _SHARE = 20
+"""The minimum time between these updates, in multiples of the time that the last update took."""
 MOST_FILES = 500
-"""Networks of the front that are written as files; trials.csv marks all."""
+"""The maximum number of networks of the front that are written as files; trials.csv marks all."""
 MOST_RANDOM = 10_000
-"""Maximum number of random networks for comparison."""
+"""The maximum number of random networks for comparison."""
 _OURS = re.compile(r"trial-\d+\.arch")
 
 
 class Outputs:
-    """Writes the results in the journal of a search to its folder."""
+    """Writes the results of a search, which are read from its journal, to its folder."""
 
     def __init__(self, folder: SearchFolder, criteria: Criteria, seed: int, unit: Unit):
         self.folder, self.criteria, self.seed, self.unit = folder, criteria, seed, unit
         self._next = time.monotonic() + EVERY_S
 
     def is_due(self) -> bool:
-        """Whether the page of a running search should be updated."""
+        """Whether the report of a running search should be updated."""
         return time.monotonic() >= self._next
 
     def history(self) -> History:
-        """The trials in the journal. Raises SpecError (ARCH911) for one without the objectives."""
+        """The trials in the journal. Raises SpecError (ARCH911) if its first record is damaged."""
         return demand_history(self.folder.journal)
 
     def write_page(self) -> None:
-        """Writes the page during the search."""
+        """Writes the report of a running search."""
         begin, history = time.monotonic(), self.history()
         self._page(history, self._bound(history.best) if history.best else None)
         now = time.monotonic()
         self._next = now + max(EVERY_S, _SHARE * (now - begin))
 
     def are_written(self, history: History) -> bool:
-        """Whether the folder has the network found, the table, the page and, for several objectives, the
-        front.
-        """
+        """Whether all output files exist."""
         files = [self.folder.found, self.folder.trials, self.folder.report]
         if len(history.goals) > 1:
             files += [self.folder.pareto, *(self._file(history, trial) for trial in self._kept(history))]
@@ -78,7 +77,7 @@ class Outputs:
         return self.folder.front / f"trial-{trial.number:0{digits}d}.arch"
 
     def write(self, history: History) -> tuple[Result, ...]:
-        """Writes table, front, chart and page; returns the networks of the front, the best first."""
+        """Writes table, front, chart and report; returns the networks of the front, the best first."""
         atomic.write_text(self.folder.trials, trials_csv(history, self.criteria.domain.active))
         random: list[Values] = []
         front = self.front(history)
@@ -93,7 +92,7 @@ class Outputs:
         return self.criteria.bound(trial.outcomes, f"trial {trial.number}")
 
     def _random(self, count: int) -> list[Values]:
-        """Objectives of equally many random networks if they are costs; other objectives require training."""
+        """The objectives of `count` random networks; empty unless all objectives are functions of costs."""
         if not self.criteria.config.by_costs:
             return []
         rng, found = Random(self.seed), []
@@ -107,7 +106,7 @@ class Outputs:
         return found
 
     def _front(self, history: History, front: Sequence[Result]) -> None:
-        """Writes the networks of the front, with their imported specs, and removes earlier ones."""
+        """Writes the networks of the front and the specs they import; removes files of earlier fronts."""
         self.folder.front.mkdir(exist_ok=True)
         SearchFolder(self.folder.front).copy_specs(self.unit)
         names = set()

@@ -1,4 +1,4 @@
-"""The page of a search by trials: progress, results, importance of decisions, failures."""
+"""The report of a search by trials: progress, results, importance of decisions, failures."""
 
 from __future__ import annotations
 
@@ -34,18 +34,18 @@ from archdsl.search.trials.pictures import (
 )
 
 _BEST = 50
-"""Rows of the table of the best networks."""
+"""The maximum number of rows of the table of the best networks."""
 _REASONS = 100
-"""Rows of the table of failures."""
+"""The maximum number of rows of the table of failures."""
 
 
 @dataclass(frozen=True)
 class Found:
-    """Contents of the page in addition to the trials; each may be empty.
+    """Contents of the report in addition to the trials; each may be empty.
 
-    `diagram` is an image of the best network and `layers` its layer table; `importance` maps objectives
-    to the fraction of the variance explained by each decision; `random` are objectives of random
-    networks.
+    `how` says how the best network was chosen; `best_text` is its spec, `diagram` an SVG of it and `layers`
+    its layer table. `importance` has, for each objective, the fraction of the variance explained by each
+    decision; `random` are the objectives of random networks.
     """
 
     how: str = ""
@@ -57,7 +57,7 @@ class Found:
 
 
 def trials_page(run: Run, history: History, found: Found) -> str:
-    """The page of a search, finished or not, as HTML."""
+    """The report of a search by trials, finished or not, as an HTML page."""
     several = len(history.goals) > 1
     fronts = [
         figure("Pareto front", pareto(history, found.random, headed=False), _RANDOM if found.random else "")
@@ -139,7 +139,7 @@ def _headline(run: Run, history: History) -> list[tuple[str, str, str]]:
 
 
 def _word(found: Any) -> str:
-    """The name of a strategy or an evaluator in a manifest."""
+    """The name of a strategy or evaluator as recorded in a manifest; "" if invalid."""
     name = found.get("name") if isinstance(found, dict) else None
     return name if isinstance(name, str) else ""
 
@@ -154,7 +154,7 @@ def _importance(history: History, shares: Sequence[Mapping[str, float]]) -> str:
 
 
 def _best(history: History) -> str:
-    """The front, or for one objective the best trials."""
+    """A table of the networks of the front, or, for one objective, of the best trials."""
     trials = _shown(history)
     if not trials:
         return ""

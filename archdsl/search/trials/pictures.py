@@ -1,4 +1,4 @@
-"""Charts of a search by trials, as SVG: fronts, their growth, the best so far, importance of decisions."""
+"""Charts of a search by trials as SVG: fronts, hypervolumes, best values so far, importance of decisions."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ from archdsl.search.trials.history import Goal, History, Trial, best_so_far
 
 _TITLE = 30.0
 _SHARES = (0.125, 0.25, 0.5)
-"""Shares of the trials after which the front is drawn, beside the whole."""
+"""The fractions of the trials after which the front is drawn, in addition to the final front."""
 _STOPS = 60
-"""Places at which the hypervolume of more than two objectives is computed."""
+"""The number of points of the hypervolume curve for more than two objectives."""
 _MOST_BARS = 25
 _MOST_MARKS = 400
-"""Points of a front that are marked, with a tip."""
+"""The maximum number of points of a front that have marks with tooltips."""
 _MOST_CORNERS = 1000
-"""Points of a front whose edge is drawn: more than there are pixels."""
+"""The maximum number of points of the drawn edge of a front; more than the chart has pixels."""
 MOST_GOALS = 3
-"""Goals up to which hypervolumes are shown: for more they take a power of the front's size."""
+"""The maximum number of objectives for which hypervolumes are shown; with more, they take too long."""
 _MOST_PAIRS = 10
-"""Panels of a picture of fronts."""
+"""The maximum number of panels of a chart of fronts."""
 
 
 @dataclass(frozen=True)
 class Shown:
-    """A front and other points, lower is better; `tips` are tooltips by point of the front."""
+    """A front and other points (`cloud`) to draw, lower is better; `tips` are tooltips of the front."""
 
     name: str
     front: Sequence[Values] = ()
@@ -43,14 +43,14 @@ class Shown:
 
 
 def shown(name: str, history: History, *, colour: int = 0, dashed: bool = False) -> Shown:
-    """The front of a run."""
+    """The front of a run for drawing, under the name `name`."""
     front = history.front
     values, tips = [history.lower(trial) for trial in front], [tip(history, trial) for trial in front]
     return Shown(name, values, tips, (), colour, dashed)
 
 
 def tip(history: History, trial: Trial) -> str:
-    """A trial as text."""
+    """A trial as text: its number and the values of its objectives."""
     values = [
         f"{goal.text} {short(v)}"
         for goal, v in zip(history.goals, trial.values, strict=True)
@@ -60,8 +60,7 @@ def tip(history: History, trial: Trial) -> str:
 
 
 def front_picture(rows: Sequence[Shown], goals: Sequence[Goal], title: str, *, headed: bool = True) -> str:
-    """Fronts in one chart, a panel for each pair of objectives, at most ten; the first named objective is
-    vertical.
+    """A chart of fronts: a panel for each of at most ten pairs of objectives, the first one vertical.
 
     For two objectives, the edge of the dominated area is drawn. `headed` adds the title.
     """
@@ -75,7 +74,7 @@ def front_picture(rows: Sequence[Shown], goals: Sequence[Goal], title: str, *, h
 
 
 def label_of(goal: Goal) -> str:
-    """A objective as the label of an axis."""
+    """The label of an axis for an objective, which says whether lower or higher is better."""
     return f"{goal.text} ({'lower' if goal.direction == 'minimize' else 'higher'} is better)"
 
 
@@ -93,14 +92,14 @@ def _series(row: Shown, goals: Sequence[Goal], right: int, up: int) -> list[Seri
 
 
 def _edge(front: Sequence[tuple[float, float]], signs: tuple[int, int]) -> Places:
-    """The edge of the area that points dominate (lower is better), with the signs that are shown."""
+    """The edge of the area that points dominate (lower is better), multiplied by the objectives' signs."""
     ordered = _some(sorted(front), _MOST_CORNERS)
     line = stairs(ordered, ordered[-1][0]) if ordered else ()
     return [(signs[0] * x, signs[1] * y) for x, y in line]
 
 
 def best_figure(history: History, goal: int) -> str:
-    """A objective of each trial, and the best value so far."""
+    """A chart of an objective: its value for each trial, and the best value so far."""
     one = history.goals[goal]
     cloud = [(t.number, v) for t in history.scored if (v := t.values[goal]) is not None]
     line = stairs(list(best_so_far(history, goal)), history.trials[-1].number if history.trials else 0)
@@ -113,13 +112,13 @@ T = TypeVar("T")
 
 
 def _some(rows: Sequence[T], most: int) -> Sequence[T]:
-    """Every n-th row if there are more than `most`, and the last one."""
+    """The rows, or, if there are more than `most`, about `most` evenly spaced ones and the last one."""
     step = -(-len(rows) // most) or 1
     return rows if step == 1 else [*rows[:-1:step], rows[-1]]
 
 
 def stairs(steps: Places, last: float) -> Places:
-    """A step function that holds each value up to the next position, and ends at the last one."""
+    """The vertices of a step function that holds each value up to the next x, and ends at x = `last`."""
     if not steps:
         return ()
     corners = [at for (_, before), (x, after) in pairwise(steps) for at in [(x, before), (x, after)]]
@@ -127,7 +126,7 @@ def stairs(steps: Places, last: float) -> Places:
 
 
 def fronts_over_time(history: History) -> str:
-    """The front after an eighth, a quarter and half of the trials, and after all."""
+    """A chart of the fronts after an eighth, a quarter, half and all of the trials."""
     rows = []
     for n, share in enumerate(_SHARES):
         first = _first(history, share)
@@ -138,7 +137,7 @@ def fronts_over_time(history: History) -> str:
 
 
 def pareto(history: History, random: Sequence[Values] = (), *, headed: bool = True) -> str:
-    """The front of a run with all its trials, the front of its first trials, and random networks if any."""
+    """A chart of a run's front, all trials, the front of the first eighth, and random networks if any."""
     first = _first(history, _SHARES[0])
     rows = [Shown(f"trials ({len(history.scored)})", cloud=list(map(history.lower, history.scored)))]
     if random:
@@ -156,9 +155,10 @@ def _first(history: History, share: float) -> list[Trial]:
 
 
 def volume_figure(history: History) -> str:
-    """The hypervolume of the front by trial, for two and three objectives.
+    """A chart of the hypervolume of the front by trial, for two or three objectives.
 
-    Each objective is scaled from 0, the worst value of a trial, to 1, the best; so is the volume.
+    The volume is the fraction of the box between the best and the worst values of the trials that is
+    dominated.
     """
     line = stairs(hypervolumes(history), history.trials[-1].number if history.trials else 0)
     rows = [Series("hypervolume of the front", line=line, colour=1)]
@@ -166,7 +166,10 @@ def volume_figure(history: History) -> str:
 
 
 def hypervolumes(history: History) -> list[tuple[float, float]]:
-    """By trial, the fraction of the box between the best and the worst values that the front dominates."""
+    """The normalized hypervolume of the front as points (trial, volume); empty for > 3 objectives.
+
+    The volume is the fraction of the box between the best and the worst values that the front dominates.
+    """
     trials = history.scored
     if not trials or len(history.goals) > MOST_GOALS:
         return []
@@ -185,6 +188,6 @@ def hypervolumes(history: History) -> list[tuple[float, float]]:
 
 
 def importance_figure(shares: Mapping[str, float], title: str) -> str:
-    """The fraction of the variance explained by each decision, largest first."""
+    """A bar chart of the fraction of the variance that each decision explains, in the order of `shares`."""
     rows = [Bar(path, share) for path, share in list(shares.items())[:_MOST_BARS]]
     return bars(rows, title=title, format=lambda share: f"{share:.1%}")

@@ -1,4 +1,4 @@
-"""Whether some network of a space can be evaluated, before a search by trials creates its run folder."""
+"""Checks that some network of a space can be evaluated, before a search by trials creates its run folder."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from archdsl.search.result import named
 from archdsl.search.strategies.base import Outcomes
 
 TRIED = 100
-"""Networks that are tried: all of a space without more, otherwise random ones."""
+"""The number of networks that are tried: all networks of a smaller space, otherwise random ones."""
 
 
 def demand_some(evaluator: Evaluator, space: Space) -> None:
-    """Raises SpecError if no network of a space can be evaluated, as far as that is known without training.
+    """Raises SpecError if the evaluator rejects all networks tried, as far as known without training.
 
-    Networks that cannot are failed trials where others can. In a large space, networks of equal outcomes
-    and random ones are tried.
+    If some network can be evaluated, others that cannot become failed trials. In a large space, networks with
+    the same outcome index for all decisions and random networks are tried.
     """
     if not isinstance(evaluator, Demanding):
         return

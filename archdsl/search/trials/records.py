@@ -1,4 +1,4 @@
-"""The records of a search by trials: one for each trial, in the order of proposals."""
+"""The journal records of a search by trials: one for each trial, in the order of proposals."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Record = dict[str, Any]
 
 
 def opening(space: Space, config: TrialConfig) -> Record:
-    """The decisions with their outcomes, objectives and scores."""
+    """The first record: decisions with their outcomes, strategy, evaluator, objectives and scores."""
     goals = [{"direction": g.direction, "text": text_of(g)} for g in config.goals.objectives]
     return {
         "kind": "start", "decisions": {p: list(d.outcomes) for p, d in space.searched.decisions.items()},
@@ -31,10 +31,11 @@ def opening(space: Space, config: TrialConfig) -> Record:
 
 
 def of_trial(trial: Trial, signs: Iterable[int], costs: Mapping[str, float]) -> Record:
-    """A trial: its outcomes, costs and scores, or its failure.
+    """The record of a trial: its outcomes, costs, and scores or failure.
 
-    `values` are the objectives as written; `objective` is the first of them, negated if it is maximized, so
-    that lower is better. Only `seconds` and `worker` differ between equal runs.
+    In the record, `values` are the values of the objectives, and `objective` is the first of them, negated if
+    it is maximized, so that lower is better. Only `seconds` and `worker` differ between runs with equal
+    inputs.
     """
     done = trial.done
     scored = trial.state == "scored"
@@ -55,13 +56,13 @@ def of_trial(trial: Trial, signs: Iterable[int], costs: Mapping[str, float]) -> 
 
 
 def of_end(chosen: Mapping[str, str], network: Mapping[str, Any], how: str, front: Iterable[int]) -> Record:
-    """The network found, and the numbers of the non-dominated trials."""
+    """The last record: the network found, and the numbers of the non-dominated trials."""
     return {"kind": "end", "chosen": dict(chosen), "network": dict(network), "how": how, "front": list(front)}
 
 
 @dataclass(frozen=True)
 class Recorded:
-    """A trial in the journal; `identity` if networks with equal graphs are the same trial."""
+    """A recorded trial; `identity` is the hash of its graph if networks with equal graphs are one trial."""
 
     outcomes: Outcomes
     done: Done
@@ -70,7 +71,7 @@ class Recorded:
 
 
 def read_trial(record: Mapping[str, Any]) -> Recorded | None:
-    """The trial in a record; None for other and for damaged records."""
+    """The trial in a record; None for records of other kinds and for damaged records."""
     if record.get("kind") != "tried":
         return None
     try:
@@ -90,7 +91,7 @@ def read_trial(record: Mapping[str, Any]) -> Recorded | None:
 
 
 def has_ended(journal: Path) -> bool:
-    """Whether the last record of a journal is that of a finished search."""
+    """Whether a journal ends with the last record of a finished search."""
     if not journal.exists():
         return False
     demand_regular(journal)

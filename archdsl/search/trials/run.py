@@ -1,6 +1,6 @@
-"""Runs a search by trials: a strategy proposes networks, an evaluator scores them, an engine runs it.
+"""Runs a search by trials: a strategy proposes networks, and an engine runs the evaluator that scores them.
 
-Networks share no state, so that any strategy and any scores can be used.
+Networks share no state, so that any strategy can be combined with any evaluator.
 """
 
 from __future__ import annotations
@@ -51,9 +51,9 @@ from archdsl.search.trials.warm_start import first_outcomes, warm_started
 from archdsl.search.trials.worker_evaluator import worker_setup
 
 FLUSH_S = 0.2
-"""Seconds after which trials are in the journal, where they are quicker than that."""
+"""The maximum number of seconds for which records of trials are buffered before they are written."""
 SNAPSHOT_S = 30.0
-"""Seconds between snapshots of the strategy."""
+"""The minimum number of seconds between snapshots of the strategy."""
 
 
 def run(
@@ -67,9 +67,9 @@ def run(
 ) -> Result:
     """Searches a space by trials, and returns the network with the best objective.
 
-    `inputs` are those of `inspected_inputs`, if they are known. The folder of the run contains the network as
-    best.arch, and each trial in its journal, for `resume`. Raises SpecError, and Interrupted if `stop`
-    returned True.
+    `inputs` are the result of `inspected_inputs`, if it was called already. The run folder receives the
+    network as best.arch; its journal has a record of each trial, from which the search can be resumed. Raises
+    SpecError, and Interrupted if `stop` returned True.
     """
     reporter = reporter or Reporter()
     inputs = inputs or inspected_inputs(program, options, reporter)
@@ -115,7 +115,10 @@ def _beginning(folder: SearchFolder, resume: bool) -> str:
 
 
 def _prepare(evaluation: Evaluation, reporter: Reporter, folder: SearchFolder) -> None:
-    """Runs the evaluator's preparatory work. Raises Interrupted."""
+    """Runs the preparation of the evaluator, such as training a supernet.
+
+    Raises Interrupted if it was stopped.
+    """
     if isinstance(evaluation.evaluator, Prepared):
         try:
             evaluation.evaluator.prepare(reporter)
@@ -124,7 +127,10 @@ def _prepare(evaluation: Evaluation, reporter: Reporter, folder: SearchFolder) -
 
 
 class Trials:
-    """The trials of a search; recorded ones are not evaluated again."""
+    """Runs the trials of a search, and records them; trials in the journal are not evaluated again.
+
+    `first` are initial networks, which are proposed before those of the strategy.
+    """
 
     def __init__(
         self, inputs: Inputs, criteria: Criteria, folder: SearchFolder, engine: Engine, report: Report,
@@ -154,7 +160,7 @@ class Trials:
         )  # fmt: skip
 
     def run(self, stop: Callable[[], bool]) -> Result:
-        """Runs to the end, and writes the results. Raises Interrupted if `stop` returned True."""
+        """Runs the trials to the end, and writes the results. Raises Interrupted if `stop` returned True."""
         if not len(self.journal):
             self.journal.write(records.opening(self.inputs.space, self.config))
         else:
@@ -176,7 +182,7 @@ class Trials:
         return False
 
     def _history(self) -> History:
-        """The trials in the journal; those held here are released first, to save memory."""
+        """The trials in the journal; releases the recorded trials in memory first."""
         self.recorded.clear()
         return self.outputs.history()
 
@@ -201,7 +207,7 @@ class Trials:
         return replace(result, front=front, trials=tuple(history.trials))
 
     def why_early(self) -> str:
-        """Why there are fewer trials than wanted; empty where there are not."""
+        """A message that says why the search ended after fewer trials than planned; "" if it did not."""
         if (count := self.loop.observed) >= self.config.trials:
             return ""
         why = f"`{self.config.strategy.name}` has nothing else to propose"
@@ -212,7 +218,7 @@ class Trials:
         return f"the search ended after {count} of {self.config.trials} trials: {why}"
 
     def _nothing(self, history: History) -> SpecError:
-        """An error that explains why no network is the best one."""
+        """The error that says why the search found no network."""
         strategy, evaluator = self.config.strategy, self.config.evaluator
         if not self.loop.observed:
             headline = f"`{strategy.name}` proposed no network that satisfies the requirements"
@@ -227,7 +233,7 @@ class Trials:
     # ------------------------------------------------------------ records
 
     def _read(self) -> None:
-        """Reads the journal, and results that were not observed yet."""
+        """Reads the trials in the journal, and results that arrived but were not observed yet."""
         self.ended = False
         for record in filter(None, each_record(self.folder.journal)):
             self.ended = self.ended or record.get("kind") == "end"
@@ -241,7 +247,10 @@ class Trials:
                 self.waiting[done.number] = done
 
     def _found(self, task: Task) -> Done | None:
-        """A recorded result. Raises SpecError (ARCH864) if the strategy now proposes another network."""
+        """The recorded result of a task, or None.
+
+        Raises SpecError (ARCH864) if another network was recorded.
+        """
         known = self.recorded.get(task.number)
         if known is None:
             return self.waiting.get(task.number)
@@ -318,7 +327,7 @@ class Trials:
             self.snapshots.save(self.loop.observed, state)
 
     def _restore(self) -> None:
-        """Restores the newest snapshot whose trials are in the journal; otherwise the search is replayed."""
+        """Restores the newest usable snapshot; without one, the loop replays the search from the journal."""
 
         def take(trials: int, state: dict[str, Any]) -> None:
             numbers = range(1, trials + 1)
@@ -339,14 +348,12 @@ class Trials:
 
 
 def _merit(trial: Trial) -> tuple[int, float]:
-    """A sort key, lower is better: more epochs come first, since values after few epochs are less
-    reliable.
-    """
+    """A sort key, lower is better: first by epochs, since values after few epochs are less reliable."""
     return -(trial.epochs or 0), trial.value
 
 
 def _memory(config: TrialConfig) -> Memory | None:
-    """The memory of the evaluator, if it has one."""
+    """The memory of the evaluator; None if it has none."""
     kind = config.evaluator_kind
     if kind.memory is None:
         return None

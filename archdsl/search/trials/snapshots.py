@@ -1,6 +1,7 @@
-"""Snapshots of a search by trials, for resuming without replay.
+"""Snapshots of the state of a search by trials, for resuming without replaying proposals.
 
-A snapshot is a safetensors file: arrays, and everything else as JSON in its metadata; it contains no code.
+A snapshot is a safetensors file with the arrays of the state, and all else as JSON in its metadata; it
+contains no code.
 """
 
 from __future__ import annotations
@@ -22,9 +23,9 @@ _MOST_BYTES = 1 << 30
 
 @dataclass
 class Snapshots:
-    """A folder with the newest snapshots of a run, identified by `run`, a hash of its inputs.
+    """The folder with the newest `keep` snapshots of a run; `run` is a hash of the run's inputs.
 
-    `passed_over` maps files that `restore` could not use to the reasons.
+    `passed_over` lists the files that `restore` skipped, with the reason for each.
     """
 
     folder: Path
@@ -33,9 +34,9 @@ class Snapshots:
     passed_over: list[tuple[Path, str]] = field(default_factory=list)
 
     def save(self, trials: int, state: Mapping[str, Any]) -> Path:
-        """Saves the state after a number of trials; deletes older snapshots beyond `keep`.
+        """Writes the state after a number of trials; returns its path. Deletes snapshots beyond `keep`.
 
-        Arrays are in `state["strategy"]["arrays"]`, and in nested dicts with this name.
+        Arrays (numpy) in the state must be values of dicts with the key "arrays".
         """
         from safetensors.numpy import save
 
@@ -50,9 +51,10 @@ class Snapshots:
         return path
 
     def restore(self, take: Callable[[int, dict[str, Any]], None]) -> int | None:
-        """Passes states to `take`, the newest first, until it accepts one; returns its number of trials.
+        """Passes states to `take`, newest first, until one is accepted; returns its number of trials.
 
-        `take` raises Unfit, changing nothing, for an unsuitable state; returns None if none is accepted.
+        For an unsuitable state, `take` raises Unfit and changes nothing. Returns None if no state is
+        accepted.
         """
         self.passed_over = []
         for path in self._there():

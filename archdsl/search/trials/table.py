@@ -1,4 +1,4 @@
-"""All trials as a CSV file, one row each."""
+"""Writes the trials of a search as a CSV table, a row for each trial."""
 
 from __future__ import annotations
 
@@ -10,17 +10,13 @@ from typing import Any
 from archdsl.search.trials.history import History, Trial
 
 Active = Callable[[tuple[int, ...]], Sequence[bool]]
-"""Which decisions are active under outcomes."""
+"""A function from outcome indices to whether each decision is active."""
 _RUNS = ("=", "+", "-", "@", "\t", "\r")
-"""What spreadsheets take for the beginning of a formula."""
+"""The characters with which a text starts that spreadsheets interpret as a formula."""
 
 
 def trials_csv(history: History, active: Active | None = None) -> str:
-    """The trials: number, state, objectives, scores, costs, failure, epochs, seconds, and outcomes by
-    decision.
-
-    Cells are empty for unknown values and inactive decisions. `front` is 1 for non-dominated trials.
-    """
+    """The text of a CSV file of the trials (`rows`); texts that look like formulas are escaped."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerows(map(_cell, row) for row in rows(history, active))
@@ -28,7 +24,10 @@ def trials_csv(history: History, active: Active | None = None) -> str:
 
 
 def rows(history: History, active: Active | None = None) -> Iterator[list[Any]]:
-    """The header and the rows of the table."""
+    """Yields the header, and a row for each trial: state, objectives, scores, costs, failure, and outcomes.
+
+    `front` is 1 for non-dominated trials. Cells are empty for unknown values and inactive decisions.
+    """
     scores = _names(trial.scores for trial in history.trials)
     costs = [name for name in _names(trial.costs for trial in history.trials) if name not in scores]
     front = {trial.number for trial in history.front}
@@ -57,7 +56,7 @@ def _names(rows: Iterable[Any]) -> list[str]:
 
 
 def _cell(value: Any) -> Any:
-    """A cell; texts that a spreadsheet would interpret as formulas are escaped."""
+    """The value of a cell; texts that a spreadsheet would interpret as a formula are escaped."""
     if isinstance(value, float):
         return repr(value)
     if not isinstance(value, str) or not value.startswith(_RUNS) or _is_number(value):

@@ -1,4 +1,4 @@
-"""Initial networks of a search by trials: its first trials, which its strategy observes."""
+"""Initial networks of a search by trials: they are evaluated first, and the strategy observes them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from archdsl.search.trials.domain import Domain
 
 @dataclass(frozen=True)
 class InitialNetwork:
-    """A network as the texts of its decisions' outcomes; `at` is its source location, if any."""
+    """A network given by the outcome of each decision, as text; `at` is its source location, if any."""
 
     name: str
     chosen: Mapping[str, str]
@@ -26,10 +26,9 @@ class InitialNetwork:
 
 
 def initial_network(one: Network | Spec) -> InitialNetwork:
-    """The decisions of a network, or of the last network of a spec.
+    """A network, or the last network of a spec, as an initial network.
 
-    Raises SpecError: ARCH418 if the network is not given by decisions (`network … from SPACE`), and the
-    errors of `load`.
+    Raises SpecError: ARCH418 if it is not declared by decisions (`network … from SPACE`), and as `load`.
     """
     at = None
     if isinstance(one, Network):
@@ -59,7 +58,7 @@ def recorded_starts(found: Any) -> tuple[InitialNetwork, ...]:
 
 
 def first_outcomes(known: Sequence[InitialNetwork], domain: Domain, space: Space) -> tuple[Outcomes, ...]:
-    """The outcome indices of known networks, canonical.
+    """The outcome indices of initial networks, in canonical form.
 
     Raises SpecError (ARCH418) for a network that is not in the searched space.
     """
@@ -96,7 +95,7 @@ def _foreign(one: InitialNetwork, space: Space, why: str) -> SpecError:
 
 
 class WarmStarted:
-    """Proposes known networks, then those of the strategy once all of them were observed."""
+    """A strategy that proposes the networks `first`, and, once all were observed, those of another."""
 
     def __init__(self, strategy: Strategy, first: Sequence[Outcomes]):
         self.strategy, self.first = strategy, first
@@ -114,7 +113,7 @@ class WarmStarted:
 
 
 class _Saved(WarmStarted):
-    """The same around a strategy that has snapshots."""
+    """A WarmStarted whose strategy has snapshots, so that it has snapshots too."""
 
     strategy: Snapshot  # type: ignore[assignment]
 
@@ -127,7 +126,7 @@ class _Saved(WarmStarted):
 
 
 def warm_started(strategy: Strategy, first: Sequence[Outcomes]) -> Strategy:
-    """The strategy with initial networks; itself without any."""
+    """A strategy that proposes the networks `first` before those of `strategy`; `strategy` if empty."""
     if not first:
         return strategy
     return (_Saved if isinstance(strategy, Snapshot) else WarmStarted)(strategy, first)

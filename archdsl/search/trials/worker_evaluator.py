@@ -1,4 +1,4 @@
-"""Opens the evaluation of a search by trials from the folder of its run, as workers do."""
+"""Creates the evaluation of networks in a worker process, from the run folder of a search by trials."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ from archdsl.search.trials.origin import origin
 
 
 def worker_evaluator(setup: WorkerSetup, stop: Callable[[], bool] = lambda: False) -> Callable[[Task], Done]:
-    """The evaluation of networks of a run, until `stop` returns True.
+    """A function that evaluates networks of a run; evaluations are aborted when `stop` returns True.
 
-    Raises SpecError: ARCH911 without a search, ARCH912 if its space, data or settings differ from those
-    recorded, and errors in loading its plug-ins or creating its evaluator.
+    Raises SpecError: ARCH911 if there is no search in the run folder, ARCH912 if its space, data or settings
+    differ from those recorded, and errors in loading its plug-ins or creating its evaluator.
     """
     for name in setup.plugins:
         plugins.use(name)
@@ -52,9 +52,9 @@ def worker_evaluator(setup: WorkerSetup, stop: Callable[[], bool] = lambda: Fals
 def worker_setup(
     program: Program, inputs: Inputs, options: SearchOptions, folder: SearchFolder
 ) -> WorkerSetup:
-    """The setup for workers of a search.
+    """The setup that workers of a search need.
 
-    Raises SpecError (ARCH958) if it uses an evaluator that workers cannot open.
+    Raises SpecError (ARCH958) if the search uses Python objects that cannot be passed to workers.
     """
     if options.engine.name != "process":
         if options.splits is not None:
@@ -68,7 +68,7 @@ def worker_setup(
 
 
 def _placed(program: Program, inputs: Inputs) -> DataSource | None:
-    """The data of a search with an absolute path, since workers read a copy of the spec in another folder."""
+    """The dataset with an absolute path, as workers read a spec copy elsewhere; None without a path."""
     path = inputs.config.goals.data_settings.get("path")
     if inputs.splits is None or not isinstance(path, str):
         return None
@@ -84,7 +84,7 @@ def _own_strategy(before: Manifest) -> Any:
 
 
 def _spec(run: Path, text: str) -> Path:
-    """The copy of the spec in the folder of the run. Raises SpecError (ARCH911) if it was modified."""
+    """The copy of the spec in the run folder. Raises SpecError (ARCH911) if it is missing or was modified."""
     whole = text.encode("utf-8")
     for path in sorted(run.glob("*.arch")):
         if path.stat().st_size < len(whole) + 4 and path.read_bytes().removeprefix(b"\xef\xbb\xbf") == whole:
