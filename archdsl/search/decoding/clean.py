@@ -1,7 +1,7 @@
 """Decodes branches from the probabilities of a lattice, each independently of the others.
 
-The path of a branch is the most probable one, with the largest product of the probabilities of its reads. The
-released code differs (`archdsl.search.decoding.released`).
+A branch follows the most probable path, on which the product of the probabilities of the cells' inputs is
+maximal. The released code differs (`archdsl.search.decoding.released`).
 """
 
 from __future__ import annotations
@@ -20,9 +20,10 @@ if TYPE_CHECKING:
 def decoded(logits: Logits, end: int, shortest: int, skip: int | None) -> Branch:
     """The branch that ends in row `end`, with at least `shortest` cells.
 
-    Cells whose most probable op is `skip` are removed. In these cases they use their second most probable op
-    instead: cells that halve the resolution; one cell between two halvings, and after the last one; and the
-    cells with the least probable skips, as long as fewer than `shortest` cells would remain.
+    Cells whose most probable op is `skip` are removed, with exceptions that keep the cell with its second
+    most probable op: a cell that halves the resolution; one cell between two halvings, and one after the last
+    halving; and the cells with the least probable skips, if otherwise fewer than `shortest` cells would
+    remain.
     """
     rows = most_probable_path(logits, end)
     scores = [logits.kinds[row][layer - row].astype(float) for layer, row in enumerate(rows)]
@@ -37,7 +38,7 @@ def decoded(logits: Logits, end: int, shortest: int, skip: int | None) -> Branch
 
 
 def most_probable_path(logits: Logits, end: int) -> list[int]:
-    """The row of each cell, by dynamic programming over the probabilities of reads (Viterbi)."""
+    """The row of each cell on the most probable path to row `end`, by dynamic programming (Viterbi)."""
     none = -np.inf
     best = np.full((logits.layers, end + 1), none)
     finer = np.zeros((logits.layers, end + 1), dtype=bool)
@@ -55,7 +56,7 @@ def most_probable_path(logits: Logits, end: int) -> list[int]:
 
 
 def _log_reads(logits: Logits, layer: int, row: int) -> tuple[float, float]:
-    """Logarithms of the probabilities that a cell reads the finer row, and that it reads its own."""
+    """The log-probabilities that a cell reads the next finer row, and that it reads its own row."""
     if row == 0:
         return -np.inf, 0.0
     if layer == row:
@@ -66,7 +67,7 @@ def _log_reads(logits: Logits, layer: int, row: int) -> tuple[float, float]:
 
 
 def _left_out(rows: list[int], scores: list[NDArray[Any]], shortest: int, skip: int | None) -> set[int]:
-    """The indices of the cells that are removed."""
+    """The indices of the cells of a path that are removed (see `decoded`)."""
     if skip is None:
         return set()
     count = len(rows)

@@ -1,4 +1,4 @@
-"""A decoder of branches: from probabilities over the decisions of a lattice to a network."""
+"""The decoder of branches: derives a network from outcome probabilities of the decisions of a lattice."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ from archdsl.search.decoding.logits import (
 )
 
 Score = tuple[float, float | None]
-"""The mIoU of a network, and its latency in ms; None without a latency table."""
+"""The mIoU of a network, and its latency in ms (None without a latency table)."""
 Into = Callable[..., Space]
-"""Elaborates the space of the derived networks with settings."""
+"""A function from settings to the space of the derived networks."""
 
 
 @dataclass(frozen=True)
 class Decoder:
-    """Decodes networks of several branches; `into` makes the space of these networks.
+    """Decodes networks of one or two branches; `into` returns the space of these networks.
 
     In that space, each branch has a stage of cells, numbered from 1, and a setting `STAGE_ends`: for each row
     of the lattice, the number of the last cell in that row. The stage of the second branch begins after the
-    cells that it shares with the first; the setting `shared` is their number. Decisions of cells have the
-    same names as in the lattice.
+    cells that it shares with the first branch; the setting `shared` is the number of these cells. Decisions
+    of cells have the same names as in the lattice.
     """
 
     config: Branches
@@ -44,11 +44,11 @@ class Decoder:
 
     @property
     def ends(self) -> tuple[Ends, ...]:
-        """The combinations of ends, in the order of the setting `ends`."""
+        """The combinations of end rows, in the order of the setting `ends`."""
         return ends_of(self.config, self.cells)
 
     def branches(self, logits: Logits) -> dict[int, Branch]:
-        """The branch that ends in each row, by the index of the row."""
+        """The branches that end in each row of the lattice, by the subscript of the row."""
         config, rows = self.config, self.cells.rows
         written: tuple[int, ...] = tuple(config.shortest or ())
         shortest = written or tuple(shortest_default(logits.layers, row) for row in range(len(rows)))
@@ -61,33 +61,38 @@ class Decoder:
         return dict(zip(rows, found, strict=True))
 
     def candidates(self, by: Mapping[str, Any]) -> dict[Ends, tuple[Branch, ...]]:
-        """The branches of each combination of ends, from logits or log-probabilities by decision path."""
+        """The branches of each combination of end rows; `by` are logits or log-probabilities by path."""
         found = self.branches(logits_of(self.cells, by))
         return {ends: tuple(found[end] for end in ends) for ends in self.ends}
 
     @property
     def by_score(self) -> bool:
-        """Whether `preferred` selects the combination of ends; otherwise `selected` does."""
+        """Whether the combination of end rows is selected by scores (`preferred`), not by probability."""
         usual = "score" if self.config.mode == "released" else "probability"
         return self.config.select is not None and (self.config.select_by or usual) == "score"
 
     def selected(self, by: Mapping[str, Any]) -> Ends:
-        """The combination of ends of the most probable outcome of the decision `select`, else the first."""
+        """The combination of end rows of the most probable outcome of the decision `select`.
+
+        The first combination without the setting `select`.
+        """
         if self.config.select is None:
             return self.ends[0]
         return self.ends[int(np.argmax(by[self.config.select]))]
 
     @staticmethod
     def preferred(scores: Mapping[Ends, Score]) -> Ends:
-        """The combination of ends with the largest `objective` of mIoU and latency in ms, as in the released
-        code.
+        """The combination of end rows with the largest `objective`, as in the released code of FasterSeg.
 
-        Of equal ones the last, as there. Without latency, the largest mIoU.
+        `scores` are mIoU and latency in ms by combination. Of equal combinations, the last one is selected.
         """
         return max(reversed(list(scores)), key=lambda ends: objective(*scores[ends]))
 
     def network(self, branches: Sequence[Branch], name: str = "Found") -> Network:
-        """The network of these branches. Raises SpecError if its space lacks a setting or a candidate."""
+        """The network of these branches. Raises SpecError if its space lacks a setting or a candidate.
+
+        A branch is given for each stage of the settings.
+        """
         stages, rows = self.config.stages, len(self.cells.rows)
         shared = [0, *(shared_cells(branches[0], branch) for branch in branches[1:])]
         given: dict[str, Any] = {}
@@ -108,7 +113,7 @@ class Decoder:
 
 
 def without(logits: Logits, skip: int) -> Logits:
-    """Logits with that of candidate `skip` set to -inf in all cells."""
+    """A copy of logits in which those of the candidate `skip` are -inf in all cells."""
     copied = logits.copy()
     for scores in copied.kinds:
         scores[:, skip] = -np.inf

@@ -1,4 +1,4 @@
-"""Checks that a decoder of branches fits a space; imports little, since `check` uses it."""
+"""Checks that a decoder of branches fits a space. Imports few modules, since `check` uses this one."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ from archdsl.lang.loader import Unit
 from archdsl.passes.analyses.lattice import Lattice, NoLattice, lattice
 
 Ends = tuple[int, ...]
-"""The subscripts of the rows at which the branches end."""
+"""The subscripts of the rows at which the branches end, one for each branch."""
 
 RELEASED_ROWS = 3
-"""The released code searches paths over three rows."""
+"""The maximum number of rows that the released code of FasterSeg supports."""
 RELEASED_LAYERS = 5
-"""Its path to the third row halves in cells 1 and 3, counted from 0, if it finds no other."""
+"""The minimum number of layers of the released code: its default path halves in cells 1 and 3, from 0."""
 
 
 def ends_of(config: Branches, cells: Lattice) -> tuple[Ends, ...]:
-    """The combinations of ends, in the order of the setting `ends`."""
+    """The combinations of end rows, in the order of the setting `ends`."""
     return tuple(product(*(config.ends or ((cells.rows[-1],), cells.rows[:-1]))))
 
 
 def fitting(config: Branches, graph: Graph, unit: Unit, at: Location | None = None) -> Lattice:
-    """The lattice of a space.
+    """The lattice of cells that the decisions of a space form.
 
-    Raises SpecError (ARCH815) if its decisions do not form a lattice, or the settings of the decoder do not
-    fit it.
+    `unit` is the file with the space `into`. Raises SpecError (ARCH815) if the decisions do not form a
+    lattice, or if the settings of the decoder do not fit it.
     """
     if config.into is None or not isinstance(unit.find(config.into)[1], ast.Space):
         named = f"`{config.into}` is not a space of the file" if config.into else "`branches` needs `into`"
@@ -70,5 +70,5 @@ def _demand_fits(config: Branches, cells: Lattice, graph: Graph, at: Location | 
 
 
 def unfit(headline: str, help: str, at: Location | None) -> SpecError:
-    """An ARCH815 error."""
+    """The error ARCH815, for a decoder that does not fit a space."""
     return SpecError([Diagnostic("ARCH815", headline, Label(at) if at else None, help=help)])

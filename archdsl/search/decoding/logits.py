@@ -19,11 +19,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Logits:
-    """Logits by row j, where cell (l, j) is that of layer l.
+    """The logits of a lattice, as arrays by row j; cell (l, j) is the cell of layer l in row j.
 
-    `kinds[j]` is (L - j) × q, with cell (l, j) at index l - j; `reads[j]` is (L - j - 1) × 2 for j > 0, with
-    cell (l, j) at index l - j - 1, the finer row first (`reads[0]` is empty); `widths[0]` is (L - 1) × w,
-    with the output of layer l at index l, and `widths[j]` is (L - j) × w, with it at index l - j + 1.
+    `kinds[j]` are the logits of ops, (L - j) × q, with cell (l, j) at index l - j. `reads[j]` are the logits
+    of the rows that cells read, the finer row first: (L - j - 1) × 2 for j > 0, with cell (l, j) at index l -
+    j - 1 (`reads[0]` is empty). `widths` are the logits of output widths: `widths[0]` is (L - 1) × w, with
+    layer l at index l, and `widths[j]` is (L - j) × w, with layer l at index l - j + 1; empty if widths are
+    not searched.
     """
 
     kinds: tuple[NDArray[Any], ...]
@@ -39,7 +41,7 @@ class Logits:
         return len(self.kinds)
 
     def width(self, layer: int, row: int) -> int:
-        """The most probable output width of a layer; 0 if widths are not searched."""
+        """The index of the most probable output width of a layer in a row; 0 if widths are not searched."""
         if not self.widths:
             return 0
         return int(self.widths[row][layer - max(0, row - 1)].argmax())
@@ -51,9 +53,9 @@ class Logits:
 
 @dataclass(frozen=True)
 class Branch:
-    """A chain of cells: the input row and candidate of each, and the output width of each but the last.
+    """A decoded branch, a chain of cells: the input row and candidate of each, and output widths, as indices.
 
-    The last cell has the width of the head.
+    The last cell has no entry in `widths`, since its width is that of the head.
     """
 
     rows: tuple[int, ...]
@@ -62,17 +64,17 @@ class Branch:
 
     @property
     def end(self) -> int:
-        """The row of its output."""
+        """The row of the output of the branch."""
         return self.rows[-1]
 
     def ends(self, rows: int) -> tuple[int, ...]:
-        """For each row, the number of cells up to the last one whose output is in this row or a finer one."""
+        """For each of `rows` rows, the number of cells whose output is in this row or in a finer one."""
         written = [*self.rows[1:], self.rows[-1]]
         return tuple(sum(at <= row for at in written) for row in range(rows))
 
 
 def logits_of(found: Lattice, by: Mapping[str, Any]) -> Logits:
-    """The arrays of a lattice from vectors by decision, which are logits or logarithms of probabilities."""
+    """Arranges vectors by decision path, logits or log-probabilities, in the arrays of a lattice."""
 
     def stacked(rows: Sequence[Sequence[str]], finer: int = 0) -> tuple[NDArray[Any], ...]:
         arrays = [np.array([np.asarray(by[path]) for path in paths]) for paths in rows]
@@ -83,7 +85,7 @@ def logits_of(found: Lattice, by: Mapping[str, Any]) -> Logits:
 
 
 def shared_cells(first: Branch, other: Branch) -> int:
-    """The number of cells from the first on that two branches share: equal candidate, width and next row.
+    """The number of cells at the beginning that two branches share: with equal candidate, width and next row.
 
     The last cell of a branch is never shared.
     """
@@ -98,10 +100,10 @@ def shared_cells(first: Branch, other: Branch) -> int:
 def objective(
     miou: float, latency_ms: float | None, target_ms: float = 8.3, exponent: float = -0.07
 ) -> float:
-    """mIoU · (latency / target)^exponent, by which the released code selects a pair of branches.
+    """mIoU · (latency / target)^exponent, by which the released code of FasterSeg selects a pair of branches.
 
     objective_acc_lat in tools/utils/darts_utils.py of VITA-Group/FasterSeg, after MnasNet (arXiv:1807.11626).
-    Without latency, the mIoU.
+    The mIoU alone without latency.
     """
     if latency_ms is None:
         return miou
@@ -109,7 +111,8 @@ def objective(
 
 
 def shortest_default(layers: int, row: int) -> int:
-    """The minimum number of cells of a branch that ends in a row, as released: layers / 3, plus two per
-    halving.
+    """The default minimum number of cells of a branch that ends in a row: layers / 3, plus 2 per halving.
+
+    As in the released code of FasterSeg.
     """
     return round(layers / 3) + 2 * row

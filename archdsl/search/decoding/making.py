@@ -1,4 +1,4 @@
-"""The decoder of a search."""
+"""Creates the decoder of a search."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ from archdsl.spec.settings import input_names
 
 
 def decoder_for(program: Program, search: str | None = None, architecture: str | None = None) -> Decoder:
-    """The decoder of a search of a file, by default its last; of one of its architectures, if it has several.
+    """The decoder of a search of a file (default: the last one), or of one of its architectures.
 
-    Raises SpecError (ARCH815, ARCH606), and ValueError for a search or an architecture without a decoder.
+    Raises SpecError (ARCH815, ARCH606), and ValueError for an unknown architecture and for a search without a
+    decoder.
     """
     config = read_config(program.search(search))
     own: dict[str, Any] = {}
@@ -36,7 +37,8 @@ def decoder_of(program: Program, config: SearchConfig, space: Space) -> Decoder 
     """The decoder of a search; None without a `decode` clause.
 
     Overridden settings of the searched space, such as the number of classes, also apply to the space of the
-    derived networks if it has them. Raises SpecError (ARCH815).
+    derived networks, if that space has them. Raises SpecError (ARCH815) if the decoder does not fit the
+    space.
     """
     if config.decode is None:
         return None

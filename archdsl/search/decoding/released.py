@@ -2,13 +2,13 @@
 
 network_metas in train/model_seg.py of VITA-Group/FasterSeg, commit 478b026:
 
-* ends are decoded in sequence from arrays that are modified in place: softmax is applied to the reads again
-  for each end, and a skip excluded for one end is excluded for the next;
-* the path depends only on the reads that halve, and halves one layer early: the read of cell k + 1 is used as
-  that of cell k (issue 59 there);
-* a skip that must remain between two halvings is still counted among the removable ones.
+* branches to the end rows are decoded in sequence from arrays that are modified in place: for each end row,
+softmax is   applied to the probabilities of the reads again, and a skip excluded for one branch is excluded
+for the next; * the path depends only on the probabilities of halving, and halves one layer early: the read of
+cell k + 1 is used as   that of cell k (issue 59 of that repository); * a cell that must remain between two
+halvings is still counted among the removable cells.
 
-Arithmetic is in the type of the arrays, which is float32 for released parameters.
+Arithmetic uses the dtype of the arrays, which is float32 for released parameters.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ if TYPE_CHECKING:
 def decoded_in_order(
     logits: Logits, shortest: tuple[int, ...], skip: int | None, *, without_skip: bool = False
 ) -> list[Branch]:
-    """The branches that end in each row, the finest first.
+    """The branches that end in each row, the finest row first.
 
-    `shortest` are the minimum numbers of cells by row. `without_skip` excludes `skip` everywhere, as for the
-    teacher in its final training.
+    `shortest` are the minimum numbers of cells by end row. `without_skip` excludes the candidate `skip`
+    everywhere, as the paper does for its teacher. Raises ValueError for more than three rows.
     """
     if logits.rows > RELEASED_ROWS:
         raise ValueError(f"at most {RELEASED_ROWS} rows, got {logits.rows}")
@@ -49,13 +49,13 @@ def decoded_in_order(
 
 
 def softmax(logits: NDArray[Any]) -> NDArray[Any]:
-    """Softmax of each row, rounded as PyTorch rounds it, which settles ties of saturated rows."""
+    """The softmax of each row by PyTorch, whose rounding decides between nearly equal probabilities."""
     found: NDArray[Any] = torch.from_numpy(np.ascontiguousarray(logits)).softmax(-1).numpy()
     return found
 
 
 def path(reads: list[NDArray[Any]], end: int, layers: int) -> list[int]:
-    """The row of each cell; `reads` are probabilities, the finer row first."""
+    """The row of each cell on the path to row `end`; `reads` are probabilities, the finer row first."""
     halving: tuple[int, ...] = ()
     if end == 1:
         halving = (int(reads[1][1:-1, 0].argmax()) + 1,)
@@ -74,7 +74,7 @@ def _simplified(
     rows: list[int], scores: list[NDArray[Any]], widths: list[int], shortest: int, skip: int | None,
     without_skip: bool,
 ) -> Branch:  # fmt: skip
-    """The remaining cells; excluded skips are excluded in `scores`, in place."""
+    """The branch without removed cells; excluded skips are set to -inf in `scores`, in place."""
     count = len(rows)
     if without_skip and skip is not None:
         for score in scores:

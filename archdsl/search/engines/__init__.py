@@ -1,1 +1,1 @@
-"""Engines: where the networks of a search by trials are evaluated."""
+"""Engines, which run the evaluations of a search by trials: in its process, in workers, or on a cluster."""

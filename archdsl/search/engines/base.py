@@ -1,4 +1,4 @@
-"""The interface of engines: they evaluate several networks at a time, and return their scores."""
+"""The interface of engines, which evaluate several networks at the same time."""
 
 from __future__ import annotations
 
@@ -9,15 +9,21 @@ from typing import Any, Literal, NamedTuple, Protocol, get_args
 from archdsl.search.strategies.base import Outcomes
 
 Kind = Literal["exception", "memory", "nan", "output", "lost"]
-"""Why an evaluation failed: an exception, no memory left, a score that is not finite, wrong output of a
-command; or the worker was lost, which is the machine's fault at first."""
+"""Why an evaluation failed: by an exception, out of memory, a non-finite score, or invalid output.
+
+"lost": the worker was lost; the network is evaluated again before its trial fails.
+"""
 
 DETAIL = 4_000
-"""Characters of the detail of a failure that are kept."""
+"""The maximum number of characters of a failure's detail that are recorded."""
 
 
 class Task(NamedTuple):
-    """A network to evaluate: the number of the trial, from 1, and of the attempt, from 1."""
+    """A network to evaluate: its outcome indices, the number of its trial and of the attempt, both from 1.
+
+    `epochs` override the epochs of the evaluator; `memory` is the state of the evaluator's memory for this
+    network.
+    """
 
     number: int
     outcomes: Outcomes
@@ -31,7 +37,7 @@ class Task(NamedTuple):
 
     @classmethod
     def of(cls, plain: Mapping[str, Any]) -> Task:
-        """A task from JSON.  Raises KeyError, TypeError and ValueError for anything else."""
+        """The task in JSON values. Raises KeyError, TypeError or ValueError for other values."""
         number, outcomes, epochs, attempt = (plain[name] for name in cls._fields[:4])
         if not all(type(one) is int for one in (number, attempt, *outcomes)):
             raise ValueError("a task must have integers")
@@ -45,9 +51,7 @@ class Task(NamedTuple):
 
 @dataclass(frozen=True)
 class Failure:
-    """The reason why a network has no scores, as one line, and details such as the end of a command's
-    output.
-    """
+    """Why a network has no scores: a reason in a line, and details such as the end of a program's output."""
 
     kind: Kind
     reason: str
@@ -60,7 +64,7 @@ class Failure:
 
     @classmethod
     def of(cls, plain: Mapping[str, Any]) -> Failure:
-        """A failure from JSON.  Raises KeyError and ValueError for anything else."""
+        """The failure in JSON values. Raises KeyError or ValueError for other values."""
         kind, reason = plain["kind"], plain["reason"]
         if kind not in get_args(Kind):
             raise ValueError(f"unknown kind of failure: {kind!r}")
@@ -69,7 +73,7 @@ class Failure:
 
 @dataclass(frozen=True)
 class Done:
-    """A finished evaluation: scores or a failure, its duration, and the worker that ran it."""
+    """A finished evaluation of a trial: scores or a failure, its duration, and the name of the worker."""
 
     number: int
     scores: Mapping[str, float] = field(default_factory=dict)
@@ -86,7 +90,7 @@ class Done:
 
     @classmethod
     def of(cls, plain: Mapping[str, Any]) -> Done:
-        """A result from JSON.  Raises KeyError, TypeError and ValueError for anything else."""
+        """The result in JSON values. Raises KeyError, TypeError or ValueError for other values."""
         number, scores = plain["number"], {str(k): float(v) for k, v in plain["scores"].items()}
         if type(number) is not int:
             raise ValueError("the number of a trial must be an integer")
@@ -95,13 +99,13 @@ class Done:
 
 
 class Engine(Protocol):
-    """Evaluates networks; used from one thread."""
+    """Evaluates networks; its methods are called from one thread."""
 
     def submit(self, task: Task) -> None:
         """Accepts a task; an engine may evaluate it before returning."""
 
     def collect(self) -> list[Done]:
-        """Results since the last call, in any order; waits for a while if there are none.
+        """Returns the results since the last call, in any order; waits for a result if there is none yet.
 
         Returns an empty list after a timeout, so that the caller can handle signals.
         """

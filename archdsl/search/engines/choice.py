@@ -1,4 +1,4 @@
-"""The engine of a search, chosen by its caller; a spec cannot choose it."""
+"""The choice of an engine for a search by its caller; specs cannot choose engines."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ ENGINES = {
     "folder": "a shared run folder; workers are started by `archdsl work RUN`",
     "ray": "Ray: a local head, or with ray://ADDRESS a cluster",
 }
-"""Engines by name."""
+"""The available engines, with descriptions."""
 MOST = 1024
 _LEASE = re.compile(r"(\d{1,6}(?:\.\d{1,3})?)\s*(s|min|h)")
 _UNITS = {"s": 1, "min": 60, "h": 3600}
@@ -23,9 +23,9 @@ _UNITS = {"s": 1, "min": 60, "h": 3600}
 class EngineChoice(NamedTuple):
     """An engine and its settings.
 
-    `workers` is the number of local processes or Ray actors; `gpus` and `threads` are per trial; `address` is
-    that of a Ray cluster; a worker of a shared folder is considered lost if it does not update its heartbeat
-    file for `lease_s` seconds.
+    `workers` is the number of local processes or Ray actors; `gpus` and `threads` are the resources of one
+    trial; `address` is the address of a Ray cluster. A worker of a shared folder is considered lost if it
+    does not update its heartbeat file for `lease_s` seconds.
     """
 
     name: str = "process"
@@ -54,10 +54,10 @@ def read_engine(
     engine: str | None = None, workers: int | None = None, gpus: float | None = None,
     threads: int | None = None,
 ) -> EngineChoice:  # fmt: skip
-    """Parses an engine: `workers`, `folder`, `folder:20s`, `ray`, `ray://HOST:PORT`.
+    """Parses an engine: `process`, `workers`, `folder`, `folder:20s`, `ray`, `ray://HOST:PORT`.
 
-    None: local workers if `workers` is set, else the process of the search. Raises SpecError (ARCH958) for an
-    unknown engine, and for settings that the engine does not have.
+    None stands for local workers if `workers` is set, else for the process of the search. Raises SpecError
+    (ARCH958) for an unknown engine, and for settings that the engine does not have.
     """
     name, _, rest = (engine or ("workers" if workers is not None else "process")).partition(":")
     if name not in ENGINES:

@@ -9,7 +9,7 @@ from archdsl.search.engines.base import Done, Task
 
 
 class InProcess:
-    """Evaluates a task when its result is requested."""
+    """Evaluates a task in this process when its result is requested."""
 
     def __init__(self, evaluate: Callable[[Task], Done]):
         self.evaluate = evaluate

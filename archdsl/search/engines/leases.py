@@ -1,7 +1,7 @@
-"""Detects lost workers of a shared folder: those that stopped updating the time of their file.
+"""Detects lost workers of a shared folder: workers that stopped updating the modification time of their file.
 
-Times of files come from the file server, and the clocks of machines differ. So a time is never compared with
-a clock: the observer measures by its own monotonic clock how long the time has not changed.
+Modification times come from the file server, and the clocks of machines differ. Therefore, the observer does
+not compare them with a clock, but measures with its own monotonic clock for how long a time has not changed.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from pathlib import Path
 
 
 class Leases:
-    """The workers that one process observes; each must touch its file at least every `lease_s` seconds."""
+    """Observes the heartbeat files of workers, which must be touched at least every `lease_s` seconds."""
 
     def __init__(self, lease_s: float, clock: Callable[[], float] = time.monotonic):
         self.lease_s, self.clock = lease_s, clock
         self._seen: dict[Path, tuple[int | None, float]] = {}
 
     def is_lost(self, heartbeat: Path) -> bool:
-        """Whether a file, since it was first seen, has not been touched for the duration of the lease."""
+        """Whether a heartbeat file was not touched for longer than the lease; False at the first call."""
         now, touched = self.clock(), _touched(heartbeat)
         before = self._seen.get(heartbeat)
         if before is None or before[0] != touched:
@@ -31,7 +31,7 @@ class Leases:
 
 
 class Heartbeat:
-    """Context in which a thread touches a file regularly; the file is removed at the end."""
+    """Context in which a thread touches a file every `every_s` seconds; the file is removed at the end."""
 
     def __init__(self, path: Path, every_s: float):
         self.path, self.every_s = path, every_s
@@ -61,7 +61,10 @@ class Heartbeat:
 
 
 def _touched(path: Path) -> int | None:
-    """The modification time of a file. Opening it makes NFS ask the server instead of its cache."""
+    """The modification time of a file in ns; None if it cannot be read.
+
+    The file is opened, so that NFS asks the server instead of its cache.
+    """
     try:
         with path.open("rb") as file:
             return os.fstat(file.fileno()).st_mtime_ns

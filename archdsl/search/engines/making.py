@@ -14,10 +14,10 @@ from archdsl.search.engines.worker_setup import WorkerSetup
 def make_engine(
     choice: EngineChoice, setup: WorkerSetup, evaluate: Callable[[Task], Done], reporter: Reporter
 ) -> Engine:
-    """The engine of a search.
+    """Creates the engine that `choice` names.
 
-    `setup` is for workers, `evaluate` for the process of the search. Raises SpecError: ARCH956 if it cannot
-    run here, ARCH957 if a package is missing.
+    `setup` is the setup of workers, `evaluate` evaluates a task in the process of the search. Raises
+    SpecError: ARCH956 if the engine cannot run here, ARCH957 if a package is missing.
     """
     if choice.name == "workers":
         from archdsl.search.engines.workers import Workers, visible

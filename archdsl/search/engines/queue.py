@@ -1,6 +1,6 @@
-"""Tasks, claims and results as files of a folder that several machines share.
+"""A queue of tasks, claims and results as files in a folder that several machines share.
 
-Every change is one rename or one removal, which are atomic, also on NFS:
+Each change is a single rename or removal, which is atomic, also on NFS:
 
     tasks/00000012-1.json           an unclaimed task, named by trial and attempt
     claims/00000012-1@WORKER.json   the same file, renamed by the worker that claimed it
@@ -28,13 +28,13 @@ from archdsl.diagnostics import Diagnostic, SpecError
 from archdsl.search.engines.base import Done, Task
 
 FOLDER = "work"
-"""The folder of the queue, in that of a run."""
+"""The name of the folder of the queue in a run folder."""
 _LARGEST = 2**24
 _NAME = re.compile(r"(\d{8,18})-(\d{1,9})(?:@([A-Za-z0-9._-]{1,200}))?\.json")
 
 
 class Claim(NamedTuple):
-    """A task claimed by a worker, and its file."""
+    """A task, the worker that claimed it, and the path of its file."""
 
     task: Task
     worker: str
@@ -42,7 +42,7 @@ class Claim(NamedTuple):
 
 
 class Announced(NamedTuple):
-    """What the driver publishes to workers: lease duration (s), threads per trial, and the data."""
+    """The settings that the driver publishes to workers: lease duration (s), threads per trial, and data."""
 
     lease_s: float
     threads: int
@@ -51,7 +51,10 @@ class Announced(NamedTuple):
 
 @dataclass(frozen=True)
 class Queue:
-    """The files of one run. Damaged or unrelated files are ignored."""
+    """The queue of a run, as files in `folder`; damaged and unrelated files are ignored.
+
+    The process of the search is the driver, which offers tasks; workers claim tasks and deliver results.
+    """
 
     folder: Path
 
@@ -74,7 +77,10 @@ class Queue:
         _write(self.driver, {"lease_s": lease_s, "threads": threads, "data": plain})
 
     def announced(self) -> Announced | None:
-        """The published settings; None before the driver started. Raises SpecError (ARCH959)."""
+        """The published settings; None before the driver has started.
+
+        Raises SpecError (ARCH959) if the file is damaged.
+        """
         if not self.driver.exists():
             return None
         found = _read(self.driver)
@@ -92,7 +98,7 @@ class Queue:
         return Announced(float(lease_s), threads, DataSource(kind, settings, kind))
 
     def is_over(self) -> bool:
-        """Whether workers should stop."""
+        """Whether workers should stop, because the search has ended or the user requested it."""
         return self.end.exists() or (self.folder / "stop").exists()
 
     def heartbeat(self, worker: str) -> Path:
@@ -101,22 +107,22 @@ class Queue:
     # ------------------------------------------------------------ the driver
 
     def offer(self, task: Task) -> None:
-        """Adds a task for any worker."""
+        """Adds a task, which any worker can claim."""
         _write(self.folder / "tasks" / f"{_stem(task)}.json", task.plain())
 
     def waiting(self) -> list[Task]:
-        """Unclaimed tasks."""
+        """The tasks that are not claimed."""
         return [task for path in self._listed("tasks") if (task := _task(path)) is not None]
 
     def claims(self) -> Iterator[Claim]:
-        """Claimed tasks."""
+        """Yields the claimed tasks."""
         for path in self._listed("claims"):
             match, task = _NAME.fullmatch(path.name), _task(path)
             if match is not None and match[3] is not None and task is not None:
                 yield Claim(task, match[3], path)
 
     def finished(self, but: Collection[int] = ()) -> Iterator[tuple[Task, Done]]:
-        """Results that were not removed yet, except those of some trials."""
+        """Yields the tasks with results, except those of the trials `but`."""
         for path in self._listed("results"):
             if path.stem.isdecimal() and int(path.stem) in but:
                 continue
@@ -131,13 +137,13 @@ class Queue:
         self._result(number).unlink(missing_ok=True)
 
     def withdraw(self, number: int | None = None) -> None:
-        """Removes unclaimed tasks of a trial, or all; claimed ones are completed."""
+        """Removes the unclaimed tasks of a trial, or all unclaimed tasks; claimed tasks remain."""
         for path in self._listed("tasks"):
             if number is None or path.name.startswith(f"{number:08d}-"):
                 path.unlink(missing_ok=True)
 
     def clear(self) -> None:
-        """Removes tasks, claims and results."""
+        """Removes all tasks, claims and results."""
         for name in ("tasks", "claims", "results"):
             for path in self._listed(name):
                 path.unlink(missing_ok=True)
@@ -145,7 +151,7 @@ class Queue:
     # ------------------------------------------------------------ a worker
 
     def claim(self, worker: str, but: Collection[int] = ()) -> Claim | None:
-        """Claims the first task, except those of some trials; None without one."""
+        """Claims the first unclaimed task for a worker, except those of trials `but`; None without one."""
         for path in self._listed("tasks"):
             match = _NAME.fullmatch(path.name)
             if match is None or int(match[1]) in but:
@@ -164,12 +170,12 @@ class Queue:
         return None
 
     def deliver(self, claim: Claim, done: Done) -> None:
-        """Writes a result."""
+        """Writes the result of a claimed task, and removes the claim."""
         _write(self._result(claim.task.number), {"task": claim.task.plain(), "done": done.plain()})
         claim.path.unlink(missing_ok=True)
 
     def give_back(self, claim: Claim) -> None:
-        """Returns the task to other workers."""
+        """Makes a claimed task available to other workers again."""
         try:
             claim.path.rename(self.folder / "tasks" / f"{_stem(claim.task)}.json")
         except FileNotFoundError:  # the driver took it back before
@@ -179,7 +185,7 @@ class Queue:
         return self.folder / "results" / f"{number:08d}.json"
 
     def _listed(self, name: str) -> list[Path]:
-        """Files by name, without those being written."""
+        """The files of a folder, sorted by name, without files that are being written."""
         try:
             found = [entry.name for entry in os.scandir(self.folder / name)]
         except FileNotFoundError:
@@ -198,9 +204,7 @@ def _stem(task: Task) -> str:
 
 
 def _write(path: Path, value: Mapping[str, Any]) -> None:
-    """Writes a file and flushes it, including to the server of a network file system, before it is
-    renamed.
-    """
+    """Writes a JSON file; flushes it, also to the server of a network file system, before it is renamed."""
     with atomic.replacing(path) as temporary, temporary.open("wb") as file:
         file.write(json.dumps(value).encode())
         file.flush()
@@ -215,7 +219,7 @@ def _task(path: Path) -> Task | None:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    """The value in a file; None if the file is gone or invalid."""
+    """The JSON object in a file; empty if the file is gone or invalid."""
     try:
         found = json_of(read_bytes(path, _LARGEST).decode("utf-8"))
     except (OSError, SpecError, ValueError):

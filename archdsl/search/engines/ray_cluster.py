@@ -1,7 +1,7 @@
-"""The Ray engine: actors evaluate networks, on a local head or a cluster.
+"""The engine for Ray: actors evaluate networks, on a local head node or on a cluster.
 
-Tasks and results are exchanged as lines of JSON. A local head listens on the loopback interface only, without
-dashboard, and reports no usage.
+Tasks and results are exchanged as lines of JSON. A local head node listens on the loopback interface only,
+without dashboard, and without reporting usage.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from archdsl.search.engines.workers import LOST, STARTS, WAIT_S, module_path, th
 from archdsl.search.trials.worker_evaluator import worker_evaluator
 
 CLIENT_PORT = 10001
-"""Where a cluster takes programs that run outside of it (`ray start --ray-client-server-port`)."""
+"""The port on which a cluster accepts drivers outside of it (`ray start --ray-client-server-port`)."""
 _REACHED_S = 5.0
 _LOCAL = {
     "RAY_USAGE_STATS_ENABLED": "0",
@@ -35,14 +35,15 @@ _LOCAL = {
     "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
 }
 _STORE = 80 * 2**20
-"""Bytes of shared memory for objects; ours are lines."""
+"""The size of Ray's object store in bytes; small, since only lines of text are stored."""
 
 
 class RayCluster:
-    """Evaluates networks by `count` actors of one CPU each; None: as many as the cluster can run.
+    """Evaluates networks by `count` actors of one CPU each (None: as many as the cluster can run).
 
-    `address` is that of a cluster; None: a local head is started here, and stopped by `close`. `gpus` may be
-    a fraction. Raises SpecError: ARCH957 if Ray is not installed, ARCH956 if no cluster is usable.
+    `address` is the address of a cluster; without one, a local head node is started, and stopped by `close`.
+    `gpus` is the number of GPUs of an actor, and may be a fraction. Raises SpecError: ARCH957 if Ray is not
+    installed, ARCH956 if the cluster is not usable.
     """
 
     def __init__(
@@ -69,7 +70,7 @@ class RayCluster:
         self._hand_out()
 
     def collect(self) -> list[Done]:
-        """Raises SpecError (ARCH956, or an actor's error) if actors cannot open the run."""
+        """Returns results, as `Engine.collect`. Raises SpecError if actors cannot open the run."""
         self._hand_out()
         at_work = {slot.result: slot for slot in self._slots if slot.result is not None}
         if not at_work:
@@ -110,7 +111,10 @@ class RayCluster:
             self._slots.append(_Slot(actor, actor.open.remote(*self._setup)))
 
     def _heard(self, slot: _Slot) -> Done | None:
-        """The result of an actor; None after it opened the run, or if it ended before."""
+        """Processes a message of an actor: returns its result; None if it opened the run, or ended before.
+
+        Raises SpecError if the actor cannot open the run.
+        """
         task, result = slot.task, slot.result
         slot.task = slot.result = None
         try:
@@ -141,7 +145,7 @@ class RayCluster:
 
 @dataclass(eq=False)
 class _Slot:
-    """An actor, its pending result if any, and its task, unless it is still opening the run."""
+    """An actor with its pending result, if any, and its task, which is None while the actor opens the run."""
 
     actor: Any
     result: Any
@@ -149,13 +153,13 @@ class _Slot:
 
 
 class Actor:
-    """Runs in a Ray process; `stop` is called while `evaluate` is running."""
+    """Evaluates networks in a process of Ray; `stop` may be called while `evaluate` is running."""
 
     def __init__(self) -> None:
         self._left = threading.Event()
 
     def open(self, setup: str, texts: str) -> str:
-        """Opens the run, by copies of its files if they are not visible here."""
+        """Opens the run, from copies of its files (`texts`) if its folder is not visible on this machine."""
         found = WorkerSetup.of(json.loads(setup))
         os.environ.update(threads_of(found.threads))  # before torch is imported
         try:
@@ -177,7 +181,7 @@ class Actor:
 
 
 def _installed() -> Any:
-    """Imports Ray, configured so that a head that it starts is local."""
+    """Imports Ray, configured so that a head node that it starts is local. Raises SpecError (ARCH957)."""
     if "ray" not in sys.modules:
         os.environ.update(_LOCAL)
     try:
@@ -190,7 +194,7 @@ def _installed() -> Any:
 
 @contextmanager
 def _own_signals() -> Iterator[None]:
-    """Restores this process's handler of SIGTERM, as Ray's ends it immediately."""
+    """Context after which the handler of SIGTERM is restored, as Ray's handler ends the process at once."""
     before = signal.getsignal(signal.SIGTERM)
     try:
         yield
@@ -201,7 +205,7 @@ def _own_signals() -> Iterator[None]:
 
 @contextmanager
 def _same_modules() -> Iterator[None]:
-    """Sets the module path of processes started by Ray to that of this process."""
+    """Context in which processes started by Ray get the module path of this process."""
     before = os.environ.get("PYTHONPATH")
     os.environ["PYTHONPATH"] = module_path()
     try:
@@ -213,7 +217,10 @@ def _same_modules() -> Iterator[None]:
 
 
 def _joined(ray: Any, address: str | None, count: int | None) -> bool:
-    """Joins a cluster, or starts a head; returns whether `close` has to stop it."""
+    """Connects to a cluster, or starts a head node; returns whether it must be shut down at the end.
+
+    Raises SpecError (ARCH956) if no cluster is found.
+    """
     if ray.is_initialized():  # by the program that calls us
         return False
     quiet = {"log_to_driver": False, "logging_level": "ERROR"}
@@ -243,8 +250,9 @@ def _joined(ray: Any, address: str | None, count: int | None) -> bool:
 
 
 def _demand_reached(address: str) -> None:
-    """Raises OSError if nothing listens there, ValueError for an invalid address; Ray would wait for a
-    minute.
+    """Raises OSError if nothing listens at an address, ValueError for an invalid address.
+
+    Ray itself would wait for a minute.
     """
     host, colon, port = address.rpartition(":")
     if not colon or not port.isdecimal():
@@ -253,21 +261,19 @@ def _demand_reached(address: str) -> None:
 
 
 def _fitting(there: Mapping[str, float], gpus: float) -> int:
-    """The number of trials that a cluster can run at once."""
+    """The number of trials that a cluster with these resources can run at the same time."""
     cpus = int(there.get("CPU", 1.0))
     return max(1, min(cpus, int(there.get("GPU", 0.0) / gpus)) if gpus else cpus)
 
 
 def _texts(run: Path) -> dict[str, str]:
-    """The files needed to open a run, by their path in its folder."""
+    """The texts of the files needed to open a run, by their paths in the run folder."""
     paths = [run / "manifest.json", run / "latency.json", *run.rglob("*.arch")]
     return {path.relative_to(run).as_posix(): path.read_text("utf-8") for path in paths if path.exists()}
 
 
 def _seen(run: Path, texts: Mapping[str, str]) -> Path:
-    """The folder of the run, or, if it is not visible on this machine, a copy of the files needed to open
-    it.
-    """
+    """The run folder, or, if it is not visible on this machine, a folder with copies of the files `texts`."""
     manifest = run / "manifest.json"
     if manifest.exists() and manifest.read_text("utf-8") == texts["manifest.json"]:
         return run

@@ -1,6 +1,6 @@
-"""A worker process: reads tasks and writes results as lines of JSON; ends with its driver.
+"""The main program of a worker process: reads tasks and writes results as JSON lines; ends with its driver.
 
-The first line is the setup of the run. Output of evaluators goes to standard error, so that it cannot mix
+The first line is the setup of the worker. Output of evaluators goes to standard error, so that it cannot mix
 with results.
 """
 
@@ -66,10 +66,10 @@ def _write(results: BinaryIO, message: Mapping[str, Any]) -> None:
 
 
 def _listen(lines: BinaryIO, ahead: queue.SimpleQueue[bytes | None], left: threading.Event) -> None:
-    """Reads lines until the driver closes the pipe or has ended in any way.
+    """Reads lines until the driver closes the pipe, or ends in any way; then ends this process.
 
-    Then the process ends: by itself, when the evaluator asks whether to stop, or after a timeout by force,
-    including child processes.
+    `left` makes the evaluator stop; if that takes longer than a timeout, the process is killed with its
+    children.
     """
     for line in lines:
         ahead.put(line)

@@ -1,6 +1,4 @@
-"""The engine of a shared folder: tasks and results are files, and workers (`archdsl work`) can join and
-leave.
-"""
+"""The engine of a shared folder: tasks and results are files; workers (`archdsl work`) can join and leave."""
 
 from __future__ import annotations
 
@@ -16,16 +14,19 @@ from archdsl.search.engines.worker_setup import WorkerSetup
 from archdsl.search.engines.workers import LOST, WAIT_S
 
 LEASE_S = 60.0
-"""How long a worker may be silent before it is lost; longer than network file systems cache (NFS: at most a
-minute, and less where files are opened)."""
+"""The default number of seconds without a heartbeat after which a worker is considered lost.
+
+Network file systems cache modification times for less (NFS: at most a minute, and less for files that are
+opened).
+"""
 _SHORTEST_S, _LONGEST_S = 0.003, 0.2
 
 
 class SharedFolder:
-    """Evaluates networks on all available workers.
+    """Evaluates networks on all workers of a run folder.
 
-    Results outlive the driver: a resumed one reads results finished in the meantime. The file of a result is
-    kept until the caller has recorded it.
+    Results outlive the process of the search: a resumed search reads results that were finished in the
+    meantime. The file of a result is kept until the caller has recorded the result.
     """
 
     def __init__(self, setup: WorkerSetup, lease_s: float = LEASE_S, reporter: Reporter | None = None):
@@ -74,7 +75,7 @@ class SharedFolder:
                 self.queue.forget(number)
 
     def close(self) -> None:
-        """Ends the workers if all is done; otherwise they complete their tasks, for a driver that resumes."""
+        """Ends the workers if no task is open; otherwise, they complete the tasks that they claimed."""
         if self._open:
             self.queue.withdraw()
             return
@@ -100,7 +101,7 @@ class SharedFolder:
         return found
 
     def _lost(self) -> list[Done]:
-        """Reports tasks whose workers are lost."""
+        """Results (failures of the kind "lost") for the tasks of workers that were lost."""
         now = time.monotonic()
         if now - self._looked < self._look_s:
             return []
@@ -120,12 +121,12 @@ class SharedFolder:
         return found
 
     def _is_ahead(self, task: Task) -> bool:
-        """Whether another worker can still claim, or has claimed, a task of a lost worker."""
+        """Whether another worker can claim, or has claimed, a task of a lost worker."""
         others = [*self.queue.waiting(), *(claim.task for claim in self.queue.claims())]
         return any(other.number == task.number for other in others)
 
     def _ask(self) -> None:
-        """Prints how to start workers, if there are none."""
+        """Reports once how to start workers, if there are none."""
         if self._asked:
             return
         self._asked = True

@@ -1,4 +1,4 @@
-"""The inputs of a worker that evaluates networks of a run."""
+"""The setup of a worker that evaluates networks of a run."""
 
 from __future__ import annotations
 
@@ -13,14 +13,15 @@ from archdsl.data.source import DataSource
 from archdsl.search.engines.base import Done
 
 GRACE_S = 3.0
-"""How long a worker may take to end when its driver has; a program that it runs ends within two seconds."""
+"""The seconds that a worker has to end after its driver; a program that it runs is killed after two.
+"""
 
 
 class WorkerSetup(NamedTuple):
-    """What a worker needs in addition to the run folder.
+    """The run folder `run`, and what a worker needs in addition to it.
 
-    `command` is that of the evaluator, `device` its device, `data` that of the search with an absolute path;
-    `threads` is the number of torch's threads.
+    `command` is the program of the evaluator, `device` the torch device, `plugins` the names of plug-ins,
+    `threads` the number of torch's threads, and `data` the dataset of the search with an absolute path.
     """
 
     run: Path
@@ -37,7 +38,7 @@ class WorkerSetup(NamedTuple):
 
     @classmethod
     def of(cls, plain: Mapping[str, Any]) -> WorkerSetup:
-        """A setup from JSON that a driver wrote."""
+        """The setup in JSON values written by `plain`."""
         command, data = plain["command"], plain["data"]
         return cls(
             Path(plain["run"]), None if command is None else tuple(command), plain["device"],
@@ -51,14 +52,14 @@ def _source(kind: str, settings: Mapping[str, Any]) -> DataSource:
 
 
 def name_here() -> str:
-    """The name of a worker in journals: machine and process."""
+    """The name of this worker in journals: machine and process id."""
     return f"{platform.node() or 'here'}:{os.getpid()}"
 
 
 def is_spent(done: Done) -> bool:
-    """Whether the worker process that returned this result must be replaced: after a failure.
+    """Whether the worker process that returned this result must be replaced, because of a failure.
 
-    A failure may leak memory, and after a failed CUDA kernel all later ones fail.
+    Running out of memory may leak memory, and after a failed CUDA kernel, all later kernels fail.
     """
     if done.failure is None:
         return False

@@ -1,4 +1,4 @@
-"""The engine of local processes: each evaluates one network at a time, and ends with its driver."""
+"""The engine of local worker processes: each evaluates one network at a time, and ends with the search."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ from archdsl.search.engines.base import Done, Failure, Task
 from archdsl.search.engines.worker_setup import GRACE_S, WorkerSetup
 
 WAIT_S = 0.5
-"""How long `collect` waits for a result, so that its caller can look at signals."""
+"""The seconds that `collect` waits for a result, so that the caller can handle signals."""
 STARTS = 3
-"""Workers in a row that may end before they have opened the run."""
+"""The number of consecutive workers that end before opening the run, at which the search fails."""
 _TAIL = 4_000
-"""Bytes of what a worker printed that are kept."""
+"""The number of bytes of a worker's output that are kept."""
 LOST = "its worker was lost"
-"""The reason of a failure of the machine, the same in every engine."""
+"""The reason of failures of the kind "lost"."""
 
 
 class Workers:
-    """Evaluates networks in at most `count` processes of this machine, started on demand.
+    """Evaluates networks in at most `count` processes on this machine, which are started on demand.
 
-    `visible` are the GPUs of each of them, in the format of CUDA_VISIBLE_DEVICES; None: those of this
+    `visible` are the GPUs of each process, in the format of CUDA_VISIBLE_DEVICES; None: the GPUs of this
     process. A worker that ends without a result is replaced, and its task is reported as lost.
     """
 
@@ -52,7 +52,7 @@ class Workers:
         self._hand_out()
 
     def collect(self) -> list[Done]:
-        """Raises SpecError (ARCH956, or the worker's error) if workers cannot open the run."""
+        """Returns results, as `Engine.collect`. Raises SpecError if workers cannot open the run."""
         self._hear(wait=not self._done)
         self._hand_out()
         done, self._done = self._done, []
@@ -84,7 +84,7 @@ class Workers:
             self._workers.append(self._started())
 
     def _hear(self, wait: bool) -> None:
-        """Processes messages of workers; waits for one if necessary."""
+        """Processes messages of workers; with `wait`, waits for a message if there is none."""
         try:
             event = self._events.get(timeout=WAIT_S) if wait else self._events.get_nowait()
             while True:
@@ -141,7 +141,7 @@ class Workers:
 
 
 def environment(threads: int) -> dict[str, str]:
-    """The environment of a local worker, with this process's module path."""
+    """The environment variables of a local worker, with the module path of this process."""
     return {**os.environ, **threads_of(threads), "PYTHONPATH": module_path()}
 
 
@@ -151,17 +151,17 @@ def module_path() -> str:
 
 
 def threads_of(count: int) -> dict[str, str]:
-    """Environment variables that set the number of threads of numeric libraries."""
+    """The environment variables that set the number of threads of numeric libraries."""
     names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
     return dict.fromkeys(names, str(count))
 
 
 def visible(count: int, gpus: float | None, device: str | None) -> list[str] | None:
-    """The GPUs visible to each of several workers, in the format of CUDA_VISIBLE_DEVICES; None: those of this
-    process.
+    """The GPUs of each of `count` workers, in the format of CUDA_VISIBLE_DEVICES.
 
-    `gpus` is the number per trial, by default one, or a fraction if there are more workers. Raises SpecError
-    (ARCH956) if there are too few.
+    None stands for the GPUs of this process. `gpus` is the number of GPUs per trial, which may be a fraction;
+    by default, workers are distributed over all GPUs, one for each. Raises SpecError (ARCH956) for too few
+    GPUs.
     """
     if device is not None and gpus is None:
         return None
@@ -188,7 +188,7 @@ def _gpus() -> list[str]:
 
 @dataclass(eq=False)
 class _Worker:
-    """A process, and the two threads that read from it."""
+    """A worker process, with two threads that read its messages and its output."""
 
     slot: int
     process: subprocess.Popen[bytes]
@@ -225,13 +225,13 @@ class _Worker:
             self.process.kill()
 
     def release(self) -> None:
-        """Closes the pipe to a process that has ended."""
+        """Closes the pipe to the process, which makes it end if it has not ended yet."""
         assert self.process.stdin is not None
         with suppress(BrokenPipeError):
             self.process.stdin.close()
 
     def ending(self) -> str:
-        """How the process ended, and the end of its output."""
+        """A text on how the process ended, with the end of its output."""
         code = self.process.returncode
         how = f"ended with exit code {code}" if code >= 0 else f"was killed by signal {-code}"
         return "\n".join(filter(None, (f"the worker {how}", self.tail.decode("utf-8", "replace").strip())))
@@ -249,7 +249,7 @@ class _Worker:
         self.events.put((self, None))
 
     def _settle(self) -> None:
-        """Waits for the process to end by itself, so that its exit code is its own."""
+        """Waits up to a second for the process to end by itself, so that its exit code is not a kill's."""
         if os.name != "posix":
             return
         for _ in range(20):

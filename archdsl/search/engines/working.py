@@ -1,6 +1,6 @@
-"""A worker of a shared folder: claims tasks, and runs them in child processes.
+"""The worker of a shared folder (`archdsl work`): claims tasks, and runs them in child processes.
 
-A network that crashes its process is reported immediately, and the worker continues.
+If a network crashes its process, the failure is reported immediately, and the worker continues.
 """
 
 from __future__ import annotations
@@ -25,14 +25,15 @@ from archdsl.search.overview import overview
 
 _SHORTEST_S, _LONGEST_S = 0.02, 1.0
 _BEATS = 10
-"""Signs of life in a lease."""
+"""The number of heartbeats during a lease."""
 
 
 @dataclass
 class Worker:
-    """Runs trials of a run's folder, `count` at a time.
+    """Runs trials of a search, `count` at the same time.
 
-    It ends with the search, and after `idle_s` without a task. `report` is called with each finished trial.
+    The worker ends with the search, or after `idle_s` seconds without a task. `gpus` is the number of GPUs
+    per trial. `report` is called with each finished trial.
     """
 
     setup: WorkerSetup
@@ -50,10 +51,10 @@ class Worker:
         self._claims: dict[int, Claim] = {}
 
     def run(self) -> None:
-        """Runs until the end of the search, or until the worker was idle for `idle_s`.
+        """Runs until the end of the search, or until the worker was idle for `idle_s` seconds.
 
-        Raises Interrupted if `stop` returned True; claimed tasks are returned then. Raises SpecError: ARCH959
-        without a search, and errors in opening the run.
+        If `stop` returns True, makes claimed tasks available again and raises Interrupted. Raises SpecError:
+        ARCH959 without a search, and for errors in opening the run.
         """
         lease_s, setup = self._awaited()
         engine = Workers(setup, self.count, visible(self.count, self.gpus, setup.device))
@@ -64,7 +65,7 @@ class Worker:
             self._work(engine)
 
     def _awaited(self) -> tuple[float, WorkerSetup]:
-        """Waits for the driver to start; returns its published settings."""
+        """Waits for the search to start; returns the lease duration in seconds and the setup of workers."""
         self._demand_unfinished()
         until, told = time.monotonic() + self.idle_s, False
         while (found := self.queue.announced()) is None or not _has_begun(self.setup.run):
@@ -80,7 +81,7 @@ class Worker:
         return found.lease_s, setup
 
     def _demand_unfinished(self) -> None:
-        """Raises SpecError (ARCH959) for a run that needs no workers any more."""
+        """Raises SpecError (ARCH959) if the search is finished."""
         if not _has_begun(self.setup.run) or self.queue.driver.exists():
             return
         if overview(self.setup.run).state == "finished":
@@ -105,7 +106,7 @@ class Worker:
             pause = min(2 * pause, _LONGEST_S)
 
     def _take(self, engine: Workers) -> bool:
-        """Claims as many tasks as can run; returns whether there was one."""
+        """Claims as many tasks as can run at the same time; returns whether any was claimed."""
         before = len(self._claims)
         while len(self._claims) < self.count and not self.queue.is_over():
             claim = self.queue.claim(self.name, self._claims)

@@ -1,1 +1,1 @@
-"""Evaluators: from a network to scores."""
+"""Evaluators, which score individual networks."""

@@ -1,7 +1,7 @@
-"""Scores networks by a user program: it gets the network as a file, and prints scores as JSON.
+"""Scores networks by a program of the user, which reads a network from a file and prints scores as JSON.
 
-The program is an option of the command line, or of the caller in Python; no spec, manifest or journal names
-it, so that specs cannot run code.
+The program is an option of the command line, or an argument in Python; it is never read from a spec, a
+manifest or a journal, so that specs cannot run code.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ from archdsl.search.evaluators.guard import Guard
 from archdsl.search.scores import terms_of
 
 KEPT = 2**16
-"""Bytes of each of the two outputs that are kept: the last ones."""
+"""The number of bytes kept from the end of standard output, and of standard error."""
 
 PLACE = "{}"
-"""What stands for the path of the file in the words of a command."""
+"""The placeholder for the path of the file in a command."""
 
 _GRACE_S, _POLL_S = 2.0, 0.05
 
@@ -43,10 +43,10 @@ class CommandEvaluator:
         self.scores = tuple(dict.fromkeys(config.scores or named))
 
     def score(self, candidate: Candidate) -> Scores:
-        """The scores printed by the program.
+        """Runs the program for a network; returns the scores that it prints.
 
-        Raises Failed, with its output, if its exit status is not 0, it takes too long, or prints no JSON with
-        all scores; Stopped if the search is stopping.
+        Raises Failed, with the output, if the exit status is not 0, if the program takes too long, or if it
+        does not print JSON with all scores; Stopped if the search is stopping.
         """
         with tempfile.TemporaryDirectory(prefix="archdsl-") as folder:
             file = Path(folder) / f"trial{candidate.number}.arch"
@@ -63,13 +63,16 @@ class CommandEvaluator:
 
 
 def words(command: Sequence[str], file: Path) -> list[str]:
-    """The words of a command with the file replacing `{}`, or appended."""
+    """The words of a command with `{}` replaced by the path of the file, or with the path appended."""
     found = [word.replace(PLACE, str(file)) for word in command]
     return found if any(PLACE in word for word in command) else [*found, str(file)]
 
 
 def read_scores(out: str, wanted: Sequence[str]) -> dict[str, float]:
-    """Parses the scores in the last line of an output. Raises ValueError with what was found instead."""
+    """Parses the scores `wanted` from the last line of an output.
+
+    Raises ValueError with a phrase on what was found instead.
+    """
     lines = out.strip().splitlines()
     if not lines:
         raise ValueError("nothing")
@@ -91,9 +94,10 @@ def read_scores(out: str, wanted: Sequence[str]) -> dict[str, float]:
 
 
 class _Run:
-    """A finished run of a program: its status, whether it was killed, and the end of its output.
+    """Runs a program to its end: has its exit status, whether it timed out, and the end of its output.
 
-    It has its own session, so that all its child processes are killed with it, also when this process is.
+    The program runs in a session of its own, so that its child processes can be killed with it; they are also
+    killed if this process is.
     """
 
     def __init__(self, command: Sequence[str], timeout_s: float, stop: Callable[[], bool]):
@@ -127,7 +131,7 @@ class _Run:
 
 
 class _Last:
-    """A thread that reads a stream to its end, and keeps the last bytes."""
+    """Reads a stream to its end in a thread, and keeps the last bytes."""
 
     def __init__(self, stream: IO[bytes]):
         self.stream, self.kept = stream, b""
@@ -140,7 +144,7 @@ class _Last:
                 self.kept = (self.kept + data)[-KEPT:]
 
     def close(self) -> None:
-        """Waits for the end of the stream, unless a detached process keeps it open."""
+        """Waits for the end of the stream, at most two seconds, as a detached process may keep it open."""
         self.thread.join(_GRACE_S)
 
     @property
@@ -149,7 +153,7 @@ class _Last:
 
 
 def _wait(process: subprocess.Popen[bytes], until: float, stop: Callable[[], bool]) -> bool:
-    """Whether a process ended in time. Raises Stopped if the search is stopping."""
+    """Waits for a process; returns whether it ended in time. Raises Stopped if the search is stopping."""
     while True:
         left = until - time.monotonic()
         try:
@@ -163,7 +167,7 @@ def _wait(process: subprocess.Popen[bytes], until: float, stop: Callable[[], boo
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """Terminates the processes of a session: by SIGTERM, then by SIGKILL."""
+    """Ends a process and the other processes of its session: by SIGTERM, then by SIGKILL."""
     if process.poll() is None:
         _signal(process.pid, signal.SIGTERM)
         with suppress(subprocess.TimeoutExpired):

@@ -1,4 +1,4 @@
-"""Evaluation by costs only."""
+"""The evaluator of searches whose objectives are costs only."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from archdsl.search.evaluators.base import Candidate, EvaluatorContext, Scores
 
 
 class CostsEvaluator:
-    """An evaluator without scores: objectives are over costs, which are computed for every network."""
+    """An evaluator without scores; costs are computed for every network anyway."""
 
     def __init__(self, config: Any, context: EvaluatorContext):
         self.proved = context.proved
 
     def score(self, candidate: Candidate) -> Scores:
-        """No scores. Raises SpecError for an ill-typed network, whose costs are undefined."""
+        """Returns no scores. Raises SpecError for an ill-typed network, whose costs are undefined."""
         if not self.proved:
             candidate.network  # noqa: B018 - binding raises
         return {}

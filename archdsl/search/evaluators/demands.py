@@ -1,4 +1,4 @@
-"""Checks whether a search can use shared weights; without torch, since `check` uses it."""
+"""Checks whether a search can use shared weights. Does not import torch, since `check` uses this module."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from archdsl.search.evaluators.shrinking import SANDWICH, networks_of, shrinking
 from archdsl.search.terms import cannot, configured
 
 SAMPLES = 16
-"""Random networks of a space whose weights are looked for, beside those of first and of last outcomes."""
+"""The number of random networks checked, in addition to those of the first and of the last outcomes."""
 
 
 def demand_settings(config: Weights, graph: Graph) -> None:
@@ -29,25 +29,25 @@ def demand_settings(config: Weights, graph: Graph) -> None:
         raise cannot("`path` and `distill` of `weights` cannot be combined", "remove one of them")
     if config.distill == "in_place" and not has_largest(config):
         headline = (
-            "`distill = in_place` teaches by the largest network, which `train` does not have at each step"
+            "`distill = in_place` needs the largest network in each step, which `train` does not sample"
         )
-        raise cannot(headline, "train = sandwich, or leave `distill` out", getattr(term, "at", None))
+        raise cannot(headline, "train = sandwich, or remove `distill`", getattr(term, "at", None))
     rule = None if term is None else configured(term)
     if isinstance(rule, Progressive):
         shrinking_schedule(rule, graph.decisions, term.at)
 
 
 def has_largest(config: Weights) -> bool:
-    """Whether the first network of each step is the largest: by the sandwich rule."""
+    """Whether the first network of each training step is the largest: if the sandwich rule is used."""
     rule = configured(config.train or SANDWICH)
     return isinstance(networks_of(rule) if isinstance(rule, Progressive) else rule, Sandwich)
 
 
 def demand_weights(config: Weights, graph: Graph) -> None:
-    """Raises SpecError if `evaluate = weights(…)` does not support a space.
+    """Raises SpecError if the evaluator `weights` does not support a space.
 
-    As `demand_settings`; ARCH810 and ARCH818 for weights that networks cannot share, tested on the stored
-    weights and on some networks.
+    ARCH606: as `demand_settings`; ARCH810 and ARCH818: networks cannot share weights, which is checked for
+    the stored weights and for some networks.
     """
     demand_settings(config, graph)
     if config.path is None:
@@ -57,7 +57,7 @@ def demand_weights(config: Weights, graph: Graph) -> None:
 
 
 def demand_shared_weights(graph: Graph, widths: Widths) -> None:
-    """Raises SpecError (ARCH810) if some sampled network's layers are not slices of the stored weights."""
+    """Raises SpecError (ARCH810) if a layer of a checked network is not a slice of the stored weights."""
     binder, rng = Prepared()(graph), Random(0)
     sizes = {path: decision.size for path, decision in graph.decisions.items()}
     tried = [dict.fromkeys(sizes, 0), {path: size - 1 for path, size in sizes.items()}]

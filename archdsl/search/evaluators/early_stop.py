@@ -1,9 +1,9 @@
-"""Early stopping of trainings with worse scores than others at the same point.
+"""Early stopping of trainings that score worse than earlier trainings at the same point.
 
-The level of a point is a moving average over trainings that reached it, in the order of proposals, so that it
-does not depend on where they run: the search passes it to each evaluation, and updates it with the scores.
-The rule, its random slack and the decay of the slack are those of `TaskPerformer` in src/helpers/utils.py of
-DrSleep/nas-segm-pytorch (arXiv:1904.02365).
+A point is a number of epochs in a stage; its level is a moving average of the scores of trainings that
+reached it, in the order of proposals, so that it does not depend on where trainings run: the search passes
+the levels to each evaluation, and updates them with its scores. The rule, its random slack and the decay of
+the slack are those of `TaskPerformer` in src/helpers/utils.py of DrSleep/nas-segm-pytorch (arXiv:1904.02365).
 """
 
 from __future__ import annotations
@@ -17,19 +17,22 @@ from archdsl.configs.evaluators import MovingLevel, TwoStage
 from archdsl.search.terms import configured
 
 PREFIX = "validation "
-"""What the names of scores begin with that are of a point of a training: `validation network 2`."""
+"""The prefix of the names of validation scores at a point of a training: `validation network 2`."""
 
 
 @dataclass(frozen=True)
 class Level:
-    """The moving average of scores at a point of training, its slack, and the number of scores averaged."""
+    """The moving average of scores at a point, the slack, and a count of the scores averaged.
+
+    Scores above the level count twice.
+    """
 
     level: float
     slack: float
     count: int = 0
 
     def with_value(self, value: float, config: MovingLevel) -> Level:
-        """The level updated with the value of another training at this point."""
+        """The level updated with the score `value` of another training at this point."""
         at, within = divmod(self.count, config.every)
         narrowed = self.slack
         if within == 0 and 1 <= at <= len(config.narrowed):
@@ -39,15 +42,16 @@ class Level:
 
 
 class Levels:
-    """The state of early stopping: by point of training (number of epochs), the score below which trainings
-    stop.
-    """
+    """The state of early stopping: the level of each point, such as `network 2`."""
 
     def __init__(self, config: MovingLevel, levels: Mapping[str, Level] | None = None):
         self.config, self.levels = config, dict(levels or {})
 
     def continues(self, point: str, value: float, rng: random.Random) -> bool:
-        """Whether the value of a training at a point is above its level, or within the slack."""
+        """Whether a training with the score `value` at a point continues.
+
+        It does if the score is above the updated level times (1 - u), with u uniform from 0 to the slack.
+        """
         now = self._at(point).with_value(value, self.config)
         return value > now.level or value > now.level * (1 - rng.uniform(0.0, now.slack))
 
@@ -66,10 +70,10 @@ class Levels:
         return {point: asdict(level) for point, level in self.levels.items()}
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Restores a state. Raises TypeError for anything else."""
+        """Restores the levels from JSON values. Raises TypeError for other values."""
         self.levels = {point: Level(**level) for point, level in state.items()}
 
 
 def memory(config: TwoStage) -> Levels | None:
-    """The memory for these settings; None without early stopping."""
+    """The memory of the evaluator `two_stage` with these settings; None without early stopping."""
     return None if config.early_stop is None else Levels(configured(config.early_stop))

@@ -1,4 +1,4 @@
-"""Precomputed features of an encoder, and batches of them.
+"""Precomputed features of an encoder, and batches of features.
 
 Shapes: N crops, C channels, H × W pixels.
 """
@@ -14,20 +14,22 @@ import torch
 from archdsl.data.targets import LABELS
 
 _ORDER = 3
-"""What random numbers are for: a stream of their own beside those of batches of images."""
+"""The stream of random numbers for the order of features, different from those of batches of images."""
 
 
 @dataclass(frozen=True)
 class Features:
-    """The feature maps of the encoder for some crops, by tensor name, N × C × H × W, and the targets of the
-    crops, N × H × W: labels as bytes, edges and maps.
+    """Features of the encoder for crops of images, and the targets of the crops.
+
+    `tensors` are feature maps by tensor name, N × C × H × W; `targets` are labels (uint8), edges and maps by
+    name, N × H × W.
     """
 
     tensors: Mapping[str, torch.Tensor]
     targets: Mapping[str, torch.Tensor]
 
     def picked(self, crops: torch.Tensor) -> Features:
-        """The features of some crops, by index."""
+        """The features and targets of the crops with these indices."""
         tensors, targets = (
             {name: tensor[crops] for name, tensor in of.items()} for of in (self.tensors, self.targets)
         )

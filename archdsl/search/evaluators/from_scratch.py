@@ -1,4 +1,4 @@
-"""Trains a network from scratch with the weight optimizer and the batches of a search."""
+"""Trains a network from scratch with the loss and the weight optimizer of a differentiable search."""
 
 from __future__ import annotations
 
@@ -17,14 +17,15 @@ from archdsl.train.synchronised import synchronise
 
 
 class FromScratch:
-    """Trains a module in place, identically in all processes. The same seed gives the same weights.
+    """Trains the module of a network in place, with equal weights in all processes, determined by the seed.
 
-    Unlike `Descent`, it has the loss, optimizer and random numbers of a search, accepts a module without
-    parameters, and does not stop at a non-finite loss, which makes the score of the network infinite.
+    In contrast to `Descent`, it uses the loss, the optimizer and the random numbers of a search, accepts a
+    module without parameters, and does not stop at a non-finite loss, which makes the score of the network
+    infinite.
     """
 
     def __init__(self, network: Network, trainer: SearchTrainer):
-        """The network has random weights, and its train-only outputs if the losses name outputs."""
+        """Creates the module with random weights, and with train-only outputs if the losses name outputs."""
         self.of_outputs = trainer.main.objective.names_outputs
         module = (network.with_train_outputs() if self.of_outputs else network).module()
         self.trainer, self.module = trainer, module.to(trainer.processes.device)
@@ -34,12 +35,15 @@ class FromScratch:
         self.by = optimiser(trainer.config.parameters, params) if params else None
 
     def epochs(self, batches: Batches, epochs: int) -> Iterator[nn.Module]:
-        """Yields the module after each epoch, in eval mode; the learning rate schedule spans all `epochs`."""
+        """Trains for `epochs`, the span of the learning rate schedule; yields the module after each epoch.
+
+        The module is then in eval mode.
+        """
         for _ in epochs_of(batches, epochs, lambda step, steps, batch: self.step(batch, step / steps)):
             yield self.module.eval()
 
     def step(self, batch: Batch, progress: float) -> None:
-        """Trains on a batch; `progress` from 0 to 1 determines the learning rates."""
+        """Runs a training step; `progress`, from 0 to 1, determines the learning rates."""
         config = self.trainer.config
         if self.by is None:
             return

@@ -1,4 +1,4 @@
-"""Kills a user's scoring program when the process that started it is killed."""
+"""Kills the program of the user that scores networks if the process that started it is killed."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ if group:
 
 
 class Guard:
-    """A process that kills a process group when this process ends before `close`, even by SIGKILL.
+    """A helper process that kills a process group if this process ends before `close`, even by SIGKILL.
 
-    It waits for the end of a pipe that only this process has, so that it needs neither polling nor signals.
+    The helper waits for the end of a pipe that only this process has open, without polling or signals.
     """
 
     def __init__(self) -> None:
@@ -29,14 +29,14 @@ class Guard:
         )  # fmt: skip
 
     def watch(self, group: int) -> None:
-        """Watches a process group; 0: none."""
+        """Sets the process group to kill; 0: none."""
         assert self._process.stdin is not None
         with suppress(BrokenPipeError):
             self._process.stdin.write(b"%d\n" % group)
             self._process.stdin.flush()
 
     def close(self) -> None:
-        """Ends the guard without killing what it watched."""
+        """Ends the helper process without killing the process group."""
         self.watch(0)
         assert self._process.stdin is not None
         with suppress(BrokenPipeError):

@@ -1,4 +1,4 @@
-"""Scores of a network from its predictions, under the names used in objectives."""
+"""Scores networks by their predictions on a dataset, under the names used in objectives."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ from archdsl.train.tasks import PLAIN
 class Predictions:
     """Scores networks on a dataset.
 
-    Outputs of classes have `miou`, `macc`, `fwiou`, `reward`, `accuracy` and `cross_entropy`; binary maps
-    `f1`, `precision` and `recall`; maps of numbers `mae`, `rmse` and `delta1`. Scores of outputs other than
-    the main one are named `mae(depth)`; those with settings by their text in objectives: `reward(compat =
-    true)`. Raises SpecError (ARCH606) if these omit unknown classes, or all classes, and for scores that an
-    output does not have.
+    Outputs that predict classes have the scores `miou`, `macc`, `fwiou`, `reward`, `accuracy` and
+    `cross_entropy`; binary maps `f1`, `precision` and `recall`; regression `mae`, `rmse` and `delta1`. Scores
+    of outputs other than the main one have names such as `mae(depth)`; scores with settings are named by
+    their text in objectives, such as `reward(compat = true)`. Raises SpecError (ARCH606) if a term of `goals`
+    omits unknown classes or all classes, or names a score that its output does not have.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class Predictions:
                 self.wanted.setdefault(written(term), (term, _omitted(term, dataset.classes)))
 
     def _demand(self, term: Term) -> None:
-        """Raises SpecError (ARCH606) for a score that an output does not have."""
+        """Raises SpecError (ARCH606) if the output of a term is not scored, or does not have this score."""
         name = term.output or self.main
         tasks = {output.name: output.task for output in self.outputs}
         if name not in tasks:
@@ -63,7 +63,7 @@ class Predictions:
             raise cannot(f"`{term.name}` is not a score of {of}", help, term.at)
 
     def score(self, module: nn.Module) -> dict[str, float]:
-        """The scores of a module in its eval mode, at the resolution of the labels.
+        """The scores of a module by name, at the resolution of the labels.
 
         Raises SpecError as `archdsl.train.evaluation.seen_outputs`.
         """
@@ -76,7 +76,7 @@ class Predictions:
 
 @dataclass
 class _WithLoss(ClassTally):
-    """Also sums up the cross-entropy of the labelled pixels."""
+    """A ClassTally that also accumulates the cross-entropy of labelled pixels."""
 
     sums: torch.Tensor = field(default_factory=lambda: torch.zeros(2, dtype=torch.float64))
 
@@ -92,7 +92,7 @@ class _WithLoss(ClassTally):
 
     @property
     def loss(self) -> float:
-        """The mean over pixels; nan without labelled ones."""
+        """The mean cross-entropy over labelled pixels; nan without labelled pixels."""
         total, count = self.sums.tolist()
         return total / count if count else math.nan
 
@@ -102,7 +102,7 @@ def _tally(output: ScoredOutput, classes: int) -> Tally:
 
 
 _SCORES = {"classes": PREDICTIONS, "binary": OF_MAPS[:3], "regression": OF_MAPS[3:]}
-"""The scores of an output by its task."""
+"""The names of the scores of an output, by its task."""
 
 
 def _value(term: Term, omit: Collection[int], tally: Tally) -> float:

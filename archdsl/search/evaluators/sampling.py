@@ -1,4 +1,4 @@
-"""Samples the networks that train shared weights at each step."""
+"""Samples the networks on which shared weights are trained in each step."""
 
 from __future__ import annotations
 
@@ -15,14 +15,13 @@ from archdsl.search.strategies.base import Outcomes
 from archdsl.search.trials.domain import Domain
 
 NetworksOfStep = Callable[[int], list[Outcomes]]
-"""The networks of a step, the same for each call."""
+"""A deterministic function from the number of a step to the networks that are trained in it."""
 
 
 def networks_by(rule: Any, graph: Graph, seed: int, steps: int) -> NetworksOfStep:
-    """A function from a step to the networks trained at it, by a rule.
+    """A function that samples the networks of a step by `Uniform`, `Fair`, `Sandwich` or `Progressive`.
 
-    The rule is `Uniform`, `Fair`, `Sandwich` or `Progressive`. Raises SpecError (ARCH606) for names of
-    `Progressive` that match no decision.
+    `steps` is the total number of steps. Raises SpecError (ARCH606) for invalid settings of `Progressive`.
     """
     domain = Domain.of_graph(graph)
     if isinstance(rule, Progressive):
@@ -47,7 +46,7 @@ def networks_by(rule: Any, graph: Graph, seed: int, steps: int) -> NetworksOfSte
 
 
 def _progressive(rule: Progressive, graph: Graph, domain: Domain, seed: int, steps: int) -> NetworksOfStep:
-    """The networks of another rule, in which closed decisions have the outcome of the largest network."""
+    """Samples networks by another rule; closed decisions have their outcomes in the largest network."""
     opens = shrinking_schedule(rule, graph.decisions)
     when = [opens.get(path, 0.0) for path in graph.decisions]
     of_all = networks_by(networks_of(rule), graph, seed, steps)
@@ -61,7 +60,7 @@ def _progressive(rule: Progressive, graph: Graph, domain: Domain, seed: int, ste
 
 
 def _largest(graph: Graph, domain: Domain) -> Outcomes:
-    """The outcomes of the network with the most MACs; those that it lacks have their largest number."""
+    """The network with the most MACs; its inactive decisions have the outcome with the largest number."""
     found = tuple(SpaceCost(graph).extreme(MACS, "most").outcomes)
     return _where(domain.active(found), found, tuple(map(_greatest, domain.outcomes)))
 
@@ -71,7 +70,7 @@ def _where(condition: Sequence[bool], these: Outcomes, those: Outcomes) -> Outco
 
 
 def _greatest(outcomes: Sequence[str]) -> int:
-    """The outcome of the largest number; the first one if they are not numbers."""
+    """The index of the outcome with the largest number; 0 if outcomes are not numbers."""
     try:
         return max(range(len(outcomes)), key=lambda n: float(outcomes[n]))
     except ValueError:
@@ -87,7 +86,8 @@ def _random(domain: Domain, rng: Random) -> Outcomes:
 def _fair(domain: Domain, rng: Random) -> list[Outcomes]:
     """Networks in which the outcomes of each decision are equally frequent (FairNAS, arXiv:1907.01845).
 
-    As many as the largest decision has outcomes; outcomes of smaller decisions are about equally frequent.
+    There are as many networks as the largest decision has outcomes, so that the outcomes of smaller decisions
+    are only about equally frequent.
     """
     most = max(domain.sizes)
     columns = []

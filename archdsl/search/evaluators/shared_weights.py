@@ -17,9 +17,10 @@ from archdsl.train.tasks import PLAIN
 
 
 class SharedWeights:
-    """Scores networks by a trained supernet.
+    """Scores networks with the weights of a trained supernet.
 
-    Batch-norm statistics are recomputed from `calibrate` batches, since the supernet's are those of mixtures.
+    The batch-norm statistics of each network are recomputed from `calibrate` batches, since those of the
+    supernet are of mixtures of networks.
     """
 
     def __init__(
@@ -30,18 +31,18 @@ class SharedWeights:
         self.dataset, self.processes, self.outputs = dataset, processes, outputs
 
     def module(self, outcomes: Mapping[str, int]) -> nn.Module:
-        """A network with inherited weights, in eval mode."""
+        """A network with inherited weights and recomputed batch-norm statistics, in eval mode."""
         module = self.net.network(outcomes)
         batches = map(self.batches.batch, range(self.calibrate))
         recalibrate(module, [b.images_B3HW.to(self.processes.device) for b in batches])
         return module.eval()
 
     def tallies(self, module: nn.Module, outputs: Sequence[ScoredOutput] | None = None) -> dict[str, Tally]:
-        """What outputs of a module, by default all, predict on the whole dataset."""
+        """Evaluates outputs of a module, by default all scored ones, on the dataset; a tally by output."""
         return tallied(module, self.dataset, self.processes, outputs or self.outputs)
 
     def score(self, outcomes: Mapping[str, int]) -> Scores:
-        """The scores of the first output of a network, of which the first is the leading one."""
+        """The scores of the first output of a network by name; the main score comes first."""
         first = self.outputs[:1]
         (found,) = self.tallies(self.module(outcomes), first).values()
         return found.scores()

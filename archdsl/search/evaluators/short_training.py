@@ -1,8 +1,9 @@
-"""Networks of a space trained from scratch on a short schedule, and scored by the objective.
+"""Trains networks from scratch on a short schedule, and scores them by the objective of the search.
 
-A supernet scores candidates with shared weights on training images, which favours larger candidates among
-nearly equal ones.  Short trainings, compared by the objective on the validation images, correct this.  Not in
-the papers; DARTS (arXiv:1806.09055, section 3.2) selects among the networks of several searches this way.
+A differentiable search judges candidates with shared weights on training images, which favours larger ones
+among nearly equal candidates. Short trainings, compared by the objective on the validation images, correct
+this. This is not part of the papers; DARTS (arXiv:1806.09055, section 3.2) selects among the networks of
+several searches this way.
 
 Shapes: B images, K classes, H × W pixels.
 """
@@ -26,16 +27,16 @@ from archdsl.train.evaluation import seen_outputs
 
 
 class ShortTraining:
-    """Trains with the search's weight optimizer for the epochs of refinement, and scores on a dataset."""
+    """Trains networks for `refine_epochs` with a search's weight optimizer; scores them on a dataset."""
 
     def __init__(self, trainer: SearchTrainer, space: Space, batches: Batches, dataset: Dataset):
         self.trainer, self.space, self.batches, self.dataset = trainer, space, batches, dataset
 
     def score(self, outcomes: Mapping[str, int]) -> Scores:
-        """The objective of a network: the loss on entire images, and its own costs.
+        """Trains a network; returns its objective, from losses on entire images and its exact costs.
 
-        Infinite if it is not finite. Raises SpecError (ARCH918) if the network does not support the image
-        size.
+        The objective is infinite if it is not a finite number. Raises SpecError (ARCH918) if the network does
+        not support the image size.
         """
         return {"objective": self._objective(self._trained(outcomes), outcomes)}
 

@@ -1,4 +1,4 @@
-"""When decisions open in a training of shared weights: progressive shrinking (arXiv:1908.09791)."""
+"""The schedule of progressive shrinking (OFA, arXiv:1908.09791): when decisions are opened in training."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from archdsl.search.terms import cannot, configured
 from archdsl.spec.search_values import Term
 
 SANDWICH = Term("sandwich", group="sharing")
-"""The rule by which networks are sampled where none is given."""
+"""The default rule for sampling the networks of a training step."""
 
 
 def shrinking_schedule(
     rule: Progressive, decisions: Iterable[str], place: Location | None = None
 ) -> dict[str, float]:
-    """The fraction of training at which each initially closed decision opens, by path.
+    """The fraction of the training at which each initially closed decision is opened, by path.
 
-    Raises SpecError (ARCH606) for a name that matches no decision, one that opens twice, and fractions that
-    are not increasing, one for each name.
+    Raises SpecError (ARCH606) for a name that matches no decision, a decision that is named twice, and if the
+    fractions `at` are decreasing or not as many as the entries of `opens`.
     """
     groups = [(one,) if isinstance(one, str) else tuple(one) for one in rule.opens]
     if not groups:
@@ -54,5 +54,5 @@ def shrinking_schedule(
 
 
 def networks_of(rule: Progressive) -> Any:
-    """The rule by which `Progressive` samples among the networks of the decisions that are open."""
+    """The rule by which `Progressive` samples the outcomes of open decisions."""
     return configured(rule.train or SANDWICH)

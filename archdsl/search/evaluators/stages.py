@@ -1,4 +1,4 @@
-"""Splits networks into the encoder, which does not depend on decisions, and the decoder."""
+"""Splits networks into the encoder, the part that does not depend on decisions, and the decoder."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from archdsl.passes.analyses.undecided import boundary, undecided
 
 
 class Parts:
-    """The encoder of the graph of a space, and the decoders of its networks.
+    """Splits the graph of a space into the encoder, and decoders of its networks.
 
-    `features` are the tensors of the encoder, and the inputs, that decoders read.
+    `features` are the names of the tensors that decoders read: of the encoder, and inputs.
     """
 
     def __init__(self, graph: Graph):
@@ -37,7 +37,7 @@ class Parts:
 
     @cached_property
     def inputs_read(self) -> frozenset[str]:
-        """The inputs whose values decoders read, not only their size."""
+        """The inputs of which decoders read the values, and not only the size."""
         behind = {n: item for n, item in self.graph.nodes.items() if n not in self.inside}
         found = values_read(behind.values(), self.graph.outputs.values())
         return frozenset(found & set(self.encoder.inputs))
@@ -49,13 +49,13 @@ class Parts:
         return bool(self.encoder.outputs) and has_parameters(nodes, infer(self.encoder))
 
     def encoder_module(self) -> CompiledNetwork:
-        """The encoder with random weights; `forward_all` returns the features that are not inputs."""
+        """The encoder with random weights; its `forward_all` returns the features that are not inputs."""
         return build(self.encoder)
 
     def decoder(self, network: Graph) -> Graph:
-        """The part of a network after the features, which are its inputs.
+        """The decoder of a network, whose inputs are the features.
 
-        It may contain nodes of the encoder after its features, if equal nodes were merged in the network.
+        It may contain nodes that the encoder has too, if equal nodes were merged in the network.
         """
         shapes, features = infer(network), frozenset(self.features)
         read = set(network.outputs.values())
@@ -68,7 +68,7 @@ class Parts:
 
 
 def values_read(items: Iterable[Node | Mux], outputs: Iterable[str]) -> set[str]:
-    """The tensors whose values nodes read; of other inputs, they read only the size."""
+    """The names of the tensors whose values nodes or outputs read; of other inputs, only the size is read."""
     read = set(outputs)
     for item in items:
         count = ops.get(item.op).tensors(len(item.inputs)) if isinstance(item, Node) else None
@@ -78,8 +78,7 @@ def values_read(items: Iterable[Node | Mux], outputs: Iterable[str]) -> set[str]
 
 @torch.no_grad()
 def share_weights(source: CompiledNetwork, target: CompiledNetwork) -> list[nn.Parameter]:
-    """Copies parameters and buffers between two networks, for layers with equal names of weights in their
-    graphs.
+    """Copies parameters and buffers between networks, for layers whose weights have the same names.
 
     Returns the parameters of these layers in the target.
     """

@@ -1,4 +1,4 @@
-"""Trains shared weights of all networks, with networks sampled at each step.
+"""Trains the shared weights of the networks of a space, by networks that are sampled in each step.
 
 Shapes: B images, K classes, H × W pixels.
 """
@@ -28,18 +28,18 @@ from archdsl.train.task import Tensors
 
 
 class SupernetTraining:
-    """Trains an elastic supernet in place; the same seed gives the same weights, also after resuming.
+    """Trains an elastic supernet in place; the weights are determined by the seed, also after resuming.
 
-    At each step, gradients of the networks sampled by a rule are averaged. With in-place distillation, the
-    first of them, the largest, is trained on the data, and the others on its predictions (BigNAS,
-    arXiv:2003.11142, section 3.1): every output with a loss, by its task.
+    In each step, the gradients of several networks, sampled by a rule, are averaged. With in-place
+    distillation (BigNAS, arXiv:2003.11142, section 3.1), the first network, the largest, is trained on the
+    data, and the others on its predictions, by the divergence for the task of each trained output.
     """
 
     def __init__(
         self, net: ElasticNetwork, setup: TrainingSetup, batches: Batches, part: Part, rule: Any, epochs: int,
         keeper: Keeper | None, distills: bool,
     ):  # fmt: skip
-        """With `distills`, in-place distillation; the first network of a step must be the largest."""
+        """`distills` enables in-place distillation; the first network of a step must then be the largest."""
         self.net, self.setup, self.batches, self.part = net, setup, batches, part
         self.networks_at = networks_by(rule, net.archdsl_graph, setup.seed, epochs * batches.steps_per_epoch)
         self.epochs, self.keeper, self.step, self.distills = epochs, keeper, 0, distills
@@ -49,7 +49,10 @@ class SupernetTraining:
         return self.epochs * self.batches.steps_per_epoch
 
     def run(self) -> Iterator[tuple[int, float]]:
-        """Trains to the end; yields the number of each epoch and its mean loss.  Raises Stopped."""
+        """Trains to the end; yields the number of each epoch, and its mean loss of the first networks.
+
+        Raises Stopped if the search is stopping.
+        """
         each, total = self.batches.steps_per_epoch, 0.0
         with closing(prefetched(self.batches, self.step, self.steps)) as ahead:
             for step, batch in ahead:
@@ -74,7 +77,7 @@ class SupernetTraining:
         return first
 
     def _descend(self, batch: Batch, networks: Sequence[Outcomes]) -> float:
-        """Adds up gradients, with in-place distillation if enabled; returns the loss of the first network."""
+        """Accumulates the mean gradient of the networks of a step; returns the loss of the first network."""
         setup, device = self.setup, self.setup.processes.device
         images_B3HW, targets = batch.images_B3HW.to(device), batch.targets(device)
         size = (targets[LABELS].shape[-2], targets[LABELS].shape[-1])
@@ -94,7 +97,7 @@ class SupernetTraining:
         return first
 
     def _outputs(self, images_B3HW: torch.Tensor, outcomes: Outcomes) -> dict[str, torch.Tensor]:
-        """The outputs of a network that are trained."""
+        """The trained outputs of a network, by name."""
         inputs, named = self.setup.inputs(images_B3HW), self.named(outcomes)
         if self.setup.is_plain:
             return {self.setup.main: self.net.path(*inputs, outcomes=named)}
@@ -115,7 +118,7 @@ class SupernetTraining:
             self.keeper.save(self.step, state)
 
     def restore(self) -> Path | None:
-        """Resumes from the newest checkpoint; None without one."""
+        """Loads the newest checkpoint; returns its path, None without one."""
         if self.keeper is None:
             return None
 

@@ -1,4 +1,4 @@
-"""Trains networks from scratch, one at a time, and scores them on the validation images.
+"""The evaluator that trains each network from scratch, and scores it on the validation images.
 
 Shapes: B images, K classes, H × W pixels.
 """
@@ -18,14 +18,17 @@ from archdsl.train.descent import Descent
 
 
 class TrainingEvaluator:
-    """Trains each network for the epochs of its rung, or of the evaluator, and scores it at the end."""
+    """Trains each network from scratch, and scores it at the end.
+
+    The number of epochs is that of the candidate, if the strategy sets it, or of the evaluator.
+    """
 
     def __init__(self, config: Training, context: EvaluatorContext):
         self.config, self.setup = config, TrainingSetup(config.loss, context)
         self.demand = self.setup.demand
 
     def score(self, candidate: Candidate) -> Scores:
-        """The scores of a network's predictions.
+        """Trains a network; returns the scores of its predictions.
 
         Raises SpecError: as `TrainingSetup.module`; ARCH915 for non-finite values.
         """

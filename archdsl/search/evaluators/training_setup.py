@@ -1,4 +1,4 @@
-"""How individual networks of a search are trained: data, loss, batches and scores.
+"""The setup with which all networks of a search by trials are trained: data, loss, batches and scores.
 
 Shapes: B images, K classes, H × W pixels.
 """
@@ -39,8 +39,8 @@ from archdsl.train.task import Task, demanded_losses, scored_outputs
 class TrainingSetup:
     """The data, loss and seed with which all networks of a search are trained and scored.
 
-    Raises SpecError for errors in the data, ARCH606 for unavailable scores, and as `demanded_losses` for
-    losses that the space or the data do not support.
+    `loss` is a formula of losses (None: `cross_entropy`). Raises SpecError for errors in the data, ARCH606
+    for unavailable scores, and as `demanded_losses` for losses that the space or the data do not support.
     """
 
     def __init__(self, loss: SearchValue | None, context: EvaluatorContext):
@@ -61,27 +61,27 @@ class TrainingSetup:
         self.validate_on(self.splits.val, context.goals)
 
     def validate_on(self, dataset: Dataset, goals: SearchConfig) -> None:
-        """Sets the images on which networks are scored."""
+        """Sets the dataset on which networks are scored."""
         self.predictions = Predictions(goals, dataset, self.processes, self.scored, self.main)
 
     def crop(self, network: Network) -> tuple[int, int]:
-        """The training crop of a network: the `crop` of the data, or the size of its input."""
+        """The training crop (height, width): the setting `crop` of the data, or the input size."""
         height, width = self.batched.crop or image_size(network)
         return height, width
 
     def batches(self, network: Network) -> Batches:
-        """The training batches of a network."""
+        """The training batches for a network."""
         return self.batches_of(self.crop(network))
 
     def batches_of(self, crop: tuple[int, int]) -> Batches:
-        """Batches of crops of a size."""
+        """The training batches with crops of a size (height, width)."""
         change = Augmentation(crop, self.batched.scale, self.batched.flip)
         read = read_maps(self.splits.train, self.context.space.graph)
         targets = self.task.targets
         return Batches(self.splits.train, self.batch, change, self.seed, targets=targets, inputs=read)
 
     def module(self, network: Network) -> nn.Module:
-        """A network with random weights, which are equal in all processes and trials.
+        """The module of a network in training mode, with random weights that depend on the seed only.
 
         Raises SpecError as `demand`.
         """
@@ -90,9 +90,10 @@ class TrainingSetup:
         return self.trained(network).module().to(self.processes.device).train()
 
     def demand(self, network: Network) -> None:
-        """Raises SpecError if a network cannot be trained or scored: ARCH935 without parameters, ARCH829 if a
-        normalization would have one value per channel, ARCH918 for a crop, or a size of validation images,
-        that it does not support.
+        """Raises SpecError if a network cannot be trained or scored.
+
+        ARCH935: it has no parameters; ARCH829: a batch normalization would have a single value per channel;
+        ARCH918: it does not support the size of crops or of validation images.
         """
         demand_parameters(self.trained(network), self.task.outputs)
         demand_trainable(network.graph, self.crop(network), self.batch)
@@ -100,25 +101,25 @@ class TrainingSetup:
 
     @property
     def is_plain(self) -> bool:
-        """Whether the loss is of the main output alone."""
+        """Whether the main output is the only one with a loss."""
         return self.task.outputs == (self.main,)
 
     def trained(self, network: Network) -> Network:
-        """The network with its train-only outputs if the loss reads them."""
+        """The network, with its train-only outputs unless the main output is the only one with a loss."""
         return network if self.is_plain else network.with_train_outputs()
 
     def loss_of_batch(self, run: Callable[..., Any], batch: Batch) -> torch.Tensor:
-        """The loss of a forward pass: of a network, or of one of a supernet."""
+        """The loss of a batch; `run` is the forward pass of a network."""
         device = self.processes.device
         images_B3HW, targets = batch.images_B3HW.to(device), batch.targets(device)
         return self.task(self.named(run(*self.inputs(images_B3HW))), targets, self.processes)
 
     def named(self, found: Any) -> dict[str, torch.Tensor]:
-        """The outputs of a forward pass by name: all, or the main one alone."""
+        """The outputs of a forward pass by name; `found` is such a dict, or the main output alone."""
         return found if isinstance(found, dict) else {self.main: found}
 
     def inputs(self, images_B3HW: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        """The inputs of the networks of the space, from the images of a batch."""
+        """Splits the images of a batch into the inputs of the networks of the space."""
         return inputs_from(self.context.space.graph, images_B3HW)
 
     def check_stop(self) -> None:
@@ -127,11 +128,11 @@ class TrainingSetup:
             raise Stopped
 
     def images(self, batch: Batch) -> torch.Tensor:
-        """The images of a batch, on the training device."""
+        """The images of a batch, moved to the training device."""
         return batch.images_B3HW.to(self.processes.device)
 
 
 def part(written: Term | None, parameters: Any, clip: float) -> Part:
-    """A group of parameters with the optimizer of a search's clause, such as `adam(lr = 7e-3)`."""
+    """Parameters with the optimizer that a term such as `adam(lr = 7e-3)` describes (None: the default)."""
     settings = USUAL["parameters"] if written is None else read_optimiser(written, USUAL["parameters"])
     return Part(optimiser(settings, parameters), partial(rate, settings), clip)

@@ -1,8 +1,8 @@
-"""Trains networks in two stages: the decoder on features of the encoder, then encoder and decoder.
+"""The evaluator that trains the decoder on features of the encoder first, then the whole network.
 
 As in template-based search (Nekrasov, Shen, Reid, arXiv:1904.02365; src/main_search.py and
-src/engine/trainer.py of DrSleep/nas-segm-pytorch). All networks start with the same encoder weights, whose
-features are computed once. Settings of that search are settings here; specs/template.arch has their values.
+src/engine/trainer.py of DrSleep/nas-segm-pytorch). All networks start with the same encoder weights, so that
+the features are computed only once. specs/template.arch has the settings of the paper.
 
 Shapes: B images or N crops, C channels, K classes, H × W pixels.
 """
@@ -41,16 +41,16 @@ from archdsl.train.initial import load_matching
 from archdsl.train.task import nearest
 
 _CALIBRATED = 8
-"""Batches over which running statistics of an encoder with random weights are computed."""
+"""The number of batches for computing the running statistics of an encoder with random weights."""
 
 C = TypeVar("C")
 
 
 class TwoStages:
-    """Trains each network in both stages, and returns the scores of its last validation.
+    """Trains networks in both stages, or until early stopping; scores are those of the last validation.
 
-    Also after early stopping. Raises SpecError: ARCH606 for a space without an encoder, or if its weights are
-    missing, ARCH914 if they cannot be read.
+    Raises SpecError: ARCH606 for a space without an encoder, or if the file of encoder weights is missing or
+    lacks tensors; ARCH914 if that file cannot be read.
     """
 
     def __init__(self, config: TwoStage, context: EvaluatorContext):
@@ -93,7 +93,7 @@ class TwoStages:
         return encoder.eval()
 
     def _crop(self) -> tuple[int, int]:
-        """Height and width of the crops of the first stage."""
+        """The height and width of the crops of the first stage."""
         _, *declared = next(iter(self.space.graph.inputs.values()))
         height, width = self.first.crop or self.setup.batched.crop or declared
         return height, width
@@ -103,7 +103,7 @@ class TwoStages:
 
     @torch.no_grad()
     def _features(self) -> Features:
-        """The encoder's features of crops, and targets at the size of its largest feature."""
+        """The features of the encoder for crops, and targets at the size of the largest feature map."""
         batches, left = self._crops(), self.first.crops
         inputs = self.parts.encoder.inputs
         sizes_alone = set(inputs) - self.parts.inputs_read
@@ -129,12 +129,12 @@ class TwoStages:
     # ------------------------------------------------------------ a network
 
     def demand(self, network: Network) -> None:
-        """Raises SpecError for a network that cannot be trained in both stages, as `TrainingSetup.demand`."""
+        """Raises SpecError, as `TrainingSetup.demand`, if a network cannot be trained in both stages."""
         self.setup.demand(network)
         demand_trainable(network.graph, self._crop(), self.setup.batch)
 
     def score(self, candidate: Candidate) -> Scores:
-        """The scores of a network's predictions, and of each validation.
+        """Trains a network; returns the scores of its predictions, and the watched score of each validation.
 
         Raises SpecError: as `demand`; ARCH915 for non-finite values.
         """
@@ -143,7 +143,7 @@ class TwoStages:
 
 
 class _Training:
-    """The training of one network."""
+    """The training of one network in both stages."""
 
     def __init__(self, by: TwoStages, candidate: Candidate):
         self.by, self.setup, self.number = by, by.setup, candidate.number
@@ -161,7 +161,7 @@ class _Training:
         self.found: dict[str, float] = {}
 
     def scores(self) -> dict[str, float]:
-        """Trains stage by stage, until the end or early stopping."""
+        """Trains in both stages, until the end or early stopping; returns the scores."""
         first, second = self.by.first, self.by.second
         if self.of_decoder:
             features = FeatureBatches(self.by.features, self.setup.batch, self.setup.seed)
@@ -204,20 +204,20 @@ class _Training:
         return True
 
     def _loss_of_features(self, batch: Features) -> torch.Tensor:
-        """The loss of the decoder, with outputs resized to the targets."""
+        """The loss of the decoder on features, with outputs resized to the targets."""
         found = self._outputs(self.decoder, [batch.tensors[name] for name in self.graph.inputs])
         targets = {**batch.targets, LABELS: batch.targets[LABELS].long()}
         return self.setup.task(found, targets, self.setup.processes)
 
     def _loss_of_images(self, batch: Batch) -> torch.Tensor:
-        """The loss of the network, with targets resized to its outputs."""
+        """The loss of the network on images, with targets resized to the outputs."""
         images_B3HW = self.setup.images(batch)
         found = self._outputs(self.module, self.setup.inputs(images_B3HW))
         targets = batch.targets(images_B3HW.device)
         return self.setup.task.at_outputs()(found, targets, self.setup.processes)
 
     def _outputs(self, module: CompiledNetwork, inputs: Sequence[torch.Tensor]) -> Mapping[str, torch.Tensor]:
-        """The outputs that are trained, by name."""
+        """The outputs of a module by name: all, or the main one if that is the only one with a loss."""
         if self.setup.is_plain:
             return {self.setup.main: module(*inputs)}
         return module.forward_all(*inputs)
@@ -240,7 +240,7 @@ def _levels(config: TwoStage, state: Mapping[str, Any] | None) -> Levels | None:
 
 
 def _watched(goals: SearchConfig, setup: TrainingSetup) -> str:
-    """The score used for early stopping: the first maximized one, or else that of the first scored output."""
+    """The score used for early stopping: the first one maximized, or that of the first scored output."""
     scores = (*PREDICTIONS, *OF_MAPS)
     maximized = [goal.value for goal in goals.objectives if goal.direction == "maximize"]
     found = [written(term) for value in maximized for term in terms_in(value) if term.name in scores]

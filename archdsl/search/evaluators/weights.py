@@ -1,6 +1,6 @@
-"""Scores networks with weights shared by all networks of a space (one-shot, once-for-all).
+"""The evaluator that scores networks with weights shared by all networks of a space (one-shot, once-for-all).
 
-A supernet is trained once, or taken from another search; then scoring a network costs one evaluation.
+A supernet is trained once, or taken from another search; then, scoring a network requires no training.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ from archdsl.spec.losses import loss_terms
 from archdsl.spec.search_values import Term
 
 SUPERNET = "supernet"
-"""The folder of a run that has the checkpoints of its supernet."""
+"""The name of the folder, in a run folder, with the checkpoints of the supernet."""
 
 
 class WeightsEvaluator:
-    """Scores a network with inherited weights, after recomputing its running statistics."""
+    """Scores networks with inherited weights and recomputed batch-norm statistics."""
 
     def __init__(self, config: Weights, context: EvaluatorContext):
         demand_settings(config, context.space.searched)
@@ -53,7 +53,10 @@ class WeightsEvaluator:
             demand_scorable(graph, self.setup.predictions.dataset, elastic=True)
 
     def prepare(self, reporter: Reporter) -> None:
-        """Trains the supernet, or resumes its training; returns immediately if it is done. Raises Stopped."""
+        """Trains the supernet, or resumes its training; returns immediately if it is complete.
+
+        Raises Stopped if the search is stopping.
+        """
         if self.config.path is not None:
             return
         training = self._training()
@@ -76,7 +79,7 @@ class WeightsEvaluator:
         return SupernetTraining(net, setup, batches, optimiser, self.rule, config.epochs, keeper, distills)
 
     def score(self, candidate: Candidate) -> Scores:
-        """The scores of a network's predictions.
+        """The scores of a network's predictions with inherited weights.
 
         Raises SpecError: ARCH911 without a trained supernet, and as `TrainingSetup.demand`.
         """
@@ -87,13 +90,13 @@ class WeightsEvaluator:
 
     @cached_property
     def images(self) -> list[torch.Tensor]:
-        """The images for recomputing running statistics."""
+        """The batches of images for recomputing batch-norm statistics."""
         batches = self.setup.batches(self._any())
         return [self.setup.images(batches.batch(step)) for step in range(self.config.calibrate)]
 
     @cached_property
     def net(self) -> Supernet:
-        """The trained supernet.  Raises SpecError (ARCH911, ARCH913)."""
+        """The trained supernet. Raises SpecError: ARCH911 without one, ARCH913 if it is of another space."""
         folder = self.folder or Path()
         is_own = (folder / SUPERNET).is_dir()
         found = (checkpoints_of(folder) if is_own else Folder(folder).checkpoints).latest()
@@ -112,15 +115,15 @@ class WeightsEvaluator:
         return net.to(self.setup.processes.device)
 
     def _any(self) -> Network:
-        """Some network of the space, for properties that all networks share."""
+        """A network of the space, for properties that all networks have in common."""
         space = self.context.space
         return Candidate(0, dict.fromkeys(space.searched.decisions, 0), space).network
 
 
 def supernet(config: Weights, space: Space) -> ElasticNetwork:
-    """A new supernet of a space, with the outputs that the loss names.
+    """A new elastic supernet of a space, with its deployed outputs and those that the loss names.
 
-    Raises SpecError as `graph_of_outputs`, and as elastic supernets do.
+    Raises SpecError as `graph_of_outputs`, and if networks cannot share weights.
     """
     loss = config.loss or Term("cross_entropy")
     graph = graph_of_outputs(space, [name for term in loss_terms(loss) for name in outputs_of(term)])
@@ -128,5 +131,5 @@ def supernet(config: Weights, space: Space) -> ElasticNetwork:
 
 
 def checkpoints_of(folder: Path) -> Keeper:
-    """The checkpoints of the supernet of a run."""
+    """The checkpoints of the supernet in a run folder."""
     return Keeper(folder / SUPERNET, run=Folder(folder).origin)

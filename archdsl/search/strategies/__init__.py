@@ -1,1 +1,1 @@
-"""Search strategies: from decisions and scores to proposals, independent of networks."""
+"""Search strategies, which propose networks as outcomes of decisions, and observe their objectives."""

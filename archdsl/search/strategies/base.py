@@ -1,4 +1,4 @@
-"""The interface of strategies: propose outcomes of decisions, and observe the objectives."""
+"""The interface of strategies, which propose networks, and observe the values of their objectives."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, Protocol, Union, runtime_checkable
 
 Outcomes = tuple[int, ...]
-"""An outcome of each decision, by number, in the order of the space's decisions."""
+"""A network: the index of the outcome of each decision, in the order of the space's decisions."""
 
 Standing = Literal["scored", "repeated", "unmet", "failed"]
 
 
 class Proposal(NamedTuple):
-    """A network to evaluate; `epochs` override those of the evaluator (rungs of successive halving)."""
+    """A network to evaluate; `epochs` override the epochs of the evaluator, as in successive halving."""
 
     outcomes: Outcomes
     epochs: int | None = None
@@ -22,13 +22,12 @@ class Proposal(NamedTuple):
 class Observation:
     """The result of a proposal.
 
-    `outcomes` are canonical: 0 where a decision is inactive.  `values` has one number per objective, the
-    lower the better, infinite where it is not known.
+    `outcomes` are canonical: 0 for inactive decisions. `values` has a number for each objective, lower is
+    better, infinite if unknown. `state` is one of:
 
-    * "scored": a new trial.
-    * "repeated": this network was a trial before; `values` are those of that trial.
-    * "unmet": it violates a requirement on costs, and is not a trial, or one on scores, and is a trial.
-    * "failed": its evaluation failed.
+        * "scored": a new trial;     * "repeated": the network was evaluated before; `values` are those of
+    that trial;     * "unmet": the network violates a requirement, on costs (then, it is not a trial) or on
+    scores;     * "failed": the evaluation failed.
     """
 
     outcomes: Outcomes
@@ -38,22 +37,22 @@ class Observation:
 
     @property
     def value(self) -> float:
-        """The first objective."""
+        """The value of the first objective."""
         return self.values[0]
 
 
 class Strategy(Protocol):
     """Proposes networks sequentially.
 
-    Proposals depend only on the settings, the decisions, the seed and the observations, so that a search is
-    resumed by proposing again and observing the recorded results. Up to `parallel` proposals are made before
-    the first of them is observed.
+    Proposals must depend only on the settings, the decisions, the seed and the observations, since a search
+    is resumed by proposing again and observing the recorded results. Up to `parallel` proposals are made
+    before the first of them is observed.
     """
 
     def propose(self) -> Union[Proposal, Outcomes, None]:
-        """The network to evaluate next; None if the strategy first needs more observations.
+        """The network to evaluate next; None if the strategy needs more observations first.
 
-        A search ends once everything was observed and nothing is proposed.
+        A search ends if all proposals were observed and None is returned.
         """
 
     def observe(self, seen: Observation) -> None:
@@ -65,9 +64,7 @@ class Snapshot(Protocol):
     """A strategy whose state can be saved, so that a long search is resumed without replay."""
 
     def state(self) -> dict[str, Any]:
-        """The state that later proposals depend on, as JSON values; "arrays" may contain numpy arrays by
-        name.
-        """
+        """The state that later proposals depend on, as JSON values; "arrays" may have numpy arrays."""
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Restores a state; proposals are then the same as without interruption."""
+        """Restores a state; later proposals are then the same as without interruption."""

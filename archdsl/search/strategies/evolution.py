@@ -1,4 +1,4 @@
-"""Regularized evolution: the fittest of a tournament is mutated, and the oldest network is removed.
+"""Regularized evolution: the best network of a tournament is mutated, and the oldest network is removed.
 
 Real et al., "Regularized Evolution for Image Classifier Architecture Search" (arXiv:1802.01548), algorithm 1.
 """
@@ -20,8 +20,8 @@ from archdsl.search.trials.domain import Domain
 class Evolution:
     """Proposes random networks until the population is full, then mutations of tournament winners.
 
-    A child differs from its parent in one active decision, and in further ones with probability `mutation`
-    each; a child that was proposed before is mutated further. Networks without a value do not enter the
+    A child differs from its parent in one active decision, and in each further one with probability
+    `mutation`; a child that was proposed before is mutated further. Networks without a value do not enter the
     population.
     """
 
@@ -43,7 +43,7 @@ class Evolution:
             self.alive.append((seen.value, seen.outcomes))
 
     def _parent(self) -> Outcomes:
-        """The fittest of networks sampled from the population with replacement, as in the paper."""
+        """The best of `tournament` networks sampled from the population with replacement, as in the paper."""
         alive, random = self.alive, self.rng.random
         some = [alive[int(random() * len(alive))] for _ in range(self.config.tournament)]
         return min(some)[1]

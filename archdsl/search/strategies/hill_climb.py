@@ -1,4 +1,4 @@
-"""Hill climbing: moves to better networks one decision away; restarts at local optima by default."""
+"""Hill climbing: moves to better networks that differ in one decision; restarts at local optima."""
 
 from __future__ import annotations
 
@@ -18,11 +18,12 @@ from archdsl.search.trials.domain import Domain
 class HillClimb:
     """Climbs from the best of a few random networks to better neighbours, and restarts at a local optimum.
 
-    A neighbour has another outcome of one active decision; the climb continues from the first better one. The
-    order is random, or by how much better the new outcome was than the replaced one, on average over all
-    networks observed. With `chances`, the probabilities of outcomes by decision, the order is by the ratio of
-    the probabilities of the new and the replaced outcome. The first climb starts at `first`, if set, or at
-    the best network observed before any proposal, such as those that a search is started with.
+    A neighbour has another outcome of one active decision; the climb continues from the first neighbour that
+    is better. Neighbours are tried in random order, or by how much better the new outcome was than the
+    replaced one, on average over all networks observed; or, with `chances`, the outcome probabilities by
+    decision, by the ratio of the probabilities of the new and the replaced outcome. The first climb starts at
+    `first`, if set, or at the best network observed before any proposal, that is, at an initial network of
+    the search.
     """
 
     def __init__(
@@ -40,7 +41,7 @@ class HillClimb:
         self.draws = config.draws if first is None else 0
         self.best, self.lowest = first, math.inf
         self.ahead: list[Outcomes] | None = None
-        """Neighbours of the best network that are left, the next one last."""
+        """The neighbours of the best network that were not tried yet; the next one is last."""
 
     def propose(self) -> Outcomes | None:
         found = self._next()
@@ -85,7 +86,7 @@ class HillClimb:
         return None
 
     def _neighbours(self, at: Outcomes) -> list[Outcomes]:
-        """The neighbours of a network; the one to propose first is last."""
+        """The neighbours of a network; the one to try first is last."""
         active = self.domain.active(at)
         changes = [
             (n, outcome)

@@ -14,12 +14,12 @@ Values = tuple[float, ...]
 
 
 def dominates(one: Values, other: Values) -> bool:
-    """Whether one vector is at most the other in every objective, and lower in some."""
+    """Whether `one` is at most `other` in every objective, and lower in some."""
     return one != other and all(a <= b for a, b in zip(one, other, strict=True))
 
 
 def fronts(values: Sequence[Values]) -> list[list[int]]:
-    """Indices by front: the first is non-dominated, each other one is dominated only by earlier fronts."""
+    """The indices of vectors by front: the first front is non-dominated, others only by earlier fronts."""
     found: list[list[int]] = []
     for n in sorted(range(len(values)), key=values.__getitem__):  # nothing dominates what stands before it
         here = values[n]
@@ -33,7 +33,7 @@ def fronts(values: Sequence[Values]) -> list[list[int]]:
 
 
 def crowding(values: Sequence[Values]) -> list[float]:
-    """The crowding distance: relative distances of the neighbours of each, summed over objectives.
+    """The crowding distance of each vector: the distance of its neighbours, summed over objectives.
 
     Infinite for the extremes of an objective.
     """
@@ -49,7 +49,7 @@ def crowding(values: Sequence[Values]) -> list[float]:
 
 
 def ranked(values: Sequence[Values]) -> list[tuple[int, float]]:
-    """The front and the negative crowding distance of each: the best are the lowest."""
+    """The rank of each vector, lower is better: index of its front, and negative crowding distance."""
     found: list[tuple[int, float]] = [(0, 0.0)] * len(values)
     for number, front in enumerate(fronts(values)):
         for n, distance in zip(front, crowding([values[n] for n in front]), strict=True):

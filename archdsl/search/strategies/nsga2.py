@@ -1,15 +1,16 @@
 """NSGA-II: evolution towards the Pareto front of several objectives.
 
 Deb et al., "A fast and elitist multiobjective genetic algorithm: NSGA-II" (2002). Parents and children are
-selected by front and crowding distance. With small `offspring`, selection runs before a generation is full
-(the steady-state variant of Durillo et al., EMO 2009).
+selected by front and crowding distance. With few `offspring`, selection runs before a generation is full (the
+steady-state variant of Durillo et al., EMO 2009).
 
-An extension: several `candidates` are generated for each child, and the best by a forecast is proposed, from
-the outcomes of all networks observed and a random weighting of the objectives (as in ParEGO: Knowles 2006),
-since evaluations are expensive compared with forecasts. With one candidate, it is the algorithm of the paper.
+An extension: several `candidates` are generated for each child, and the one with the best forecast is
+proposed, since evaluations are expensive compared with forecasts. The forecast uses the outcomes of all
+networks observed, and a random weighting of the objectives (as in ParEGO: Knowles 2006). With one candidate,
+the algorithm is that of the paper.
 
-Implemented here since libraries such as pymoo would add representations and operators that do not support
-inactive decisions, and states that are saved by pickling.
+Libraries such as pymoo are not used, since their representations and operators do not support inactive
+decisions, and their states are saved by pickling.
 """
 
 from __future__ import annotations
@@ -27,11 +28,11 @@ from archdsl.search.strategies.unseen import Unseen
 from archdsl.search.trials.domain import Domain
 
 CROSSINGS = 8
-"""Maximum number of crossovers until a child satisfies the requirements."""
+"""The maximum number of crossovers that are tried until a child satisfies the requirements."""
 
 
 class Individual(NamedTuple):
-    """A network of the population with its rank, lower is better: the index of its front, then -crowding."""
+    """A network of the population; `rank`, lower is better, is the index of its front, then -crowding."""
 
     outcomes: Outcomes
     values: Values
@@ -41,7 +42,7 @@ class Individual(NamedTuple):
 class Nsga2:
     """Proposes random networks until the population is full, then children of winners of binary tournaments.
 
-    With one objective, the population contains the best networks.
+    With one objective, the population consists of the best networks.
     """
 
     def __init__(self, config: Config, domain: Domain, seed: int):
@@ -77,7 +78,7 @@ class Nsga2:
     # ------------------------------------------------------------ selection
 
     def _select(self) -> None:
-        """Selects the next parents from parents and children, without duplicates."""
+        """Selects the next parents from the parents and children, without duplicates."""
         every = list({one.outcomes: one for one in (*self.parents, *self.children)}.values())
         ranks = ranked([one.values for one in every])
         best = sorted(range(len(every)), key=ranks.__getitem__)[: self.config.population]
@@ -101,7 +102,7 @@ class Nsga2:
         return child
 
     def _crossed(self, one: Outcomes, other: Outcomes) -> Outcomes:
-        """Uniform crossover over active decisions; `one` if the child violates requirements."""
+        """A child by uniform crossover over active decisions; `one` if none satisfies the requirements."""
         active, active_too = self.domain.active(one), self.domain.active(other)
         for _ in range(CROSSINGS):
             coin = self.rng.random
@@ -114,7 +115,7 @@ class Nsga2:
         return one
 
     def _promising(self, candidates: list[Outcomes]) -> Outcomes:
-        """The candidate with the lowest forecast: objectives are scaled to [0, 1], with random weights."""
+        """The candidate with the lowest forecast of a randomly weighted sum of scaled objectives."""
         weights = [self.rng.random() for _ in self.means]
         total = [0.0] * len(candidates)
         for means, weight in zip(self.means, weights, strict=True):

@@ -1,7 +1,7 @@
-"""Optuna's samplers, through its ask-and-tell interface.
+"""A strategy that uses the samplers of Optuna, through its ask-and-tell interface.
 
-The study is held in memory. It has no snapshots: a search is resumed by asking again, and telling the
-recorded results.
+The study is held in memory, and the strategy has no snapshots: a search is resumed by asking again, and
+telling the recorded results.
 """
 
 from __future__ import annotations
@@ -26,11 +26,12 @@ GROUP = "optuna_samplers"
 
 
 class OptunaSampler:
-    """Proposes the suggestions of an Optuna sampler.
+    """Proposes the networks that a sampler of Optuna suggests.
 
-    TPE suggests active decisions in sequence (define by run). Other samplers would sample parameters at
-    random that are not in every trial, so they suggest all decisions. A suggestion that was proposed before,
-    or violates a requirement on costs, is completed immediately, and a new network near it is enqueued.
+    TPE suggests active decisions in sequence (define-by-run). Other samplers suggest all decisions, since
+    they would sample parameters that are not in every trial at random. If a suggestion was proposed before or
+    violates a requirement on costs, its Optuna trial is completed immediately, and a new network near it is
+    proposed instead.
     """
 
     def __init__(self, config: Config, domain: Domain, seed: int):
@@ -80,7 +81,7 @@ class OptunaSampler:
                 self.study.add_trial(make(params=given, distributions=known, values=values))
 
     def _asked(self) -> tuple[Any, Outcomes]:
-        """A trial suggested by the sampler, or an enqueued one, and its network."""
+        """A new trial of Optuna, suggested by the sampler or enqueued, and its network."""
         trial = self.study.ask()
         outcomes = [0] * len(self.domain.sizes)
         ahead = dict(self.suggested)
@@ -108,7 +109,7 @@ class OptunaSampler:
 
     @contextmanager
     def _quiet(self) -> Iterator[None]:
-        """Context without Optuna's messages about new studies and experimental arguments."""
+        """Context that suppresses Optuna's messages about new studies and experimental arguments."""
         logging = self.optuna.logging
         before = logging.get_verbosity()
         logging.set_verbosity(logging.ERROR)
@@ -121,7 +122,7 @@ class OptunaSampler:
 
 
 def _sampler(optuna: Any, of: Any, seed: int) -> Any:
-    """The sampler of a term; Optuna's seeds have 32 bits."""
+    """Creates the sampler that a term names; seeds are reduced to 32 bits, as Optuna requires."""
     config, samplers, seed = configured(of), optuna.samplers, seed % 2**32
     match of.name:
         case "tpe":
@@ -143,7 +144,7 @@ def _sampler(optuna: Any, of: Any, seed: int) -> Any:
 
 
 def _imported() -> Any:
-    """The module `optuna`. Raises SpecError (ARCH835) if it is not installed."""
+    """Imports `optuna`. Raises SpecError (ARCH835) if it is not installed."""
     try:
         import optuna
     except ImportError as error:

@@ -1,4 +1,4 @@
-"""A fast forecast of networks that were not evaluated, from the mean values of outcomes."""
+"""A fast forecast of the values of networks, from the mean values of networks with each outcome."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from archdsl.search.trials.domain import Domain
 
 
 class OutcomeMeans:
-    """The mean value of the networks with each outcome of an active decision.
+    """The mean value of the observed networks with each outcome of an active decision.
 
-    A network of mean value is added for every outcome, so that rare outcomes are assumed to be average.
+    For every outcome, a network with the overall mean value is added, so that rare outcomes are assumed to be
+    average.
     """
 
     def __init__(self, domain: Domain):
@@ -29,12 +30,15 @@ class OutcomeMeans:
                 self.counts[n][outcomes[n]] += 1
 
     def of(self, decision: int, outcome: int) -> float:
-        """The mean value of the networks with an outcome."""
+        """The mean value of the networks with an outcome of a decision."""
         average = self.sum / max(self.count, 1)
         return (self.sums[decision][outcome] + average) / (self.counts[decision][outcome] + 1)
 
     def forecast(self, outcomes: Outcomes) -> float:
-        """The expected value of a network: the overall mean plus the effects of its outcomes."""
+        """The forecast of a network, relative to the overall mean: the sum of its outcomes' effects.
+
+        The effect of an outcome is its mean value minus the overall mean.
+        """
         average = self.sum / max(self.count, 1)
         active = self.domain.active(outcomes)
         return sum(self.of(n, outcomes[n]) - average for n, there in enumerate(active) if there)

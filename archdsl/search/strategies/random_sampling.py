@@ -14,8 +14,8 @@ from archdsl.search.trials.domain import Domain
 class RandomSampling:
     """Samples networks that satisfy the requirements on costs, independently.
 
-    With `over = networks`, uniformly over networks; with `over = outcomes`, uniformly over the outcomes of
-    each active decision. Networks may be proposed repeatedly.
+    With `over = networks`, networks are sampled uniformly; with `over = outcomes`, the outcomes of each
+    decision. A network may be proposed repeatedly.
     """
 
     def __init__(self, config: Config, domain: Domain, seed: int):

@@ -1,4 +1,4 @@
-"""Saves parts of strategies' states: random generators, and networks as arrays."""
+"""Converts parts of the states of strategies: random generators to JSON values, and networks to arrays."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ def set_rng_state(rng: Random, state: list[Any]) -> None:
 
 
 def as_array(networks: Iterable[Outcomes], decisions: int) -> Any:
-    """Networks as an array of int32, shape (networks, decisions)."""
+    """Networks as an int32 array, N × decisions."""
     import numpy as np
 
     return np.array(list(networks), np.int32).reshape(-1, decisions)
 
 
 def from_array(array: Any) -> Iterator[Outcomes]:
-    """The networks of `as_array`."""
+    """The networks in an array returned by `as_array`."""
     return map(tuple, array.tolist())

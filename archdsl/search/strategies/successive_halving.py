@@ -1,9 +1,9 @@
 """Successive halving around another strategy: many networks are trained briefly, few for long.
 
-The asynchronous variant (ASHA: Li et al., "A System for Massively Parallel Hyperparameter Tuning",
-arXiv:1810.05934). A rung need not be complete, so that any number of proposals can be open. For every `keep`
-networks scored in a rung, one is promoted, the best that was not promoted yet; as in algorithm 2 of the
-paper, which also promotes replacements of networks that fell behind.
+This is the asynchronous variant (ASHA: Li et al., "A System for Massively Parallel Hyperparameter Tuning",
+arXiv:1810.05934): networks are promoted before a rung is complete, so that any number of proposals can be
+open. For every `keep` networks scored in a rung, the best network that was not promoted yet is promoted.
+Algorithm 2 of the paper does the same, but also promotes networks that replace others among the best.
 """
 
 from __future__ import annotations
@@ -24,23 +24,23 @@ Waiting = list[tuple[Values, Outcomes]]
 
 
 def successive_halving(config: Config, domain: Domain, seed: int) -> SuccessiveHalving:
-    """Successive halving around the strategy of the config."""
+    """Creates successive halving around the strategy that the config names."""
     inner = strategy_of(config.of or Term("evolution"), domain, seed)
     return Resumable(config, inner) if isinstance(inner, Snapshot) else SuccessiveHalving(config, inner)
 
 
 class SuccessiveHalving:
-    """Proposes new networks with the epochs of the first rung, and the best of a rung with the next.
+    """Proposes new networks with the epochs of the first rung, and the best of a rung with the next's.
 
-    The inner strategy proposes new networks and observes their values in the first rung only, since values
-    after different numbers of epochs are not comparable. With several objectives, the best network of a rung
-    is the least crowded of the first non-dominated front.
+    The inner strategy proposes the new networks, and observes their values in the first rung only, since
+    values after different numbers of epochs are not comparable. With several objectives, the best network of
+    a rung is the least crowded one of the first non-dominated front.
     """
 
     def __init__(self, config: Config, inner: Strategy):
         self.config, self.inner = config, inner
         self.waiting: list[Waiting] = [[] for _ in config.rungs]
-        """By rung, the networks that are scored and not promoted."""
+        """For each rung, the networks that are scored and not promoted."""
         self.promoted = [0] * len(config.rungs)
         self.open: deque[int] = deque()
         """The rungs of proposals that are not observed yet."""
@@ -72,7 +72,7 @@ class SuccessiveHalving:
 
 
 class Resumable(SuccessiveHalving):
-    """Successive halving around a strategy that has snapshots."""
+    """Successive halving around a strategy that has snapshots, so that it has snapshots too."""
 
     inner: Snapshot  # type: ignore[assignment]
 
@@ -91,7 +91,7 @@ class Resumable(SuccessiveHalving):
 
 
 def _best(waiting: Waiting) -> int:
-    """The index of the best network, the first of equal ones."""
+    """The index of the best network; the first one if several are equal."""
     values = [values for values, _ in waiting]
     if len(values[0]) == 1:
         return min(range(len(values)), key=values.__getitem__)

@@ -1,7 +1,7 @@
-"""Finds networks that were not proposed before, near others or anywhere.
+"""Finds networks that were not proposed before, near other networks or anywhere.
 
-Proposing a network twice is one trial, from which nothing is learned. Strategies that search near their best
-networks would do so more and more often.
+A network that is proposed again is not evaluated again, so that nothing is learned from it. Strategies that
+search near their best networks would otherwise propose such networks more and more often.
 """
 
 from __future__ import annotations
@@ -18,27 +18,28 @@ from archdsl.search.strategies.saving import as_array, from_array
 from archdsl.search.trials.domain import Domain
 
 WALK = 32
-"""Steps from a known network to one that is not, before one is sampled."""
+"""The maximum number of mutations from a known network to a new one, before a random one is sampled.
+"""
 DRAWS = 200
-"""Known networks sampled in a row, before the space is taken to be exhausted."""
+"""The number of consecutive samples that are known networks, after which a space counts as exhausted."""
 LISTED = 1 << 14
-"""Combinations of outcomes up to which it is known exactly whether a space is exhausted."""
+"""The maximum number of combinations of outcomes for listing all networks, to find the ones that are left."""
 
 
 class Unseen:
-    """The networks of a domain that were not proposed yet."""
+    """Finds networks of a domain that were not proposed yet; `known` are the proposed networks."""
 
     def __init__(self, domain: Domain, rng: Random):
         self.domain, self.rng = domain, rng
         self.known: dict[Outcomes, None] = {}
 
     def near(self, outcomes: Outcomes) -> Outcomes | None:
-        """This network if it is new; else one with few changes, or any; None if none was found."""
+        """A new network, marked as proposed: this one, a mutation of it, or a random one; or None."""
         found = self.walked(outcomes)
         return self.sample() if found is None else self._proposed(found)
 
     def walked(self, outcomes: Outcomes) -> Outcomes | None:
-        """This network, or one with few changes; it is not marked as proposed."""
+        """A new network, not marked as proposed: this one, or one after at most 32 mutations; or None."""
         at: Outcomes | None = outcomes
         for _ in range(WALK):
             if at is None or at not in self.known:
@@ -47,7 +48,7 @@ class Unseen:
         return None
 
     def sample(self) -> Outcomes | None:
-        """A random new network; None if none was found."""
+        """A random new network, marked as proposed; None if none was found."""
         for _ in range(DRAWS):
             found = self.domain.sample(self.rng)
             if found is None:
@@ -67,7 +68,7 @@ class Unseen:
 
     @cached_property
     def _listed(self) -> Sequence[Outcomes]:
-        """All networks of a small space that satisfy the requirements."""
+        """All networks that satisfy the requirements; empty for a large space."""
         domain = self.domain
         if math.prod(domain.sizes) > LISTED:
             return ()
@@ -75,7 +76,7 @@ class Unseen:
         return [one for one in every if domain.allowed(one)]
 
     def state(self) -> Any:
-        """The networks proposed, as an array of shape (networks, decisions)."""
+        """The proposed networks as an array, N × decisions."""
         return as_array(self.known, len(self.domain.sizes))
 
     def restore(self, state: Any) -> None:

@@ -1,1 +1,1 @@
-"""Strategies that sample from a controller: an LSTM trained by policy gradients."""
+"""Strategies that sample networks from a controller, an LSTM trained by policy gradients."""

@@ -1,4 +1,4 @@
-"""The steps of a controller: the decision of each, and the linear layer (head) for its logits."""
+"""The layout of a controller: the decision of each step, and the linear layer (head) for its logits."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from archdsl.search.terms import cannot
 
 
 class Step(NamedTuple):
-    """A step of a controller: the index of its decision, None without one; its head."""
+    """A step of a controller: the index of the decision it samples (None: none), and of its head."""
 
     decision: int | None
     head: int
@@ -22,9 +22,9 @@ class Step(NamedTuple):
 
 @dataclass(frozen=True)
 class Layout:
-    """The steps of a controller, after `warmup` steps without decision and head.
+    """The steps of a controller, which follow `warmup` steps without decision and head.
 
-    `ways` are the numbers of outcomes of the heads.
+    `ways` is the number of outcomes of each head.
     """
 
     warmup: int
@@ -33,18 +33,18 @@ class Layout:
 
     @property
     def order(self) -> tuple[int, ...]:
-        """The indices of the decisions, sorted by the steps of the controller that sample them."""
+        """The indices of the decisions in the order in which the controller samples them."""
         return tuple(step.decision for step in self.steps if step.decision is not None)
 
 
 def layout(
     paths: Sequence[str], sizes: Sequence[int], config: Lstm, places: Mapping[str, Location] | None = None
 ) -> Layout:
-    """The steps of a controller over decisions with these numbers of outcomes.
+    """The layout of a controller for decisions with these paths and numbers of outcomes.
 
-    Steps without decision share a head with one output. `places` are the locations of the settings. Raises
-    SpecError (ARCH606) for a prefix that matches no decision, for a decision in two groups, and for decisions
-    with different numbers of outcomes in one group.
+    Steps without decision share a head with one output. `places` are the source locations of settings. Raises
+    SpecError (ARCH606) for a prefix that matches no decision, for a decision in two groups of `share`, and
+    for decisions with different numbers of outcomes in one group.
     """
     names = _Names(paths, places or {})
     numbers = {path: n for n, path in enumerate(paths)}
@@ -74,20 +74,20 @@ class _Names:
     places: Mapping[str, Location]
 
     def named(self, name: str, setting: str) -> list[str]:
-        """The decisions that match a name in a setting. Raises SpecError if there are none."""
+        """The paths that match a name in a setting. Raises SpecError (ARCH606) if no path matches."""
         found = [path for path in self.paths if is_named(path, name)]
         if not found:
             raise no_decision(name, self.paths, self.places.get(setting))
         return found
 
     def ordered(self, names: Sequence[str]) -> list[str]:
-        """All decisions: those matching each name in turn, then the others."""
+        """All paths: first those that match the names, in the order of the names, then the others."""
         ahead = [path for name in names for path in self.named(name, "order")]
         return list(dict.fromkeys([*ahead, *self.paths]))
 
 
 def _shared(names: _Names, sizes: Sequence[int], groups: Sequence[str | Sequence[str]]) -> dict[str, str]:
-    """The first decision of the group with which each decision shares a head, by path."""
+    """For each decision in a group, by path, the first decision of its group, with which it shares a head."""
     size = dict(zip(names.paths, sizes, strict=True))
     found: dict[str, str] = {}
     for group in groups:

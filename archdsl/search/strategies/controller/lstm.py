@@ -1,9 +1,10 @@
 """The LSTM controller of template-based search (Nekrasov, Shen, Reid, WACV 2020, arXiv:1904.02365).
 
-The input of each step is the output (hidden state) of the previous one, and of the first step a learned
-vector; with `feedback`, an embedding of the sampled outcome is added. A linear layer, a head, maps the
-output of each step to the logits of one decision. Without `feedback`, decisions are sampled independently and
-their distributions are the same for every proposal, so that one forward pass serves any number of proposals.
+The input of the first step is a learned vector; the input of each later step is the output (hidden state) of
+the previous step, and, with `feedback`, the sum of this and an embedding of the sampled outcome. A linear
+layer, a head, maps the output of each step to the logits of one decision. Without `feedback`, decisions are
+sampled independently, and their distributions are the same for every proposal, so that one forward pass
+suffices for any number of proposals.
 """
 
 from __future__ import annotations
@@ -19,24 +20,24 @@ from archdsl.search.strategies.controller.unroll import as_torch, quick, run
 
 
 class Samples(NamedTuple):
-    """Sampled outcomes and their log-probabilities, both [proposals, decisions]."""
+    """Sampled outcome indices and their log-probabilities, both [proposals, decisions]."""
 
     outcomes: torch.Tensor
     log_probs: torch.Tensor
 
 
 class LogProbs(NamedTuple):
-    """Log-probabilities of outcomes and entropies of their distributions, both [proposals, decisions]."""
+    """Log-probabilities of outcomes, and entropies of their distributions, both [proposals, decisions]."""
 
     log_probs: torch.Tensor
     entropies: torch.Tensor
 
 
 class LstmController(nn.Module):
-    """A controller over decisions; initial parameters are uniform in ±`config.init`.
+    """An LSTM controller; initial parameters are uniform from -`config.init` to `config.init`.
 
-    Logits of all steps are concatenated: `_first[d]` is the index of outcome 0 of decision d. Decisions have
-    the indices of the space, whatever the order of steps.
+    The logits of all steps are concatenated: `_first[d]` is the index of outcome 0 of decision d. Decisions
+    have the indices that they have in the space, in whatever order they are sampled.
     """
 
     def __init__(
@@ -63,7 +64,7 @@ class LstmController(nn.Module):
         self._places(layout)
 
     def _places(self, layout: Layout) -> None:
-        """The indices of the logits of heads, steps and decisions."""
+        """Computes the indices of heads, steps and decisions in the concatenated logits."""
         begins = [0]
         for ways in layout.ways:
             begins.append(begins[-1] + ways)
@@ -84,14 +85,14 @@ class LstmController(nn.Module):
     # ------------------------------------------------------------ distributions
 
     def distributions(self) -> list[torch.Tensor]:
-        """The probabilities of the outcomes at each step after warm-up, if choices are not fed back."""
+        """The outcome probabilities of each step after warm-up; not available with `feedback`."""
         assert self.embedding is None, "the distributions depend on the choices that are fed back"
         with torch.no_grad():
             flat = self._log_probs(self._outputs()).exp().squeeze(1)
         return list(torch.split(flat, [self.layout.ways[step.head] for step in self.layout.steps]))
 
     def log_probs(self, outcomes: torch.Tensor, fast: bool = False) -> LogProbs:
-        """Differentiable log-probabilities of outcomes, [proposals, decisions].
+        """Differentiable log-probabilities and entropies for outcome indices, [proposals, decisions].
 
         `fast` rounds differently from torch.nn.LSTM (`archdsl.search.strategies.controller.unroll.quick`).
         """
@@ -104,9 +105,7 @@ class LstmController(nn.Module):
         return LogProbs(chosen, entropies)
 
     def _outputs(self, outcomes: torch.Tensor | None = None, fast: bool = False) -> torch.Tensor:
-        """The outputs of all steps, [steps, rows, hidden]: one row, or, if choices are fed back, one per
-        proposal.
-        """
+        """The outputs of all steps, [steps, rows, hidden]: one row, or, with `feedback`, one per proposal."""
         steps, rows = self.layout.warmup + len(self.layout.steps), 1
         if self.embedding is not None and outcomes is not None:
             rows = len(outcomes)
@@ -120,7 +119,7 @@ class LstmController(nn.Module):
         return quick(inputs, weights) if fast else as_torch(inputs, weights)
 
     def _log_probs(self, outputs: torch.Tensor) -> torch.Tensor:
-        """The concatenated log-probabilities of all steps, [places, rows]."""
+        """The concatenated log-probabilities of the outcomes of all steps after warm-up, [outcomes, rows]."""
         read = outputs[self.layout.warmup :][self._segments]  # [places, rows, hidden]
         logits = torch.bmm(read, self.heads[self._rows].unsqueeze(2)).squeeze(2)
         logits = logits + self.biases[self._rows].unsqueeze(1)
@@ -135,7 +134,7 @@ class LstmController(nn.Module):
 
     @torch.no_grad()
     def sample(self, count: int, generator: torch.Generator) -> Samples:
-        """Samples `count` proposals, each decision from its distribution."""
+        """Samples `count` proposals."""
         chances = torch.rand(
             (count, len(self.layout.order)), generator=generator, dtype=torch.float64, device="cpu"
         )
@@ -144,7 +143,10 @@ class LstmController(nn.Module):
         return self._sampled_in_turn(chances)
 
     def _sampled(self, chances: torch.Tensor) -> Samples:
-        """Samples all decisions at once, by inverting their cumulative distributions."""
+        """Samples all decisions at once by the inverses of their cumulative distributions.
+
+        `chances` are uniform random numbers, [proposals, decisions].
+        """
         flat = self._log_probs(self._outputs(fast=True)).squeeze(1)
         sums = flat.double().exp().cumsum(0)
         before = torch.cat([sums.new_zeros(1), sums])
@@ -154,7 +156,7 @@ class LstmController(nn.Module):
         return Samples(outcomes, flat[self._first + outcomes])
 
     def _sampled_in_turn(self, chances: torch.Tensor) -> Samples:
-        """Samples decisions in sequence, each choice fed back before the next step."""
+        """Samples decisions in sequence, where each sampled outcome is fed back to the next step."""
         count = len(chances)
         outcomes = torch.zeros_like(chances, dtype=torch.long)
         log_probs = torch.zeros_like(chances, dtype=self.dtype)

@@ -1,4 +1,4 @@
-"""Base of strategies with a controller: they sample proposals from it, and train it on the results."""
+"""The base class of strategies that sample proposals from a controller, and train it on their rewards."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ from archdsl.search.trials.domain import Domain
 from archdsl.spec.search_values import Term
 
 MOST = 1e15
-"""The largest reward: squares of gradients are numbers of float32 still."""
+"""The maximum absolute reward, so that squares of gradients are finite in float32."""
 TRIES = (1, 15, 256, 2048)
-"""Numbers of proposals sampled at once, until one satisfies the requirements on costs."""
+"""The numbers of proposals sampled successively, until one satisfies the requirements on costs."""
 
 
 class Sample(NamedTuple):
-    """A proposal as sampled, including inactive decisions.
+    """A sampled proposal, including the outcomes of inactive decisions.
 
-    `counted` are the decisions whose probabilities make up `log_prob`, the log-probability of the proposal
-    when it was sampled.
+    `counted` says for each decision whether its probability is part of `log_prob`, the log-probability of the
+    proposal when it was sampled.
     """
 
     outcomes: Outcomes
@@ -39,15 +39,15 @@ class Sample(NamedTuple):
 
 
 class PolicyGradient(ABC):
-    """Samples proposals from an LSTM controller; `learn` trains it on the reward of each.
+    """Samples proposals from an LSTM controller; `learn` trains the controller on the reward of each.
 
-    The reward is the negated objective. Proposals without a score, because they failed or violate a
-    requirement, are not learned from, nor is a network a second time: its reward is known, and learned from
-    again and again it would soon be the only proposal. Proposals that violate a requirement on costs are
-    resampled, so that the controller is trained on the rest, with probabilities before rejection. If no
-    sample satisfies them, a random network that does is proposed, and learned from as if it had been sampled;
-    so are the networks that a search starts with. All arithmetic uses one thread, as rounding of sums depends
-    on the number of threads.
+    The reward is the negated objective. The controller is not trained on proposals without a value, which
+    failed or violate a requirement, nor on a network that was proposed before, since it would soon propose
+    this network only. Samples that violate a requirement on costs are rejected and sampled again;
+    probabilities are those before rejection. If no sample satisfies the requirements, a random network that
+    does is proposed. The controller is trained on such networks, and on initial networks of the search, as if
+    it had sampled them. All arithmetic uses one thread, since rounding of sums depends on the number of
+    threads.
     """
 
     def __init__(self, config: Reinforce, domain: Domain, seed: int, dtype: torch.dtype = torch.float32):
@@ -71,11 +71,11 @@ class PolicyGradient(ABC):
         self.open: deque[Sample] = deque()
 
     def generator(self, what: str, number: int) -> torch.Generator:
-        """A generator seeded by the seed, a purpose, and an index."""
+        """A torch generator seeded by the seed of the search, a purpose, and an index."""
         return torch.Generator("cpu").manual_seed(self.random(what, number).getrandbits(63))
 
     def random(self, what: str, number: int) -> Random:
-        """The same as a generator of Python's `random`."""
+        """A generator of Python's `random`, seeded by the seed of the search, a purpose, and an index."""
         return Random(f"{self.seed} {what} {number}")
 
     def propose(self) -> Outcomes | None:
@@ -88,7 +88,7 @@ class PolicyGradient(ABC):
         return self.domain.canonical(sample.outcomes)
 
     def _allowed(self) -> Sample | None:
-        """A sample that satisfies the requirements on costs; None if none is found."""
+        """A sample that satisfies the requirements on costs; None if none was found."""
         generator = self.generator("proposal", self.proposed)
         for count in TRIES:
             sampled = self.controller.sample(count, generator)
@@ -99,13 +99,13 @@ class PolicyGradient(ABC):
         return None if found is None else self._known(found)
 
     def _known(self, outcomes: Outcomes) -> Sample:
-        """A network that the controller did not sample, in the form of a sample."""
+        """A network that the controller did not sample, as a sample with its current log-probability."""
         with torch.no_grad():
             found = self.controller.log_probs(torch.tensor([outcomes]), fast=True)
         return self._sample(outcomes, found.log_probs[0])
 
     def _first_allowed(self, outcomes: torch.Tensor) -> int | None:
-        """The first of some proposals that satisfies the requirements; None if none does."""
+        """The index of the first proposal that satisfies the requirements; None if none does."""
         many = self.domain.allowed_many(outcomes.numpy()) if len(outcomes) > TRIES[1] else None
         if many is not None:
             return int(many.argmax()) if many.any() else None
@@ -129,12 +129,10 @@ class PolicyGradient(ABC):
 
     @abstractmethod
     def learn(self, sample: Sample, reward: float, mean: float) -> None:
-        """Trains the controller; `mean` is the mean of rewards, including this one."""
+        """Trains the controller on a sample; `mean` is the moving average of rewards, including this one."""
 
     def step(self, loss: torch.Tensor | None) -> None:
-        """An optimizer step on a loss; None: on a zero gradient, so that only the momentum moves the
-        parameters.
-        """
+        """Runs an optimizer step on a loss; None stands for a zero gradient, so that only momentum acts."""
         self.optimizer.zero_grad(set_to_none=False)
         if loss is not None:
             loss.backward()  # type: ignore[no-untyped-call]
@@ -176,7 +174,7 @@ class PolicyGradient(ABC):
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """Context with one thread for arithmetic."""
+    """Context in which torch uses one thread."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:

@@ -1,5 +1,7 @@
-"""Proximal policy optimization (Schulman et al., arXiv:1707.06347) without a critic, as template-based search
-has it (github.com/DrSleep/nas-segm-pytorch, commit 5de0c5c, src/rl)."""
+"""Proximal policy optimization (Schulman et al., arXiv:1707.06347) without a critic.
+
+As in template-based search (arXiv:1904.02365): src/rl of github.com/DrSleep/nas-segm-pytorch, commit 5de0c5c.
+"""
 
 from __future__ import annotations
 
@@ -13,13 +15,13 @@ from archdsl.search.trials.domain import Domain
 
 
 class Ppo(PolicyGradient):
-    """PPO with a ring buffer of the last proposals; after each, the controller is trained on all of them.
+    """PPO with a ring buffer of the last proposals, on which the controller is trained after each.
 
-    The loss of a proposal is -min(r · A, clip(r) · A), where r is the ratio of its current probability to
-    that when it was sampled, and the advantage A is its reward minus the current mean reward. "exact": one
-    step for each slot of the buffer, in random order. Empty slots have a gradient of zero; in their steps,
-    Adam's momentum moves the parameters. "batched": one step for the mean loss of the filled slots, which
-    needs one run of the controller; its parameters differ from those of "exact", and it needs a larger
+    The loss of a proposal is -min(r · A, clip(r) · A), where r is the ratio of its current probability to its
+    probability when it was sampled, and the advantage A is its reward minus the current mean reward. With
+    `update` "exact", there is an optimizer step for each slot of the buffer, in random order; empty slots
+    have a gradient of zero, so that only Adam's momentum moves the parameters. With "batched", there is one
+    step on the mean loss of the filled slots, which needs one forward pass of the controller, but a larger
     learning rate for the same progress.
     """
 
@@ -37,7 +39,7 @@ class Ppo(PolicyGradient):
 
     @property
     def filled(self) -> int:
-        """The number of filled slots, which come first."""
+        """The number of filled slots, which are the first ones."""
         return min(self.learned, self.config.buffer)
 
     def learn(self, sample: Sample, reward: float, mean: float) -> None:

@@ -1,5 +1,7 @@
-"""The policy gradient with a mean reward as baseline (Williams, "Simple Statistical Gradient-Following
-Algorithms for Connectionist Reinforcement Learning", 1992)."""
+"""REINFORCE: the policy gradient with a moving average of rewards as baseline.
+
+Williams, "Simple Statistical Gradient-Following Algorithms for Connectionist Reinforcement Learning" (1992).
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,7 @@ from archdsl.search.strategies.controller.policy_gradient import PolicyGradient,
 
 
 class Reinforce(PolicyGradient):
-    """One step for each proposal: the gradient of its log-probability times reward minus mean reward."""
+    """One optimizer step per proposal, along (reward - mean reward) · gradient of its log-probability."""
 
     def learn(self, sample: Sample, reward: float, mean: float) -> None:
         found = self.controller.log_probs(torch.tensor([sample.outcomes]), fast=True)

@@ -1,6 +1,6 @@
-"""An unrolled LSTM whose input is its own previous output.
+"""Unrolls an LSTM whose input is its own previous output.
 
-`inputs[t]` is added to the previous output to form the input of step t; step 0 has no previous output.
+The input of step t is the output of step t - 1 plus `inputs[t]`; the input of step 0 is `inputs[0]`.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ from typing import Any
 import torch
 
 State = tuple[torch.Tensor, torch.Tensor]
-"""The hidden state and the cells of a layer, [rows, hidden] each."""
+"""The hidden state and the cell state of a layer, [rows, hidden] each."""
 
 
 def as_torch(inputs: torch.Tensor, weights: Sequence[torch.Tensor]) -> torch.Tensor:
-    """The outputs of all steps, [steps, rows, hidden], by torch.nn.LSTM's kernels and autograd.
+    """The outputs of all steps, [steps, rows, hidden], by the kernels of torch.nn.LSTM and autograd.
 
-    `inputs` are [steps, rows, hidden], `weights` those of torch.nn.LSTM.
+    `inputs` are [steps, rows, hidden]; `weights` are in the order of torch.nn.LSTM.
     """
     layers, outputs = len(weights) // 4, []
     states = cells = inputs.new_zeros(layers, *inputs.shape[1:])
@@ -31,9 +31,9 @@ def as_torch(inputs: torch.Tensor, weights: Sequence[torch.Tensor]) -> torch.Ten
 
 
 def quick(inputs: torch.Tensor, weights: Sequence[torch.Tensor]) -> torch.Tensor:
-    """The same as `as_torch`, several times faster, with different rounding; differentiable once.
+    """The outputs of `as_torch`, computed several times faster, with different rounding; differentiable once.
 
-    For single steps, torch.lstm_cell is faster than torch.lstm for float32. The backward pass computes all
+    For single steps in float32, torch.lstm_cell is faster than torch.lstm. The backward pass computes all
     steps together, except the recurrence.
     """
     found: torch.Tensor = _Quick.apply(inputs, *weights)  # type: ignore[no-untyped-call]
@@ -41,9 +41,10 @@ def quick(inputs: torch.Tensor, weights: Sequence[torch.Tensor]) -> torch.Tensor
 
 
 def run(inputs: Sequence[torch.Tensor], weights: Sequence[torch.Tensor]) -> Iterator[list[State]]:
-    """The states of all layers after each step; the hidden state of the last layer is the output.
+    """Yields the states of all layers after each step; the hidden state of the last layer is the output.
 
-    `inputs` are [rows, hidden] each, and are read when their step begins.
+    `inputs` are [rows, hidden] each, and are read when their step begins, so that the caller can change later
+    ones.
     """
     layers = [weights[n : n + 4] for n in range(0, len(weights), 4)]
     last = [(torch.zeros_like(inputs[0]), torch.zeros_like(inputs[0])) for _ in layers]
@@ -76,7 +77,7 @@ def _back(
     outputs: torch.Tensor, inputs: torch.Tensor, states: torch.Tensor, cells: torch.Tensor,
     weights: Sequence[torch.Tensor],
 ) -> list[torch.Tensor]:  # fmt: skip
-    """Gradients of the inputs and of the weights, from those of the outputs.
+    """The gradients of the inputs and of the weights, given the gradients `outputs` of the outputs.
 
     States and cells are [layers, steps, rows, hidden].
     """
@@ -94,9 +95,9 @@ def _back(
 
 
 class _Part:
-    """The backward pass of one layer, step by step from the last; its gates are recomputed.
+    """The backward pass of one layer, step by step from the last one; the gates are recomputed.
 
-    `fed` are its inputs, `before` its previous states, both [steps, rows, hidden].
+    `fed` are the inputs of the layer, `before` its previous states, both [steps, rows, hidden].
     """
 
     def __init__(
@@ -122,7 +123,7 @@ class _Part:
         self.cell, self.own = torch.zeros_like(cells[0]), torch.zeros_like(cells[0])
 
     def back(self, t: int, output: torch.Tensor) -> torch.Tensor:
-        """The gradient of the layer's input at a step, from that of its output."""
+        """The gradient of the layer's input at step t, given the gradient of its output."""
         through, slopes, slope, forget, inner, outer, gradient = self.by_step[t]
         state = output + self.own
         self.cell.addcmul_(state, through)
