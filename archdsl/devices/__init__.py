@@ -1,1 +1,1 @@
-"""Latency tables: keys, timing, calibration, estimates.  torch and runtimes are imported by timing only."""
+"""Latency tables: keys, timing, calibration, estimates. torch and runtimes are imported only for timing."""

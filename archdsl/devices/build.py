@@ -1,4 +1,4 @@
-"""Builds latency tables: measures missing rows and writes the file incrementally."""
+"""Builds latency tables: measures missing rows, and writes the file while measuring."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from archdsl.devices.rounds import Timed, TimingPlan, nothing, time_all
 from archdsl.devices.table import Row, Table
 
 WRITE_EVERY_S = 0.5
-"""Seconds between writes: at most this much timing, or one round of a row, is lost with the process."""
+"""The minimum seconds between writes: about as much timing is lost if the process is killed."""
 
 
 @dataclass(frozen=True)
 class BuildProgress:
-    """Progress of a table: total rows, completed fraction, seconds left."""
+    """The progress of building a table: number of rows, completed fraction, seconds left, and last row."""
 
     rows: int
     share: float
@@ -31,7 +31,7 @@ class BuildProgress:
 
 
 def conditions_of(timer: Timer) -> dict[str, str]:
-    """The measurement conditions of this timer on this machine."""
+    """The measurement conditions of a timer on this machine, as text by name (`table.conditions`)."""
     return table.conditions(
         fingerprint.device(timer.device),
         fingerprint.runtime(timer.backend),
@@ -40,7 +40,7 @@ def conditions_of(timer: Timer) -> dict[str, str]:
 
 
 def new_table(timer: Timer, spec: str = "", settings: Mapping[str, Any] | None = None) -> Table:
-    """An empty table for this machine and timer."""
+    """An empty table for this machine and a timer; `spec` and `settings` record what it is built for."""
     return Table(
         device=fingerprint.device(timer.device),
         runtime=fingerprint.runtime(timer.backend),
@@ -61,10 +61,11 @@ def build(
     seed: int = 0,
     progress: Callable[[BuildProgress], None] | None = None,
 ) -> Table:
-    """Completes or creates the table in a file; complete rows are kept.
+    """Measures the rows of `units` that the table in a file lacks; creates the file if needed.
 
-    Raises SpecError, writing nothing, if the file is not a table (ARCH820), or was measured under other
-    conditions (ARCH821) and `stale` is not set.
+    `start` is the table for a new file (default: empty); `stale` allows a table measured under other
+    conditions. Returns the completed table. Raises SpecError, writing nothing, if the file is not a table
+    (ARCH820), or was measured under other conditions (ARCH821).
     """
     runtimes.find(timer.backend)
     plan = plan or TimingPlan()
@@ -131,7 +132,7 @@ def _row(thing: Timed[Key], nothing_ms: float) -> Row:
 
 
 class _Writer:
-    """Writes the table at the start, every half second, and at the end."""
+    """Writes a table that is being measured: with the first row, then every half second, and at the end."""
 
     def __init__(self, path: Path, made: Table, rows: dict[str, Row]):
         self.path, self.made, self.rows = path, made, rows
@@ -155,11 +156,11 @@ class _Writer:
 
 
 def disturbed(made: Table) -> float:
-    """The fraction of a table's runs that were disturbed by other programs."""
+    """The fraction of the runs of a table's measurements that were disturbed by other programs."""
     rounds = [p for row in made.rows for p in row.passes]
     return sum(p.disturbed * p.runs for p in rounds) / max(1, sum(p.runs for p in rounds))
 
 
 def failed_rows(made: Table) -> list[Row]:
-    """The rows that the runtime could not run."""
+    """The rows whose ops the runtime could not run."""
     return [row for row in made.rows if row.failed is not None]

@@ -1,4 +1,4 @@
-"""A shared latency table of this machine in the user's cache."""
+"""The latency table of this machine in the user's cache, which all searches share."""
 
 from __future__ import annotations
 
@@ -18,13 +18,16 @@ from archdsl.devices.table import Table
 from archdsl.program import Network, Space
 
 TIMER = Timer("onnxruntime")
-"""One thread, one image: as `archdsl latency build` times by default."""
+"""The timer of cached tables: one thread and one image, as the defaults of `archdsl latency build`."""
 PLAN = TimingPlan()
 
 
 @dataclass(frozen=True)
 class Ahead:
-    """The units of a space or network by key, and those that are not measured yet."""
+    """The rows that a space or network needs, in the cached table `path`.
+
+    `wanted` are all units by the hash of their key, `units` those that are not measured yet.
+    """
 
     path: Path
     wanted: Mapping[str, Unit]
@@ -33,7 +36,7 @@ class Ahead:
 
     @property
     def least_s(self) -> float:
-        """Minimum seconds of measurement."""
+        """The minimum duration of measuring the missing rows, in seconds."""
         return len(self.units) * PLAN.rounds * PLAN.seconds
 
 
@@ -44,17 +47,17 @@ def cache_folder() -> Path:
 
 
 def missing(space: Space) -> Ahead:
-    """The units of a space that are missing in this machine's table.
+    """The rows of a space, and those that the cached table lacks.
 
-    Each device, runtime version and protocol has its own file. Raises SpecError: ARCH823 for a missing
-    runtime, ARCH820 for a damaged file.
+    There is a cached table for each device, runtime version and measurement protocol. Raises SpecError:
+    ARCH823 if the runtime is not installed, ARCH820 for a damaged file.
     """
     runtimes.find(TIMER.backend)
     return _ahead(space_keys(space, random.Random(0)).units)
 
 
 def missing_of(network: Network, known: Table) -> Ahead:
-    """The units of a network without a row in `known`; of these, those missing in this machine's table.
+    """The rows of a network that the table `known` lacks, and those of them that the cached table lacks too.
 
     Raises SpecError as `missing`.
     """
@@ -76,7 +79,7 @@ def _ahead(wanted: Mapping[str, Unit]) -> Ahead:
 
 
 def complete(ahead: Ahead, progress: Callable[[build.BuildProgress], None] | None = None) -> Table:
-    """Measures missing rows, resuming an interrupted run; returns a table of the requested rows only."""
+    """Measures missing rows, continuing interrupted measurements; returns a table of the wanted rows only."""
     passive_waiting()
     if ahead.units:
         ahead.path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,8 +1,8 @@
-"""Calibrates sums of rows on networks measured end to end, and evaluates on held-out ones.
+"""Calibrates latency estimates, sums of rows of a table, on networks measured end to end.
 
-A sum of isolated ops misses effects between them: fusion across ops, changes of memory layout, warm caches.
-Correction models of increasing complexity are compared by cross-validation on the training networks; accuracy
-is measured on held-out networks.
+A sum of the latencies of isolated ops misses effects between ops: fusion, changes of memory layout, warm
+caches. Correction models of increasing complexity are compared by cross-validation on one part of the
+networks; accuracy is measured on the other, held-out networks.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     Vector = NDArray[np.float64]
 
 CONFIDENCE = 0.9
-"""The fraction of held-out networks within the reported error."""
+"""The fraction of held-out networks whose relative error is at most the reported error."""
 
 _STRENGTHS = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.3)
 _PLAIN = 0.02  # a more complex model must reduce the error by this fraction
@@ -30,7 +30,11 @@ _PLAIN = 0.02  # a more complex model must reduce the error by this fraction
 
 @dataclass(frozen=True)
 class Sum:
-    """Features of a network for the fit: the count of each key (less where shared), and its op."""
+    """The features of a network for the fit.
+
+    `counts` is the number of units of each key, by hash, less those of shared primitives; `ops` is the op of
+    each key; `units` is the number of units.
+    """
 
     counts: Mapping[str, int]
     ops: Mapping[str, str]
@@ -50,7 +54,7 @@ class Sum:
 
 @dataclass(frozen=True)
 class Fit:
-    """The terms of `table.Calibration`."""
+    """The parameters of a fitted correction model, as in `table.Calibration`."""
 
     form: str
     scale: float
@@ -61,7 +65,10 @@ class Fit:
 
 
 def predict(fit: Any, network: Sum, rows: Mapping[str, float]) -> float:
-    """The predicted milliseconds of a network. Raises KeyError for a missing row."""
+    """The latency of a network in ms that a fit predicts; `rows` are ms by key.
+
+    Raises KeyError if one is missing.
+    """
     total: float = fit.fixed_ms + fit.per_unit_ms * network.units
     for digest, count in network.counts.items():
         op_scale = fit.op_scales.get(network.ops[digest], 1.0)
@@ -70,19 +77,25 @@ def predict(fit: Any, network: Sum, rows: Mapping[str, float]) -> float:
 
 
 def rows_alone(rows: Mapping[str, float]) -> Callable[[Sum], float]:
-    """The plain sum of rows."""
+    """A predictor without calibration: the sum of the rows of a network, in ms."""
     none = Fit("sum", 1.0, 0.0, 0.0, {}, {})
     return lambda network: predict(none, network, rows)
 
 
 FORMS = ("line", "ops", "keys")
-"""line: a scale, a cost per unit, a fixed cost; ops: also a scale per op; keys: also a term per key."""
+"""The correction models. line: a scale, a cost per unit, and a fixed cost; ops: in addition, a scale for
+each op; keys: in addition, a term for each key.
+"""
 
 
 def fit(
     networks: Sequence[Sum], measured_ms: Sequence[float], rows: Mapping[str, float], seed: int = 0
 ) -> tuple[Fit, dict[str, float]]:
-    """The model and regularization with the best cross-validation error, and the error of each model."""
+    """The fit of the model with the best cross-validation error, and the mean relative error of each model.
+
+    `measured_ms` are the latencies of the networks, `rows` the ms of each key. A more complex model is chosen
+    only if its error is at least 2 % lower.
+    """
     import numpy as np
 
     measured = np.asarray(measured_ms, float)
@@ -108,7 +121,7 @@ def fit(
 def fit_form(
     form: str, networks: Sequence[Sum], measured_ms: Sequence[float], rows: Mapping[str, float], seed: int = 0
 ) -> Fit:
-    """The fit of one model, with regularization chosen by cross-validation."""
+    """The fit of the model `form`, with the strength of regularization chosen by cross-validation."""
     import numpy as np
 
     measured = np.asarray(measured_ms, float)
@@ -142,7 +155,7 @@ def _folds(n: int, seed: int) -> list[tuple[list[int], list[int]]]:
 def _fit(
     form: str, strength: float, networks: Sequence[Sum], measured: Vector, rows: Mapping[str, float]
 ) -> Fit:
-    """Least squares of relative errors; deviations from the line model are regularized by `strength`."""
+    """Fits a model by least squares of relative errors; deviations from the model `line` are regularized."""
     import numpy as np
 
     sums = np.array([sum(c * rows[k] for k, c in n.counts.items()) for n in networks])
@@ -179,7 +192,7 @@ _FLOOR_MS = 2e-3  # a row of nearly zero may still have a cost between others
 
 
 def _positive(design: Vector) -> Vector:
-    """Non-negative least squares with a target of 1 for every row."""
+    """The solution of non-negative least squares with a target of 1 for every row of the design matrix."""
     import numpy as np
     from scipy.optimize import nnls
 
@@ -192,7 +205,7 @@ def _positive(design: Vector) -> Vector:
 
 
 def line_through(values: Sequence[float], measured_ms: Sequence[float]) -> Callable[[float], float]:
-    """The best linear predictor of latency from a single property of networks, such as MACs."""
+    """The best linear predictor of latency in ms from a single property of networks, such as MACs."""
     import numpy as np
 
     measured, given = np.asarray(measured_ms, float), np.asarray(values, float)
@@ -201,7 +214,7 @@ def line_through(values: Sequence[float], measured_ms: Sequence[float]) -> Calla
 
 
 def accuracy(predicted: Sequence[float], measured: Sequence[float]) -> Accuracy:
-    """The accuracy of predictions."""
+    """The accuracy of predicted latencies of networks, compared with measured ones."""
     import numpy as np
 
     p, m = np.asarray(predicted, float), np.asarray(measured, float)
@@ -236,7 +249,7 @@ def _vary(*sides: Sequence[float] | Vector) -> bool:
 
 
 def error_of(predicted: Sequence[float], measured: Sequence[float]) -> float:
-    """The `CONFIDENCE` quantile of the relative error."""
+    """The `CONFIDENCE` quantile of the relative errors of predictions."""
     import numpy as np
 
     errors = np.abs(np.asarray(predicted) / np.asarray(measured) - 1)

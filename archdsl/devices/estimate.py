@@ -1,4 +1,4 @@
-"""Estimates the latency of networks from a table, with missing rows and error."""
+"""Estimates the latency of networks from a table, with an error bound, and reports missing rows."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Line:
-    """One term of an estimate: a unit, or primitives shared by units (negative), with its table row.
+    """A term of an estimate: a unit of the network, or primitives shared by units, which are subtracted.
 
-    `ms` is calibrated if the table is; None if the row is missing or failed. `rows` are names in the table:
-    hashes of keys, or names of a third-party table.
+    `ms` is calibrated if the table is, negative for shared primitives, and None if the row is missing or
+    failed. `rows` are the names of the rows in the table: hashes of keys, or names of a third-party table.
     """
 
     name: str
@@ -42,11 +42,12 @@ class Line:
 
 @dataclass(frozen=True)
 class Estimate:
-    """The latency of a network by a table, in milliseconds.
+    """The latency of a network estimated from a table, in milliseconds.
 
-    `total_ms` sums the available rows, and is complete only if `missing` is empty. `error_ms` bounds the
-    error of 90 % of held-out networks; None if the table was not validated. `fixed_ms` belongs to no line.
-    `stale` lists differences between the table's conditions and this machine's.
+    `total_ms` is the sum of `fixed_ms` and the available rows, complete only if `missing` is empty.
+    `error_ms` is the error that 90 % of held-out networks do not exceed; None if the table was not validated.
+    `final_upsampling` says whether the network resizes its output to the image size. `stale` lists
+    differences between the conditions of the table and of this machine.
     """
 
     network: str
@@ -72,25 +73,25 @@ class Estimate:
 
 
 def written_ms(ms: float, error_ms: float | None = None) -> str:
-    """Milliseconds with as many digits as the error justifies, or four."""
+    """Milliseconds as text, with as many digits as the error justifies, or four."""
     if error_ms:
         return f"{ms:.{_places(1, error_ms)}f}"
     return f"{ms:.{_places(3, ms)}f}" if ms > 0 else "0"
 
 
 def _places(digits: int, ms: float) -> int:
-    """The decimal places for this many digits after the first one; at most 12."""
+    """The number of decimal places to write `ms` with its first digit and `digits` more; at most 12."""
     return min(max(0, digits - math.floor(math.log10(ms))), 12) if ms < math.inf else 0
 
 
 def read_table(
     path: Path, *, allow_stale: bool = False, backend: str | None = None, threads: int | None = None
 ) -> tuple[Table, tuple[str, ...]]:
-    """Reads a table, and its differences from the conditions here.
+    """Reads a table; returns it, and how its conditions differ from those of this machine, as text.
 
-    Raises SpecError if the file is not a table (ARCH820), or was measured under other conditions (ARCH821),
-    unless allowed. `backend` and `threads` are required values, by default the table's. Third-party tables,
-    which have a mapping, apply to their own device.
+    `backend` and `threads` are compared with those of the table, if set. Third-party tables, which have a
+    mapping, are not compared. Raises SpecError: ARCH820 if the file is not a table, ARCH821 if it was
+    measured under other conditions, unless `allow_stale`.
     """
     found = table.read(path)
     if found.mapping is not None:
@@ -104,7 +105,7 @@ def read_table(
 
 
 def timer_of(found: Table) -> Timer | None:
-    """The timer that would produce this table here; None if its runtime is unknown."""
+    """The timer with which this machine would measure a table; None if its runtime is unknown."""
     if found.runtime.backend not in RUNTIMES:
         return None
     kind = "cuda" if found.device.kind == "cuda" and _has_cuda() else "cpu"
@@ -118,7 +119,7 @@ def _has_cuda() -> bool:
 
 
 def estimate(network: Network, by: Table, stale: tuple[str, ...] = ()) -> Estimate:
-    """Estimates the latency of a network, row by row."""
+    """Estimates the latency of a network by the rows of a table; `stale` is stored in the result."""
     split = parts(network)
     made = _foreign(split, by) if by.mapping is not None else _timed(split, by)
     notes = (*made.notes, *_foreign_calibration(network, by))
@@ -128,7 +129,7 @@ def estimate(network: Network, by: Table, stale: tuple[str, ...] = ()) -> Estima
 
 
 def _foreign_calibration(network: Network, by: Table) -> tuple[str, ...]:
-    """A note if the calibration was fitted on networks of another space or input size."""
+    """A note, if the calibration of the table was fitted on networks of another space or input size."""
     calibration = by.calibration
     if calibration is None or not calibration.space:
         return ()
@@ -140,7 +141,7 @@ def _foreign_calibration(network: Network, by: Table) -> tuple[str, ...]:
 
 
 def latency_ms(network: Network, by: Table) -> float:
-    """The latency in milliseconds. Raises SpecError (ARCH824) for missing rows."""
+    """The estimated latency of a network in ms. Raises SpecError (ARCH824) if the table lacks rows."""
     found = estimate(network, by)
     if found.missing:
         raise missing_rows(found.missing)
@@ -152,8 +153,10 @@ def missing_rows(
     by: Table | None = None,
     settings: Mapping[str, object] | None = None,
 ) -> SpecError:
-    """An error about missing rows (ARCH824); `settings` are those of the space, to compare with the settings
-    that the table was built with.
+    """The error ARCH824 for rows that a table lacks.
+
+    `settings` are those of the space; the help names settings that differ from those that the table was built
+    with.
     """
     listed = "; ".join(list(missing)[:5]) + ("; …" if len(missing) > 5 else "")
     headline = f"the table lacks {len(missing)} rows: {listed}"
@@ -173,7 +176,7 @@ def _listed(value: object) -> object:
 
 
 def _word(value: object) -> str:
-    """A setting in the format of `--set`, such as 3x96x192."""
+    """The value of a setting in the format of `--set`, such as 3x96x192."""
     return size_text(value) if isinstance(value, tuple | list) else str(value)
 
 
@@ -221,7 +224,7 @@ def _line(unit: Unit, rows: Mapping[str, Row], by: Table, sign: int) -> Line:
 
 
 def unit_ms(by: Table, digest: str, op: str, row_ms: float) -> float:
-    """The contribution of a unit, calibrated if the table is."""
+    """The contribution of a unit to an estimate in ms: its row, calibrated if the table is."""
     calibration = by.calibration
     if calibration is None:
         return row_ms
@@ -263,7 +266,7 @@ def _upsampling(network: Network, by: Table) -> str:
 
 
 def final_upsampling(network: Network) -> str:
-    """Whether the network itself resizes its output to the image size."""
+    """A text on whether the network resizes its output to the image size: "inside", or "outside: …"."""
     graph = network.graph
     shapes = infer(graph)
     main = next(iter(graph.outputs.values()))

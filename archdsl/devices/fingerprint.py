@@ -1,4 +1,4 @@
-"""Measurement conditions: the machine, the runtime with its version, and options."""
+"""Determines the measurement conditions: the machine, the runtime with its version, and the protocol."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ STATISTIC_CUDA = "time between CUDA events, lowest tenth of the quietest round, 
 
 
 def runtime(backend: str) -> RuntimeRecord:
-    """The runtime's record on this machine, without importing it. Raises KeyError if unknown."""
+    """The version and options of a runtime on this machine, without importing it.
+
+    Raises KeyError if unknown.
+    """
     found = RUNTIMES[backend]
     return RuntimeRecord(
         backend=backend,
@@ -26,7 +29,7 @@ def runtime(backend: str) -> RuntimeRecord:
 
 
 def protocol(threads: int = 1, batch: int = 1, device: str = "cpu") -> Protocol:
-    """The measurement protocol with this number of threads."""
+    """The measurement protocol for a number of threads, a batch size and a device ("cpu" or "cuda")."""
     statistic = STATISTIC if threads == 1 else STATISTIC_WALL
     return Protocol(
         threads=threads,
@@ -38,7 +41,10 @@ def protocol(threads: int = 1, batch: int = 1, device: str = "cpu") -> Protocol:
 
 
 def device(kind: str = "cpu") -> Device:
-    """This machine's processor, or its first CUDA device (which imports torch)."""
+    """The processor of this machine, or its first CUDA device, which imports torch.
+
+    Raises SpecError (ARCH823) if no CUDA device is found.
+    """
     if kind == "cuda":
         import torch
 

@@ -1,7 +1,8 @@
-"""Third-party latency tables, read through a mapping from units to row names.
+"""Third-party latency tables, read through a mapping from units of networks to names of rows.
 
-Mappings are data, `mappings/*.json`.  Rules number the nodes of a unit by primitive: `{conv2.in.c}` is the
-number of input channels of the second convolution, `{conv1.k}` a setting of the first.
+Mappings are data (`mappings/*.json`). Names of rows have fields in which the nodes of a unit are numbered by
+primitive: `{conv2.in.c}` is the number of input channels of the second convolution, `{conv1.k}` a setting of
+the first.
 """
 
 from __future__ import annotations
@@ -30,7 +31,10 @@ def known() -> list[str]:
 
 
 def mapping(name: str) -> RowMapping:
-    """A shipped mapping by name, or one from a file; raises SpecError (ARCH822)."""
+    """A shipped mapping by name, or a mapping from a file.
+
+    Raises SpecError (ARCH822) if missing or invalid.
+    """
     path, data = _merged(name, ())
     try:
         return RowMapping.model_validate(data)
@@ -40,8 +44,9 @@ def mapping(name: str) -> RowMapping:
 
 
 def _merged(name: str, above: tuple[Path, ...]) -> tuple[Path, dict[str, Any]]:
-    """The data of a mapping merged with what it extends, and its file; `above` are the files that extend
-    it.
+    """The file of a mapping, and its data merged with the mapping that it extends.
+
+    `above` are the files of the mappings that extend it, to detect circles.
     """
     path = _FOLDER / f"{name}.json" if name in known() else Path(name)
     if not path.is_file():
@@ -69,7 +74,7 @@ def _merged(name: str, above: tuple[Path, ...]) -> tuple[Path, dict[str, Any]]:
 
 
 def import_table(path: Path, by: RowMapping) -> Table:
-    """Imports a JSON file of names and milliseconds, or of `entries` of these.
+    """Imports a third-party table: a JSON object from names to milliseconds, possibly under `entries`.
 
     Raises SpecError (ARCH822) for other contents.
     """
@@ -108,16 +113,16 @@ def _not_importable(path: Path, why: str) -> SpecError:
 
 
 class MatchedRows:
-    """The row names of consecutive units; `rule` is None if no rule matches."""
+    """The names of the rows of consecutive units, by the first matching rule; `rule` is None without one."""
 
     def __init__(self, units: Sequence[Unit], rule: Rule | None, rows: Sequence[str]):
         self.units, self.rule, self.rows = tuple(units), rule, tuple(rows)
 
 
 def rows_of(units: Sequence[Unit], by: RowMapping) -> list[MatchedRows]:
-    """The rows of a network's units in order, by the rules of the mapping.
+    """The rows of the units of a network, in order, by the rules of a mapping.
 
-    Rules for chains of units take precedence over rules for single units.
+    Rules for longer chains of units take precedence.
     """
     follows = _only_readers(units)
     taken: set[str] = set()
@@ -154,7 +159,7 @@ def _chain(unit: Unit, follows: Mapping[str, Unit], ops: Sequence[str]) -> list[
 
 
 def _only_readers(units: Sequence[Unit]) -> dict[str, Unit]:
-    """For each unit, its only reader, if unique."""
+    """The unit that reads each unit, by name, for units with exactly one reader."""
     made_by = {node.name: unit for unit in units for node in unit.nodes}
     readers: dict[str, dict[str, Unit]] = {}
     for unit in units:
@@ -167,7 +172,7 @@ def _only_readers(units: Sequence[Unit]) -> dict[str, Unit]:
 
 
 def _fields(units: Sequence[Unit]) -> dict[str, Any]:
-    """The fields of rules: sizes and settings of the nodes of units, numbered by primitive."""
+    """The values of the fields of rules: sizes and settings of the nodes of units, numbered by primitive."""
     fields: dict[str, Any] = {}
     count: dict[str, int] = {}
     for unit in units:

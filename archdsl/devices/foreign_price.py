@@ -1,4 +1,4 @@
-"""Prices whole spaces by a third-party table and its mapping."""
+"""Prices all networks of a space by a third-party latency table and its mapping."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from archdsl.passes.costs.pricing import Piece, pieces
 
 
 def foreign_price(by: Table, graph: Graph) -> LatencyPrice:
-    """The price of a space's networks by a table with a mapping.
+    """The latency price of the networks of a space by a table with a mapping.
 
-    Ops that one rule covers are merged in the returned `graph`.
+    In the `graph` of the result, chains of ops that one rule covers are merged into one op application.
     """
     assert by.mapping is not None
     mapping = by.mapping
@@ -49,7 +49,7 @@ def _priced(units: list[Unit], by: RowMapping, rows: Mapping[str, float]) -> flo
 
 
 def _units(graph: Graph, piece: Piece) -> Iterator[Unit]:
-    """The op applications in a piece, with their sizes and settings."""
+    """Yields the op applications in a piece as units, with their sizes and settings."""
     applied = {node.name: what for node, what in piece}
     for name, nodes in pieces(node for node, _ in piece).items():
         here = [
@@ -71,7 +71,7 @@ def _units(graph: Graph, piece: Piece) -> Iterator[Unit]:
 
 
 def _joined(graph: Graph, by: RowMapping) -> Graph:
-    """Merges chains of ops that a rule covers into applications of one op."""
+    """A graph in which chains of ops that a rule covers are merged into one op application."""
     chains = {tuple(rule.chain) for rule in by.rules if len(rule.chain) > 1}
     groups = pieces(node for node in graph.nodes.values() if isinstance(node, Node))
     labels = {name: label(graph, nodes[0]) for name, nodes in groups.items()}
@@ -95,7 +95,7 @@ def _joined(graph: Graph, by: RowMapping) -> Graph:
 
 
 def _readers(graph: Graph, groups: Mapping[str, list[Node]]) -> dict[str, set[str]]:
-    """For each op application, its readers: other applications, muxes, outputs."""
+    """The readers of each op application: other applications, muxes and outputs."""
     home = {node.name: name for name, nodes in groups.items() for node in nodes}
     found: dict[str, set[str]] = {}
     for item in graph.nodes.values():

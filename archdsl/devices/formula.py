@@ -1,4 +1,4 @@
-"""Evaluates search objectives over Python numbers, numpy arrays or torch tensors."""
+"""Evaluates formulas of objectives and requirements on Python numbers, numpy arrays or torch tensors."""
 
 from __future__ import annotations
 
@@ -17,12 +17,13 @@ Comparisons = Mapping[str, Callable[[Any, Any], Any]]
 def evaluate(
     value: SearchValue, measure: Callable[[Term], Any], known: Mapping[str, Any], comparisons: Comparisons
 ) -> Any:
-    """The value of a formula: of costs by `measure`, of other terms by name.
+    """The value of a formula.
 
-    An entry of `known` for a term with its settings takes precedence over one for its name, which is that of
-    the main output. Quantities are in
-    base units: milliseconds, frames per second, bytes. Raises ValueError for a term that is not in `known`,
-    and for values that are not numbers.
+    Costs are evaluated by `measure`; the values of other terms are looked up in `known`, by the text of the
+    term with settings, or else, for terms of the main output, by name. `comparisons` are the functions of
+    comparison operators. Quantities are in base units: milliseconds, frames per second, bytes. Raises
+    ValueError for a term that is not in `known`, for operators without a function, and for values that are
+    not numbers.
     """
 
     def of(value: SearchValue) -> Any:
@@ -76,14 +77,14 @@ def _formula(formula: Formula, args: list[Any], comparisons: Comparisons) -> Any
 
 
 def _quotient(value: Any, divisor: Any) -> Any:
-    """The quotient; of numbers, infinite or NaN if `divisor` is 0, as with arrays."""
+    """The quotient of two values; for numbers, infinite or NaN if `divisor` is 0, as for arrays."""
     if isinstance(divisor, int | float) and divisor == 0 and isinstance(value, int | float):
         return math.copysign(math.inf, value) if value else math.nan
     return value / divisor
 
 
 def _power(value: Any, exponent: Any) -> Any:
-    """The power; of numbers, infinite or NaN where there is none, as with arrays."""
+    """The power of two values; for numbers, infinite or NaN where it is not a real number, as for arrays."""
     try:
         found = value**exponent
     except ZeroDivisionError:
@@ -112,11 +113,11 @@ EXACT: Comparisons = {
     "and": operator.and_,
     "or": operator.or_,
 }
-"""Comparison operators, exact."""
+"""The functions of comparison operators for exact evaluation, which return booleans."""
 
 
 def _beyond(value: Any, limit: Any) -> Any:
-    """The relative violation of an upper limit; the absolute one if the limit is 0."""
+    """The relative violation of an upper limit; the absolute violation if the limit is 0."""
     return _positive(value - limit, limit)
 
 
@@ -138,4 +139,7 @@ MISSED: Comparisons = {
     "in": lambda value, ends: _below(value, ends[0]) + _beyond(value, ends[1]),
     "and": operator.add,
 }
-"""The relative violation of a comparison (absolute, of a limit of 0); 0 if it holds."""
+"""The functions of comparison operators for penalties: the relative violation, 0 if the comparison holds.
+
+The violation is absolute if the limit is 0.
+"""

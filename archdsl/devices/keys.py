@@ -1,7 +1,8 @@
-"""Keys of latency tables: applications of declared ops, and single primitives outside of them.
+"""Units of networks, and their keys in latency tables.
 
-A key is the canonical text of a subgraph with all settings and sizes, independent of names: equal
-computations on equal sizes share a key, and bilinear resizing never uses a row of nearest neighbours.
+A unit is an application of a declared op, or a primitive outside of declared ops. Its key is the canonical
+text of the subgraph with all settings and sizes, independent of names: equal computations on equal sizes have
+the same key, and different ones, such as bilinear and nearest-neighbour resizing, have different keys.
 """
 
 from __future__ import annotations
@@ -24,9 +25,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Key:
-    """A measured subgraph: its computation and sizes (channels, height, width).
+    """The key of a unit: its computation (`text`), and the sizes (channels, height, width) of its tensors.
 
-    `op` is a display name, a declared op or a primitive; only `text` identifies it.
+    `op` is the name of the declared op or primitive, for display; the key is identified by `text` alone.
     """
 
     op: str
@@ -36,7 +37,7 @@ class Key:
 
     @cached_property
     def hash(self) -> str:
-        """The implementation hash, the row's name in a table."""
+        """The hash of the text, which is the name of the row in a table."""
         return text_hash(self.text)
 
     def __str__(self) -> str:
@@ -45,7 +46,7 @@ class Key:
 
 @dataclass(frozen=True)
 class Unit:
-    """An occurrence of a key in a network; `piece` is a standalone network with the same computation."""
+    """A unit of a network: an occurrence of a key; `piece` is a network of the same computation."""
 
     name: str
     key: Key
@@ -55,10 +56,10 @@ class Unit:
 
 @dataclass(frozen=True)
 class NetworkUnits:
-    """A network as table rows: the sum of `units` minus `shared`.
+    """The units of a network: its latency is the sum of the rows of `units` minus that of `shared`.
 
-    Shared primitives belong to several units but are computed once, such as the relu with which two ops on
-    one input begin.
+    Shared primitives belong to several units, but are computed only once, such as the relu at the beginning
+    of two ops that read the same input.
     """
 
     units: tuple[Unit, ...]
@@ -70,7 +71,7 @@ class NetworkUnits:
 
 
 def parts(network: Network) -> NetworkUnits:
-    """The units of a network, and shared primitives."""
+    """Splits a network into units, and primitives that several units share."""
     whole = simplify(network.whole, across_ops=False)
     shapes = infer(whole)
     kept = simplify(whole, shapes).nodes
@@ -87,7 +88,7 @@ def _is_stateless(node: Any) -> bool:
 
 
 def _groups(graph: Graph) -> list[tuple[str, str, list[Node]]]:
-    """The name, op and nodes of each unit, ordered by last node."""
+    """The name, op and nodes of each unit, in the order of their last nodes."""
     groups: dict[str, list[Node]] = {}
     for node in graph.nodes.values():
         assert isinstance(node, Node)
@@ -102,7 +103,7 @@ def _label(graph: Graph, nodes: Sequence[Node]) -> str:
 
 
 def _readers(graph: Graph) -> dict[str, list[Node | None]]:
-    """The readers of each tensor's values; None is a network output."""
+    """The nodes that read the values of each tensor; None stands for an output of the network."""
     found: dict[str, list[Node | None]] = {}
     for node in graph.nodes.values():
         assert isinstance(node, Node)
@@ -114,12 +115,12 @@ def _readers(graph: Graph) -> dict[str, list[Node | None]]:
 
 
 def values_read(node: Node) -> tuple[str, ...]:
-    """The inputs of a node whose values, not only sizes, it reads."""
+    """The inputs of which a node reads the values, and not only the sizes."""
     return node.inputs[: _values(node.op, len(node.inputs))]
 
 
 def _values(op: str, inputs: int) -> int:
-    """How many inputs of a primitive, the first ones, are read by value."""
+    """The number of inputs, the first ones, of which a primitive reads the values."""
     primitive = ops.get(op)
     return 0 if primitive.makes_zero else primitive.tensors(inputs)
 
@@ -132,7 +133,10 @@ def unit(
     op: str,
     nodes: Sequence[Node],
 ) -> Unit:
-    """Nodes of a graph as a unit; `readers` determine its results, by default the last node."""
+    """The unit that consists of these nodes of a graph.
+
+    Its results are the nodes that `readers` outside of the unit read; by default, the last node.
+    """
     nodes, shapes = _ports_apart(nodes, shapes)
     inside = {node.name for node in nodes}
     results = [
@@ -159,7 +163,10 @@ def unit(
 def _ports_apart(
     nodes: Sequence[Node], shapes: Mapping[str, FixedShape]
 ) -> tuple[Sequence[Node], Mapping[str, FixedShape]]:
-    """A primitive that reads one tensor twice, changed to read two, so that both cases share a row."""
+    """Makes a primitive that reads a tensor twice read two tensors, so that both cases have one key.
+
+    Returns the nodes and shapes, with the additional tensor.
+    """
     if len(nodes) > 1 or len(set(nodes[0].inputs)) == len(nodes[0].inputs):
         return nodes, shapes
     ports = [f"{i}.{n}" if i in nodes[0].inputs[:n] else i for n, i in enumerate(nodes[0].inputs)]
@@ -170,10 +177,10 @@ def _ports_apart(
 def _text(
     nodes: Sequence[Node], inputs: Sequence[str], results: Sequence[str], shapes: Mapping[str, FixedShape]
 ) -> str:
-    """The canonical text of a piece: names are numbers, settings sorted by name, all sizes written out.
+    """The canonical text of nodes, with numbered tensors, settings sorted by name, and all sizes.
 
-    A tensor of which only the size is read (`like`, the input of zeros) is omitted, as the size of the result
-    is included.
+    Tensors of which only the size is read, such as the input of zeros, are omitted, since the size of the
+    result is included.
     """
     names = {source: f"x{n}" for n, source in enumerate(inputs, start=1)}
     lines = [f"{names[i]}: {size_text(shapes[i])}" for i in inputs]
@@ -185,10 +192,10 @@ def _text(
 
 
 def computed(op: str, inputs: Sequence[str], attrs: Mapping[str, Any]) -> str:
-    """A primitive applied to named inputs, with settings in alphabetical order.
+    """The canonical text of a primitive applied to named inputs, with settings in alphabetical order.
 
-    Inputs of which only the size is read are omitted, and so are the settings of zeros, which only determine
-    their size.
+    Inputs of which only the size is read are omitted, and so are the settings of zeros, which determine only
+    its size.
     """
     primitive, read = ops.get(op), inputs[: _values(op, len(inputs))]
     attrs = {} if primitive.makes_zero else primitive.written(attrs)
@@ -203,16 +210,17 @@ def _value(value: Any) -> str:
 
 
 def size_text(shape: Sequence[int]) -> str:
-    """`24x48x96`."""
+    """A size as text: `24x48x96`."""
     return "x".join(map(str, shape))
 
 
 @dataclass(frozen=True)
 class Keys:
-    """The keys found in a space, with a coverage estimate.
+    """The units found in a space by sampling networks, by the hash of their key, with a coverage estimate.
 
-    `networks` were sampled, the last `quiet` without new keys. `rare` keys occurred in one network only:
-    `rare / networks` estimates the new keys per further network (Good 1953).
+    `networks` is the number of sampled networks, of which the last `quiet` had no new key. `rare` keys
+    occurred in only one network: `rare / networks` estimates the number of new keys in a further network
+    (Good 1953).
     """
 
     units: Mapping[str, Unit]
@@ -226,7 +234,7 @@ class Keys:
 
 
 def network_keys(networks: Iterable[Network]) -> dict[str, Unit]:
-    """The timed units of networks (an op and its shapes), by the hash of their lookup key, in order."""
+    """The units of networks by the hash of their key, each key once, in the order of occurrence."""
     found: dict[str, Unit] = {}
     for network in networks:
         for part in parts(network):
@@ -235,9 +243,9 @@ def network_keys(networks: Iterable[Network]) -> dict[str, Unit]:
 
 
 def space_keys(space: Space, rng: random.Random, *, quiet: int = 200, most: int = 2000) -> Keys:
-    """Finds the keys of a space by sampling networks, until `quiet` in a row have no new key, at most `most`.
+    """Finds the keys of a space by sampling networks, until `quiet` consecutive ones have no new key.
 
-    Every outcome of every decision is sampled at least once: the first networks cover the outcomes.
+    At most `most` networks are sampled. The first networks cover every outcome of every decision.
     """
     found: dict[str, Unit] = {}
     seen: dict[str, int] = {}
@@ -259,7 +267,7 @@ def space_keys(space: Space, rng: random.Random, *, quiet: int = 200, most: int 
 
 
 def _shareable(split: NetworkUnits) -> Iterator[Unit]:
-    """Primitives that units may share in other networks: those without weights at the beginning of an op."""
+    """Yields primitives that units of other networks may share: those without weights that begin an op."""
     for part in split.units:
         if len(part.nodes) == 1:
             continue
@@ -272,9 +280,7 @@ def _shareable(split: NetworkUnits) -> Iterator[Unit]:
 
 
 def _outcomes(space: Space, rng: random.Random) -> list[dict[str, str]]:
-    """Covers every outcome of every decision by partial assignments with one outcome of each remaining
-    decision.
-    """
+    """Partial assignments of outcomes, by path, that together contain every outcome of every decision."""
     orders = {path: rng.sample(d.outcomes, len(d.outcomes)) for path, d in space.decisions.items()}
     count = max(map(len, orders.values()), default=0)
     return [{path: o[n] for path, o in orders.items() if n < len(o)} for n in range(count)]

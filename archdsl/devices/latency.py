@@ -1,4 +1,4 @@
-"""Latency as an analysis pass."""
+"""The latency of the networks of a graph, as an analysis pass."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Latency(Analysis[LatencyPrice]):
         return foreign_price(self.table, graph) if self.table.mapping else latency_price(self.table, graph)
 
     def text(self, found: LatencyPrice) -> str:
-        """The latency of a network; for a space, the mean under uniform decisions."""
+        """The latency as text; for a space, the mean over uniformly distributed outcomes."""
         ms = found.fixed_ms + SpaceCost(found.graph).expected(found.price).of()
         lacking = "".join(f"\nthe table lacks {row}" for row in sorted(found.missing))
         return f"{ms:.3f} ms{' on average' if found.graph.decisions else ''}{lacking}"

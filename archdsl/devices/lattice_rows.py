@@ -1,4 +1,4 @@
-"""Latencies in milliseconds of the candidates of each cell of a lattice, from a latency table."""
+"""The latencies of the candidates of each cell of a lattice, in milliseconds, from a latency table."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from archdsl.passes.costs.pricing import network_price
 
 @dataclass(frozen=True)
 class Way:
-    """One mode of a cell: keeping its resolution, or halving it.
+    """The latencies of a cell in one of its modes: keeping the resolution, or halving it.
 
-    `ms` are milliseconds by candidate, input width and output width; `before` and `behind` are the decisions
-    on these widths, None if they are not searched.
+    `ms` are milliseconds by the indices of candidate, input width and output width; `before` and `behind` are
+    the decisions on the input and output width, None if the width is not searched.
     """
 
     ms: Mapping[tuple[int, int, int], float]
@@ -32,11 +32,10 @@ class Way:
 
 
 class LatticeRows:
-    """The latencies of each cell, by layer and row, in each of its modes; the one that keeps the resolution
-    is first.
+    """The latencies of each cell of a lattice: `ways`, by layer, row and mode (first: same resolution).
 
-    Raises NoLattice if a cell is not one tensor of each candidate, at one or two resolutions. Rows that the
-    table lacks are collected in `missing`, and count as 0.
+    `stem_ms` is the latency of the stem. Rows that the table lacks are collected in `missing`, and count as
+    0. Raises NoLattice if a cell is not one tensor of each candidate, at one or two resolutions.
     """
 
     def __init__(self, graph: Graph, cells: Lattice, table: Table):
@@ -79,7 +78,7 @@ class LatticeRows:
             yield Way(ms, before, behind)
 
     def _width(self, layer: int, row: int) -> str | None:
-        """The decision on the width of the map behind a layer."""
+        """The path of the decision on the output width of a layer in a row; None if it is not searched."""
         if not self.cells.widths or not 0 <= layer < self.cells.layers - 1:
             return None
         return self.cells.widths[row][layer - max(0, row - 1)]
@@ -88,7 +87,7 @@ class LatticeRows:
         return self.graph.decisions[decision].size if decision is not None else 1
 
     def _read(self, layer: int, row: int) -> tuple[str, str]:
-        """The tensor that a cell reads, and one that it is, of known shape."""
+        """The tensor that a cell reads, and one of the tensors that it may be, whose shape is known."""
         path = self.cells.kinds[row][layer - row]
         if layer > row > 0:
             mux = self._muxes[self.cells.reads[row][layer - row - 1]][0]
@@ -103,7 +102,7 @@ class LatticeRows:
     def _application(
         self, made: str, read: Mapping[str, FixedShape], outcomes: Mapping[str, int]
     ) -> tuple[float, FixedShape]:
-        """The milliseconds and the shape of a tensor made from tensors of known shapes."""
+        """The milliseconds for computing the tensor `made` from tensors of the shapes `read`; its shape."""
         if made in read:
             return 0.0, read[made]
         nodes = self._bound(self._needed(made, frozenset(read)), read, outcomes)
@@ -119,7 +118,7 @@ class LatticeRows:
         return self._known[key]
 
     def _needed(self, made: str, read: frozenset[str]) -> list[Node]:
-        """The nodes between tensors that are read and one that is made, in the order of the graph."""
+        """The nodes that compute the tensor `made` from the tensors `read`, in the order of the graph."""
         if made not in self._between:
             needed, ahead = set(read), [made]
             while ahead:
@@ -137,7 +136,7 @@ class LatticeRows:
     def _bound(
         self, nodes: list[Node], read: Mapping[str, FixedShape], outcomes: Mapping[str, int]
     ) -> list[Node]:
-        """Nodes with the settings that outcomes give them."""
+        """Nodes with their settings evaluated for these outcomes."""
         found: list[Node] = []
 
         def size(node: str, axis: int) -> int:

@@ -1,7 +1,7 @@
-"""Measures networks and pieces of networks.
+"""Measures the latency of networks and of pieces of networks.
 
-Single-threaded runs are timed by thread CPU time, which excludes other programs on the core; wall-clock time
-detects disturbed runs.
+Single-threaded runs are timed by the CPU time of the thread, which excludes other programs on the core;
+wall-clock time is used to detect disturbed runs.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from archdsl.devices.table import Round
 from archdsl.ir.graph import Graph
 
 DISTURBED = 1.05
-"""A run is disturbed if its wall-clock time exceeds its CPU time by this factor."""
+"""A run counts as disturbed if its wall-clock time exceeds its CPU time by this factor."""
 
 SHORTEST_S = 100e-6  # shorter runs are repeated per clock reading
 
 
 @dataclass(frozen=True)
 class Timer:
-    """Prepares and times runs of graphs on one runtime, `backend`."""
+    """Prepares and times graphs on the runtime `backend`, with threads, a batch size and a device."""
 
     backend: str
     threads: int = 1
@@ -35,13 +35,13 @@ class Timer:
     def prepare(self, graph: Graph) -> Run:
         """A function that runs the network once, on inputs of its declared sizes.
 
-        Raises the runtime's exceptions.
+        Raises any exceptions of the runtime.
         """
         runtime = RUNTIMES[self.backend]
         return runtime.prepare(graph, threads=self.threads, batch=self.batch, device=self.device)
 
     def time(self, run: Run, seconds: float, least: int) -> Round:
-        """Runs for about `seconds`, but at least `least` times; returns milliseconds per run."""
+        """Runs for about `seconds`, but at least `least` times; returns statistics of ms per run."""
         times = (
             _cuda_times(run, seconds, least)
             if self.device == "cuda"
@@ -58,7 +58,7 @@ class Timer:
         )
 
     def _cpu_times(self, run: Run, seconds: float, least: int) -> list[tuple[float, float]]:
-        """CPU and wall-clock milliseconds of each run."""
+        """The CPU time and the wall-clock time of each run, in milliseconds."""
         clock = time.thread_time_ns if self.threads == 1 else time.perf_counter_ns
         start = time.perf_counter_ns()
         run()
@@ -76,7 +76,7 @@ class Timer:
 
 
 def _cuda_times(run: Run, seconds: float, least: int) -> list[tuple[float, float]]:
-    """Times between CUDA events, after a warm-up of the clocks."""
+    """The milliseconds between CUDA events of each run, twice, after warming up the clocks."""
     import torch
 
     event: Any = torch.cuda.Event
@@ -97,9 +97,9 @@ def _cuda_times(run: Run, seconds: float, least: int) -> list[tuple[float, float
 
 
 def passive_waiting() -> Mapping[str, str]:
-    """Sets environment variables with which OpenMP threads wait passively, before torch is imported.
+    """Sets and returns the environment variables that make OpenMP threads wait passively.
 
-    Returns these variables.
+    Must be called before torch is imported.
     """
     wanted = {"OMP_WAIT_POLICY": "PASSIVE", "KMP_BLOCKTIME": "0"}
     for name, value in wanted.items():

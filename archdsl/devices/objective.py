@@ -1,4 +1,4 @@
-"""Costs in objectives and requirements: expected over probabilities of outcomes, exact for networks.
+"""Evaluates costs in objectives and requirements: expectations over outcomes, and exact costs of networks.
 
 costs = Costs(space, tables)
 loss = costs.soft(objective.value, probabilities, {"cross_entropy": loss})    # a torch scalar
@@ -44,23 +44,23 @@ if TYPE_CHECKING:
     from archdsl.program import Network, Space
 
 Known = Mapping[str, Any]
-"""Values of non-cost terms by name: losses as tensors, scores as numbers or arrays."""
+"""The values of terms other than costs, by name: losses as tensors, scores as numbers or arrays."""
 
 _CHECKED = 20_000  # networks checked for missing rows where expectations are infeasible
 
 
 class Costs:
-    """Costs in the objectives and requirements of a space.
+    """Evaluates costs in objectives and requirements for a space; analyses of the space are cached.
 
-    `tables` provide `latency` and `rate`: the table of the named device, or the only one. `stands` maps
-    device names of the spec to substitute tables.  Analyses of the space are cached.
+    `tables` are the latency tables for `latency` and `rate`: a term uses the table of the device that it
+    names, or the only table. `stands` maps device names of the spec to substitute tables.
     """
 
     def __init__(
         self, space: Space, tables: Sequence[Table] = (), stands: Mapping[str, Table] | None = None,
         extended: Callable[[Network, Table], Table] | None = None,
     ):  # fmt: skip
-        """`extended` returns a table with the rows of a network of another space."""
+        """`extended(network, table)` returns the table with rows for a network of another space."""
         self.space, self.tables, self.stands = space, tuple(tables), dict(stands or {})
         self._extended = extended
         self._latencies: dict[int, _Latency] = {}
@@ -71,11 +71,11 @@ class Costs:
     ) -> torch.Tensor | float:
         """The differentiable value of an objective under independent outcomes.
 
-        `probabilities` are vectors over outcomes, by decision path; missing decisions are uniform.
+        `probabilities` are vectors over outcomes, by decision path; decisions without one are uniform.
         Parameters, MACs and latency are expectations (`archdsl.passes.costs.expected`); rates and logarithms
-        are functions of these. The value of a comparison is its relative violation, 0 if it holds. Raises
-        SpecError as `exact`, ARCH828 for a space without closed form, and ARCH816 for terms that replace
-        probabilities of other decisions (`archdsl.devices.replacing`).
+        are functions of these expectations. The value of a comparison is its relative violation, 0 if it
+        holds. Raises SpecError: ARCH824 and ARCH827 as `exact`, ARCH828 for a space without closed form,
+        ARCH816 for terms whose settings name unknown decisions (`archdsl.devices.replacing`).
         """
         found: dict[str, Any] = {}
 
@@ -88,10 +88,10 @@ class Costs:
         return result
 
     def exact(self, value: SearchValue, outcomes: Any, known: Known | None = None) -> NDArray[Any]:
-        """The value of an objective, or of a comparison, for each of N networks.
+        """The values of an objective, or whether a comparison holds, for each of N networks.
 
-        `outcomes` are integers, N × decisions, in the order of the space's decisions.
-        Raises SpecError: ARCH824 where the table lacks rows, ARCH827 without a table of the device.
+        `outcomes` are outcome indices, N × decisions, in the order of the space's decisions. Raises
+        SpecError: ARCH824 if the table lacks rows, ARCH827 without a table of the device.
         """
         import numpy as np
 
@@ -101,7 +101,7 @@ class Costs:
         return np.broadcast_to(np.asarray(found), (len(rows),))
 
     def one(self, value: SearchValue, outcomes: Sequence[int], known: Known | None = None) -> Any:
-        """`exact` of one network, without arrays: a number, or whether a comparison holds."""
+        """The value of `exact` for one network, without arrays: a number, or whether a comparison holds."""
         if isinstance(value, Term) and value.name in MEASURES:
             return self._one(value, outcomes)
         return evaluate(value, lambda term: self._one(term, outcomes), known or {}, EXACT)
@@ -114,16 +114,15 @@ class Costs:
         return 2 * count if term.name == "flops" else count
 
     def demand_tables(self, values: Iterable[SearchValue]) -> None:
-        """Raises SpecError (ARCH827) for a latency or rate in objectives or requirements without a table."""
+        """Raises SpecError (ARCH827) if objectives or requirements need a latency table but none is given."""
         for term in (term for value in values for term in terms_in(value)):
             if term.name in ("latency", "rate"):
                 self._table(term)
 
     def lacking(self, term: Term, outcomes: Any) -> NDArray[np.bool_]:
-        """Whether the table lacks rows for a cost of each of N bound networks, for which `exact` raises
-        ARCH824.
+        """Whether the table lacks rows for a cost, for each of N networks; for these, `exact` raises ARCH824.
 
-        Raises SpecError: ARCH827 without a table of the device.
+        Raises SpecError (ARCH827) without a table of the device.
         """
         import numpy as np
 
@@ -133,24 +132,24 @@ class Costs:
         return self._latency(term).lacking(rows)
 
     def has_tables(self, term: Term) -> bool:
-        """Whether a cost has a closed form, so that many networks can be priced at once.
+        """Whether a cost has a closed form, so that many networks can be priced by lookups.
 
         Raises SpecError (ARCH827) without a latency table of the device.
         """
         return isinstance(self._priced(term)[0].pricer(self._priced(term)[1]), Pricer)
 
     def affordable(self, terms: Iterable[Term]) -> int:
-        """The number of networks that can be priced in a few seconds by those of these costs that have no
-        closed form.
+        """The number of networks for which these costs can be computed in a few seconds.
 
-        Raises SpecError (ARCH827) without a latency table of the device.
+        It is limited by costs without a closed form. Raises SpecError (ARCH827) without a latency table of
+        the device.
         """
         return min((cost.samples([price]) for cost, price in map(self._priced, terms)), default=MANY)
 
     def extreme(self, term: Term, sense: Sense) -> tuple[int, ...]:
-        """The outcomes of the cheapest or most expensive network, exact or the best one found.
+        """The outcome indices of the network with the lowest or highest cost, or of the best one found.
 
-        Raises SpecError as `has_tables`.
+        For a rate, "least" is the slowest network. Raises SpecError as `has_tables`.
         """
         other: dict[Sense, Sense] = {"least": "most", "most": "least"}
         cost, price = self._priced(term)
@@ -181,8 +180,9 @@ class Costs:
         return released_latency(self._lattices[key], probabilities)
 
     def _lattice(self, term: Term, cells: Cells, table: Table) -> LatticeRows:
-        """Raises SpecError: ARCH816 where the space is not a lattice of these decisions, ARCH824 for missing
-        rows.
+        """The latencies of the lattice of cells that these decisions form.
+
+        Raises SpecError: ARCH816 if they form no lattice, ARCH824 if the table lacks rows.
         """
         graph = self.space.deployed
         try:
@@ -212,9 +212,9 @@ class Costs:
         return SpaceCost(self.space.deployed)
 
     def of_network(self, term: Term, network: Network) -> float:
-        """A cost of a network, of this space or of another one.
+        """A cost of a network of this space or of another one.
 
-        Raises SpecError: ARCH824 where the table lacks rows, ARCH827 without a table of the device.
+        Raises SpecError: ARCH824 if the table lacks rows, ARCH827 without a table of the device.
         """
         if term.name in ("latency", "rate"):
             table = self._table(term)
@@ -243,7 +243,7 @@ class Costs:
 
 @dataclass(frozen=True, eq=False)
 class _Latency:
-    """Latency of a space's networks by one table."""
+    """The latencies of the networks of a space by one table."""
 
     cost: SpaceCost
     by: LatencyPrice
@@ -254,7 +254,7 @@ class _Latency:
         return self.by.fixed_ms
 
     def many(self, rows: Any) -> Any:
-        """Milliseconds of N networks. Raises SpecError (ARCH824) for missing rows."""
+        """The latencies of N networks in ms. Raises SpecError (ARCH824) if the table lacks rows for one."""
         pricer = self.cost.pricer(self.by.price)
         ms = self.fixed_ms + pricer.many(rows)
         if self.lacking(rows).any():
@@ -262,14 +262,14 @@ class _Latency:
         return ms
 
     def one(self, row: Sequence[int]) -> float:
-        """Milliseconds of one network; raises SpecError (ARCH824) where it lacks a row."""
+        """The latency of one network in ms. Raises SpecError (ARCH824) if the table lacks rows for it."""
         ms = self.fixed_ms + self.cost.pricer(self.by.price).one(row)
         if self.by.missing and self.cost.pricer(self.by.lacking).one(row):
             raise self._missing()
         return ms
 
     def lacking(self, rows: Any) -> NDArray[np.bool_]:
-        """Which of N networks lack a row."""
+        """Whether the table lacks rows for each of N networks."""
         import numpy as np
 
         if not self.by.missing:
@@ -278,9 +278,10 @@ class _Latency:
 
     @cached_property
     def expected(self) -> Expected:
-        """The expectation, without `fixed_ms`.
+        """The expected latency in ms, without `fixed_ms`, as a function of outcome probabilities.
 
-        Raises SpecError: ARCH824 if some network of the space lacks a row, ARCH828 without closed form.
+        Raises SpecError: ARCH824 if the table lacks rows for some network of the space, ARCH828 without
+        closed form.
         """
         found = _expected(self.cost, self.by.price)
         if self.by.missing and self._some_network_lacks():
@@ -299,7 +300,7 @@ class _Latency:
 
 
 def _expected(cost: SpaceCost, price: Price) -> Expected:
-    """Raises SpecError (ARCH828) for a space without closed form."""
+    """The expectation of a price. Raises SpecError (ARCH828) for a space without closed form."""
     try:
         return cost.expected(price)
     except Entangled as error:
@@ -311,7 +312,7 @@ def _expected(cost: SpaceCost, price: Price) -> Expected:
 
 
 def _place(graph: Graph, name: str | None) -> Label | None:
-    """The location of the decision that selects a node, else of the node."""
+    """The location of the decision that selects a node, or else of the node itself."""
     item = graph.nodes.get(name or "")
     if item is None:
         return None

@@ -1,4 +1,4 @@
-"""Prices whole spaces by a latency table, per op application."""
+"""Prices all networks of a space by a latency table, for each op application."""
 
 from __future__ import annotations
 
@@ -22,11 +22,10 @@ Signature = tuple[str, ...]
 
 @dataclass(frozen=True)
 class LatencyPrice:
-    """Latency of the networks of `graph`: `price` of ops, and `fixed_ms`, in milliseconds; agrees with
-    `estimate`.
+    """The latency of the networks of `graph` in ms, as in `estimate`: the sum of `price`, plus `fixed_ms`.
 
-    Missing rows are priced as 0 and listed in `missing`; `lacking` counts them per network, since a closed
-    form also prices applications that occur in no network.
+    Ops without a row are priced as 0, and listed in `missing`; `lacking` is a price that counts them for each
+    network, since a closed form also prices op applications that occur in no network.
     """
 
     graph: Graph
@@ -39,7 +38,7 @@ class LatencyPrice:
     def of(
         graph: Graph, ms: Callable[[Piece], float | str], fixed_ms: float, shared_once: bool
     ) -> LatencyPrice:
-        """Builds the price from the milliseconds of each piece, or the name of its missing row."""
+        """Builds the price; `ms` gives the milliseconds of a piece, or the name of its missing row."""
         missing: set[str] = set()
 
         def priced(piece: Piece) -> float:
@@ -62,9 +61,9 @@ class LatencyPrice:
 
 
 def latency_price(by: Table, graph: Graph) -> LatencyPrice:
-    """The latency price of a space by a measured table, calibrated if the table is.
+    """The latency price of the networks of a space by a measured table, calibrated if the table is.
 
-    For third-party tables see `archdsl.devices.foreign_price`.
+    `archdsl.devices.foreign_price` is for third-party tables.
     """
     rows = {_signature(row): row for row in by.rows if row.text and row.ms is not None}
 
@@ -80,21 +79,22 @@ def latency_price(by: Table, graph: Graph) -> LatencyPrice:
 
 
 def label(graph: Graph, node: Node) -> str:
-    """The name of the op that a node belongs to: declared op, or primitive."""
+    """The name of the declared op that a node belongs to, or of its primitive."""
     instance = graph.instances.get(node.instance or "")
     return instance.declared if instance is not None else node.op
 
 
 def _line(applied: Applied) -> str:
-    """A primitive with sizes and settings, as in the text of a row but without names."""
+    """The text of a primitive with sizes and settings as in a row, but without names of tensors."""
     values = computed(applied.op, [size_text(shape) for shape in applied.inputs], dict(applied.attrs))
     return f"{size_text(applied.shape)} = {values}"
 
 
 def _signature(row: Row) -> Signature:
-    """The signature of a row's text.
+    """The signature of a row, from its text.
 
-    The closed form of a space records the primitives of an op, not their wiring.
+    Rows are looked up by signature, because the closed form of a space has the primitives of an op, but not
+    their wiring.
     """
     sizes: dict[str, str] = {}
     found = []

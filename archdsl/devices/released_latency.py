@@ -1,19 +1,19 @@
-"""The latency of a lattice of cells as the released code of FasterSeg computes it for its objective, with its
-defects.
+"""The expected latency of a lattice of cells as computed by the released code of FasterSeg, with its defects.
 
 `Network_Multi_Path.forward_latency` in search/model_search.py of VITA-Group/FasterSeg, commit 478b026, adds
-up latencies along the layers, row by row and in place. Kept as released:
+up latencies along the layers, row by row and in place. These defects are reproduced:
 
-* all totals are blended by the reads of the last row, or if that has none yet, by its last ones. So the reads
-  of other rows have no useful gradient, and the last read of the last row has the largest;
-* the total that a row takes from the finer one already includes the current layer, and so does its own total
-  to which a halving is added;
-* a cell counts as if it were used in every network;
-* only stem and cells count, not what joins the rows.
+* all totals are blended by the read probabilities of the last row, or by the last of these for layers in
+  which that row has no cell. So the read probabilities of other rows have no useful gradient, and the last
+  one of the last row has the largest;
+* the total that a row takes from the next finer row already includes the current layer, and so does its own
+  total, to which a halving is added;
+* a cell counts as if it were part of every network;
+* only stem and cells count, not the layers that join the rows.
 
-Two more defects are in the table: with the mapping `fasterseg_released`, two zoomed convolutions are read
-from the row of two plain ones, and the rows of skips at stride 1 timed an identity. The expected latency
-without these defects is `archdsl.devices.objective.Costs.soft`.
+Two more defects are in the table: with the mapping `fasterseg_released`, two zoomed convolutions have the row
+of two plain convolutions, and the rows of skips at stride 1 timed an identity.
+`archdsl.devices.objective.Costs.soft` is the expected latency without these defects.
 """
 
 from __future__ import annotations
@@ -28,10 +28,11 @@ if TYPE_CHECKING:
 
 
 def released_latency(rows: LatticeRows, probabilities: Mapping[str, torch.Tensor]) -> torch.Tensor:
-    """Milliseconds, differentiable in the probabilities, by decision path; those missing are uniform.
+    """The expected latency in ms, differentiable in `probabilities`, vectors over outcomes by decision path.
 
-    A width takes its most probable outcome, with a straight-through gradient to that probability. Sums are in
-    the order of the released code, in the type of the probabilities (float32 there).
+    Decisions without probabilities are uniform. A width has its most probable outcome, with a
+    straight-through gradient to its probability. Sums are in the order of the released code, in the dtype of
+    the probabilities.
     """
     import torch
 
@@ -57,7 +58,7 @@ def released_latency(rows: LatticeRows, probabilities: Mapping[str, torch.Tensor
         return total
 
     def spent_in(layer: int, row: int) -> list[torch.Tensor]:
-        """The ways of a cell; blended over what it reads, which both cost the same."""
+        """The latency of a cell in each mode, blended over the rows that it reads, which cost the same."""
         kinds = chances(cells.kinds[row][layer - row])
         found = [spent(way, kinds) for way in rows.ways[layer][row]]
         if not layer > row > 0:

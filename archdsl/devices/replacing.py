@@ -1,6 +1,6 @@
-"""Terms of an objective with replaced probabilities: `latency(uniform = ["cells.x"], largest = ["widths"])`.
+"""Replaces outcome probabilities in a latency term: `latency(uniform = ["cells.x"], largest = ["widths"])`.
 
-With them, the latency of an objective is split into terms that each train some decisions (the decoupled
+So an objective can have several latency terms, each of which trains only some of the decisions (the decoupled
 regularization of FasterSeg, arXiv:1912.10917, section 3.2).
 """
 
@@ -24,8 +24,8 @@ HOWS: tuple[How, ...] = ("uniform", "largest", "sampled")
 def replacements(term: Term, decisions: Mapping[str, Decision]) -> dict[str, How]:
     """How a term replaces the probabilities of decisions, by path.
 
-    Raises SpecError (ARCH816) for a name without decisions, a decision that is named twice, and one without
-    a largest outcome.
+    Raises SpecError (ARCH816) for a name that matches no decision, for a decision that is named twice, and if
+    the largest outcome is needed of a decision whose outcomes are not numbers.
     """
     found: dict[str, How] = {}
     for how in HOWS:
@@ -44,7 +44,7 @@ def replacements(term: Term, decisions: Mapping[str, Decision]) -> dict[str, How
 
 
 def largest(decision: Decision) -> int | None:
-    """The index of the largest outcome, if all are numbers."""
+    """The index of the largest outcome of a decision; None if the outcomes are not numbers."""
     try:
         values = [float(outcome) for outcome in decision.outcomes]
     except ValueError:
@@ -55,10 +55,10 @@ def largest(decision: Decision) -> int | None:
 def replaced(
     by: Mapping[str, How], probabilities: Mapping[str, torch.Tensor], decisions: Mapping[str, Decision]
 ) -> dict[str, torch.Tensor]:
-    """Probabilities in which those of some decisions are replaced; missing decisions are uniform.
+    """The probabilities with replacements: uniform ones are removed, others are one-hot.
 
-    A sampled outcome is the most probable one by the weights of the step, which include the noise of the
-    sampler, with a straight-through gradient.
+    A sampled outcome is the most probable one by the outcome weights of the step, which include the noise of
+    the sampler; its gradient is straight-through.
     """
     import torch
     from torch.nn.functional import one_hot
@@ -76,5 +76,5 @@ def replaced(
 
 
 def _refused(term: Term, headline: str) -> SpecError:
-    help = "name decisions by the start of their paths, each in one setting; subscripts may be left out"
+    help = "name decisions by prefixes of their paths, each in one setting; subscripts may be omitted"
     return SpecError([Diagnostic("ARCH816", headline, Label(term.at) if term.at else None, help=help)])

@@ -1,4 +1,4 @@
-"""Checks requirements on latency and rate for a network by a table."""
+"""Checks the requirements of a network on latency and frame rate by an estimate."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from archdsl.program import Network
 
 @dataclass(frozen=True)
 class Judged:
-    """The text of a requirement, and whether it is satisfied; None if the table cannot decide it."""
+    """A requirement (as text); whether it holds, or None if the table cannot decide it because of `why`."""
 
     text: str
     met: bool | None
@@ -21,9 +21,9 @@ class Judged:
 
 
 def judge(network: Network, found: Estimate) -> tuple[Judged, ...]:
-    """Checks a network's requirements on `latency` or `rate` by its estimate.
+    """Checks the requirements of a network on `latency` or `rate` by an estimate of the network.
 
-    Requirements on other devices, or with missing rows, remain undecided.
+    Requirements for other devices remain undecided, and all do if the table lacks rows.
     """
     judged = []
     for requirement in network.bound.requirements:
@@ -42,13 +42,13 @@ def judge(network: Network, found: Estimate) -> tuple[Judged, ...]:
 
 
 def same_device(wanted: str, device: str) -> bool:
-    """Whether a device name in a spec matches a table's: `gtx1080ti` is `GTX 1080 Ti`."""
+    """Whether a device name in a spec matches that of a table, as `gtx1080ti` matches `GTX 1080 Ti`."""
     short, full = ("".join(filter(str.isalnum, name.lower())) for name in (wanted, device))
     return bool(short) and short in full
 
 
 def measures(value: Any) -> list[Measure]:
-    """The network-wide measures that a condition reads."""
+    """The measures of whole networks, such as latency, that a condition reads."""
     if isinstance(value, Measure):
         return [value]
     return [m for part in value.args for m in measures(part)] if isinstance(value, Apply) else []

@@ -1,4 +1,4 @@
-"""Measures many items in rounds of random order, so that disturbances affect all equally."""
+"""Measures many items in rounds, each in random order, so that disturbances affect all items equally."""
 
 from __future__ import annotations
 
@@ -16,15 +16,18 @@ from archdsl.passes.analyses.shapes import infer
 T = TypeVar("T")
 
 HELD_BYTES = 2**30
-"""Memory limit, in bytes of largest tensors, of the networks in one batch."""
+"""The maximum estimated memory, in bytes, of the networks that are held at the same time."""
 
 AGREE = 0.05
-"""Rounds are repeated if their lowest deciles differ by more than this fraction."""
+"""The fraction by which the lowest deciles of rounds may differ; otherwise, further rounds are measured."""
 
 
 @dataclass
 class Timed(Generic[T]):
-    """An item to measure: its key, network, and rounds so far."""
+    """An item to measure: its identity `what`, its network, and the rounds measured so far.
+
+    `retimed` counts additional rounds; `failed` is the message of the runtime if the network cannot run.
+    """
 
     what: T
     graph: Graph
@@ -34,12 +37,12 @@ class Timed(Generic[T]):
 
     @property
     def low_ms(self) -> float:
-        """The lowest decile of the quietest round, since disturbances only add time."""
+        """The latency in ms: the lowest decile of the quietest round, since disturbances only add time."""
         return min(p.low_ms for p in self.rounds)
 
     @property
     def noisy(self) -> bool:
-        """Whether the middle rounds disagree; one or two slow rounds are tolerated."""
+        """Whether the middle half of the rounds disagree; single fast or slow rounds are tolerated."""
         lows = sorted(p.low_ms for p in self.rounds)
         middle = lows[len(lows) // 4 : len(lows) - len(lows) // 4]
         return bool(middle) and middle[-1] - middle[0] > max(AGREE * middle[0], 2e-3)
@@ -47,7 +50,7 @@ class Timed(Generic[T]):
 
 @dataclass(frozen=True)
 class TimingPlan:
-    """The measurement plan: rounds, seconds and runs per round, and maximum additional rounds."""
+    """A plan of measurements: rounds, seconds and minimum runs per round, and maximum additional rounds."""
 
     rounds: int = 5
     seconds: float = 0.03
@@ -62,9 +65,10 @@ def time_all(
     rng: random.Random,
     done: Callable[[Timed[T], float], None],
 ) -> None:
-    """Completes the rounds of all items; `done` is called with each step and the completed fraction.
+    """Measures the missing rounds of all items; `done(item, share)` is called after each measurement.
 
-    Items that cannot run have `failed` set to the runtime's message.
+    `share` is the completed fraction. For items that cannot run, `failed` is set to the message of the
+    runtime.
     """
     finished = 0
     for batch in _batches(things):
@@ -101,7 +105,7 @@ def _time_batch(
 
 
 def _prepared(thing: Timed[T], timer: Timer) -> Run | None:
-    """A warmed-up run; None if the runtime fails, with its message recorded."""
+    """The function that runs an item, after a warm-up; None if the runtime fails, which is recorded."""
     try:
         run = timer.prepare(thing.graph)
         for _ in range(3):
@@ -115,7 +119,7 @@ def _prepared(thing: Timed[T], timer: Timer) -> Run | None:
 
 
 def _batches(things: Sequence[Timed[T]]) -> Iterator[list[Timed[T]]]:
-    """Batches of consecutive items that fit into memory."""
+    """Yields batches of consecutive items that fit into memory together."""
     batch: list[Timed[T]] = []
     held = 0
     for thing in things:
@@ -130,7 +134,7 @@ def _batches(things: Sequence[Timed[T]]) -> Iterator[list[Timed[T]]]:
 
 
 def _bytes(graph: Graph) -> int:
-    """Approximate memory of a running network: inputs, outputs, twice its largest tensor, weights."""
+    """The approximate memory of a running network in bytes."""
     from archdsl.passes.costs.cost import costs, total
 
     shapes = infer(graph)
@@ -141,6 +145,6 @@ def _bytes(graph: Graph) -> int:
 
 
 def nothing() -> Graph:
-    """An almost empty network, to measure the runtime's call overhead."""
+    """An almost empty network, for measuring the call overhead of a runtime."""
     node = Node("y", "relu", ("x",), {}, "y")
     return Graph("Nothing", {"x": (1, 1, 1)}, {"y": node}, {"y": "y"})

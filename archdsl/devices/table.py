@@ -15,7 +15,7 @@ from archdsl.bounded import json_of, read_bytes
 from archdsl.diagnostics import Diagnostic, Label, Location, Source, SpecError
 
 _SEALED = 2
-"""The first version with a checksum; hand-written tables use version 1."""
+"""The first version of tables with a checksum; hand-written tables have version 1."""
 
 MAX_BYTES = 32 * 2**20
 LONGEST_MS = 1e9
@@ -26,22 +26,22 @@ _Ms = Annotated[float, Field(ge=-LONGEST_MS, le=LONGEST_MS)]
 
 
 def text_hash(text: str) -> str:
-    """The implementation hash of a canonical text: 16 hexadecimal digits of its SHA-256."""
+    """The hash of a canonical text: the first 16 hexadecimal digits of its SHA-256."""
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 _Whole3 = Annotated[tuple[int, int, int], Field(strict=False)]
-"""Channels, height and width; JSON has them as a list."""
+"""Channels, height and width, a list in JSON."""
 
 
 class _Part(BaseModel):
-    """Strict: neither `true` nor "1" is a number."""
+    """Base class of the parts of a table; strict, so that neither `true` nor "1" is read as a number."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, strict=True)
 
 
 class Device(_Part):
-    """The measured machine; `governor` and `cores` are omitted if unavailable."""
+    """The device where a table was measured; `cores`, `governor` (CPU frequency) may be None: unknown."""
 
     kind: str
     model: str
@@ -50,7 +50,7 @@ class Device(_Part):
 
 
 class RuntimeRecord(_Part):
-    """The runtime: versions by package, and its options."""
+    """The runtime with which a table was measured: its name, versions by package, and options."""
 
     backend: str
     versions: dict[str, str] = Field(default_factory=dict)
@@ -58,7 +58,7 @@ class RuntimeRecord(_Part):
 
 
 class Protocol(_Part):
-    """The measurement protocol. `statistic` describes how runs are summarized."""
+    """The protocol by which a table was measured; `statistic` describes how runs are summarized."""
 
     threads: int = Field(ge=1)
     batch: int = Field(ge=1)
@@ -69,9 +69,9 @@ class Protocol(_Part):
 
 
 class Round(_Part):
-    """One round of runs, in milliseconds: median, lowest decile, and interquartile range.
+    """A round of runs of an item: median, lowest decile and interquartile range in ms, and number of runs.
 
-    `disturbed` is the fraction of runs disturbed by other programs.
+    `disturbed` is the fraction of runs that were disturbed by other programs.
     """
 
     median_ms: float = Field(ge=0, le=LONGEST_MS)
@@ -82,11 +82,11 @@ class Round(_Part):
 
 
 class Row(_Part):
-    """The latency of one key in milliseconds; estimates use `ms`.
+    """The latency of a key, in milliseconds.
 
-    `ms` is the lowest decile of the quietest round minus the call overhead; `median_ms` and `iqr_ms` are
-    uncorrected. `retimed` rounds were added because rounds disagreed; `noisy`: they still do.  A failed row
-    has a reason instead of figures.
+    Estimates use `ms`, the lowest decile of the quietest round minus the call overhead; `median_ms` and
+    `iqr_ms` include the overhead. `retimed` is the number of rounds added because rounds disagreed; `noisy`
+    is True if they still do. If the runtime could not run the key, `failed` is the reason.
     """
 
     key: str
@@ -110,9 +110,10 @@ class Row(_Part):
 
 
 class Accuracy(_Part):
-    """Accuracy of predictions on held-out networks.
+    """The accuracy of predicted latencies on held-out networks.
 
-    Errors and shares are fractions, not per cent.
+    Errors are relative; `within_5` and `within_10` are the fractions of networks with an error of at most
+    5 and 10 %.
     """
 
     networks: int = Field(ge=0, le=LARGEST_COUNT)
@@ -125,11 +126,12 @@ class Accuracy(_Part):
 
 
 class Calibration(_Part):
-    """The calibration of row sums: `fixed_ms + Σ (per_unit_ms + scale · op_scale · ms + correction_ms)` over
-    units.
+    """The calibration: fixed_ms + Σ (per_unit_ms + scale · op_scale · ms + correction_ms) over units.
 
-    `op_scales` (by op, default 1) and `corrections_ms` (by key, default 0) are fitted on networks of `space`
-    at the sizes of `inputs`.  90 % of held-out networks are predicted within `error`, a fraction.
+    `op_scales` (by op, default 1) and `corrections_ms` (by key, default 0) were fitted on networks of `space`
+    with the input sizes `inputs`. `error` is the relative error that 90 % of the held-out networks do not
+    exceed. `held_out`, `rows_alone` and `macs_alone` are the accuracies on held-out networks of the
+    calibrated estimate, the sum of rows, and a line through MACs; `tried` those of all correction models.
     """
 
     scale: _Factor
@@ -152,11 +154,11 @@ class Calibration(_Part):
 
 
 class Rule(_Part):
-    """A rule of a mapping: matching units, and the names of their rows.
+    """A rule of a mapping: which units it matches, and the names of their rows.
 
-    `chain` are the ops of consecutive units, each reading only its predecessor. `when` are conditions; `rows`
-    are row names with fields such as `{conv1.in.c}`.  No rows: the third-party table does not measure this
-    separately.
+    `chain` are the ops of consecutive units, where each unit is read by the next one only. `when` are
+    conditions on fields; `rows` are names of rows with fields such as `{conv1.in.c}`, empty if the
+    third-party table does not measure these units separately.
     """
 
     chain: list[str]
@@ -166,7 +168,7 @@ class Rule(_Part):
 
 
 class RowMapping(_Part):
-    """A mapping from ops of specs to rows of a third-party table; the first matching rule applies."""
+    """A mapping from units of networks to rows of a third-party table; the first matching rule applies."""
 
     name: str
     source: str
@@ -181,8 +183,10 @@ class RowMapping(_Part):
 
 
 class Table(_Part):
-    """A latency table: milliseconds by key.  A third-party table has a `mapping` instead of texts.
-    `nothing_ms` is the call overhead, measured on an empty network and subtracted from every row.
+    """A latency table: rows of milliseconds by key, and the conditions under which they were measured.
+
+    `nothing_ms` is the call overhead, measured on an almost empty network and subtracted from every row. A
+    third-party table has a `mapping`, and no texts in its rows.
     """
 
     archdsl_latency_table: int = Field(default=_SEALED, ge=1, le=_SEALED)
@@ -206,7 +210,7 @@ class Table(_Part):
 
     @property
     def edited(self) -> bool:
-        """Whether the file was marked as edited on purpose; the mark is kept when rows are added."""
+        """Whether the file is marked as edited on purpose; the mark is kept when rows are added."""
         return self._edited
 
     def by_key(self) -> dict[str, Row]:
@@ -214,18 +218,18 @@ class Table(_Part):
 
 
 def write(table: Table, path: Path) -> None:
-    """Writes the table atomically."""
+    """Writes a table to a file atomically."""
     atomic.write_text(path, text_of(table))
 
 
 def text_of(table: Table) -> str:
-    """The text of a table's file, with its checksum."""
+    """The text of the file of a table, with its checksum."""
     data = {**json.loads(table.model_dump_json()), "archdsl_latency_table": _SEALED}
     return json.dumps(checksums.sealed(data, table.edited), indent=1, ensure_ascii=False) + "\n"
 
 
 def read(path: Path) -> Table:
-    """Reads a table. Raises SpecError (ARCH820) with the location of the first error."""
+    """Reads a table. Raises SpecError (ARCH820), with the location of the first error, for invalid files."""
     data = read_bytes(path, MAX_BYTES)
     try:
         text = data.decode("utf-8")
@@ -256,7 +260,7 @@ def _parsed(path: Path, text: str) -> Table:
 
 
 def _find(text: str, where: tuple[int | str, ...]) -> int:
-    """The approximate position of a value in the text: after the last of its keys."""
+    """The approximate position in the text of a value, given by its keys: that of the last key found."""
     at = 0
     for name in where:
         found = text.find(f'"{name}"', at) if isinstance(name, str) else at
@@ -295,7 +299,7 @@ def _changed(path: Path, text: str) -> SpecError:
 
 
 def differences(table: Table, here: Mapping[str, str]) -> list[str]:
-    """Differences between a table's conditions and `here` (see `conditions`), as text."""
+    """The differences between the conditions of a table and those of this machine, `here`, as text."""
     there = conditions(table.device, table.runtime, table.protocol)
     return [
         f"{name}: {there.get(name, 'unknown')} in the table, {here.get(name, 'none')} here"
@@ -305,7 +309,7 @@ def differences(table: Table, here: Mapping[str, str]) -> list[str]:
 
 
 def conditions(device: Device, runtime: RuntimeRecord, protocol: Protocol) -> dict[str, str]:
-    """The conditions that must agree for two measurements to be comparable, by name."""
+    """The conditions that must be equal for two measurements to be comparable, as text by name."""
     return {
         "device": device.model,
         "cores": str(device.cores),
@@ -322,7 +326,10 @@ def conditions(device: Device, runtime: RuntimeRecord, protocol: Protocol) -> di
 
 
 def demand_same(table: Table, here: Mapping[str, str], path: Path, rebuild: str) -> None:
-    """Raises SpecError (ARCH821) if a table was measured under other conditions."""
+    """Raises SpecError (ARCH821) if the table in `path` was measured under other conditions than `here`.
+
+    `rebuild` is the command that builds a table, for the help.
+    """
     found = differences(table, here)
     if not found:
         return

@@ -1,4 +1,4 @@
-"""Validates a table: measures random networks of a space end to end, and compares estimates."""
+"""Validates a latency table: measures random networks of a space end to end, and compares the estimates."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ if TYPE_CHECKING:
     from archdsl.program import Network, Space
 
 WHOLE = TimingPlan(rounds=7, seconds=0.1, least=3)
-"""Networks are measured longer than ops."""
+"""The plan for measuring many networks, which takes longer for each than that for ops."""
 
 ALONE = TimingPlan(rounds=5, seconds=0.4, least=5)
-"""A single network gets the time of all."""
+"""The plan for measuring a single network, which takes longer than for each of many networks."""
 
 FEWEST = 10
 
 
 @dataclass(frozen=True)
 class Measured:
-    """A network measured end to end: its features, and its milliseconds."""
+    """A network measured end to end: outcomes, MACs, number of units, measured and predicted milliseconds."""
 
     decisions: dict[str, str]
     macs: int
@@ -48,7 +48,10 @@ class Measured:
 
 @dataclass(frozen=True)
 class Validation:
-    """The result: the calibrated table, all networks, and those that failed."""
+    """The result of a validation: the calibrated table, the measured networks, and the messages of failures.
+
+    `new_rows` is the number of rows that were measured first.
+    """
 
     table: Table
     networks: tuple[Measured, ...]
@@ -58,7 +61,7 @@ class Validation:
 
 @dataclass(frozen=True)
 class ValidationProgress:
-    """Progress: the phase (`rows` or `networks`), its completed fraction, and its seconds left."""
+    """The progress of a validation: phase ("rows" or "networks"), completed fraction, and seconds left."""
 
     what: str
     share: float
@@ -66,7 +69,7 @@ class ValidationProgress:
 
 
 def sample_networks(space: Space, number: int, seed: int) -> list[Network]:
-    """Distinct random networks of a space; fewer if it is smaller."""
+    """Distinct random networks of a space; fewer than `number` if the space is small."""
     rng = random.Random(seed)
     found: dict[frozenset[tuple[str, str]], Network] = {}
     for _ in range(20 * number):
@@ -90,11 +93,11 @@ def validate(
     stale: bool = False,
     progress: Callable[[ValidationProgress], None] | None = None,
 ) -> Validation:
-    """Measures `fit` + `held_out` networks, calibrates on the former, evaluates on the latter, and stores
-    both in the table.
+    """Calibrates the table in a file on `fit` networks, and evaluates it on `held_out` other networks.
 
-    Missing rows are measured first, and stored, too. Raises SpecError if the table has other conditions
-    (ARCH821), or the space has too few networks (ARCH825).
+    Both are measured end to end; rows that the table lacks are measured first. Rows, calibration and accuracy
+    are stored in the file. Raises SpecError: ARCH821 if the table was measured under other conditions, and
+    `stale` is not set; ARCH825 if the space has too few networks, or too few can be measured.
     """
     networks = sample_networks(space, fit + held_out, seed)
     if len(networks) < fit + held_out:
@@ -214,7 +217,10 @@ def _measure(
 
 @dataclass(frozen=True)
 class Whole:
-    """A network measured end to end, in milliseconds: lowest decile, median, interquartile range."""
+    """The latency of a network measured end to end, in ms: lowest decile, median, interquartile range.
+
+    Further fields are as in `archdsl.devices.table.Row` and `Round`.
+    """
 
     ms: float
     median_ms: float
@@ -227,7 +233,10 @@ class Whole:
 
 
 def measure(network: Network, timer: Timer, plan: TimingPlan | None = None) -> Whole:
-    """Measures a network end to end. Raises SpecError (ARCH826) if the runtime cannot run it."""
+    """Measures the latency of a network end to end.
+
+    Raises SpecError (ARCH826) if the runtime cannot run it.
+    """
     thing = Timed(network.name, network.graph)
     time_all([thing], timer, plan or ALONE, random.Random(0), lambda *_: None)
     if thing.failed is not None:

@@ -1,4 +1,4 @@
-"""Runtimes for measurements (`--backend`): one module per runtime."""
+"""The runtimes for measuring latencies (`--backend`), one module for each."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ RUNTIMES: Registry[Runtime] = Registry(
 )
 
 NOT_TIMED = ("openvino", "tensorrt")
-"""Known runtimes that need a plug-in, by package name."""
+"""The package names of known runtimes that are supported only by plug-ins."""
 
 
 def find(name: str) -> Runtime:

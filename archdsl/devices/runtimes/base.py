@@ -1,4 +1,4 @@
-"""The interface of a runtime."""
+"""The interface of runtimes, on which latencies are measured."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import ClassVar
 from archdsl.ir.graph import Graph
 
 Run = Callable[[], None]
-"""Runs a network once, on existing inputs."""
+"""A function that runs a prepared network once, on prepared inputs."""
 
 
 class Runtime(ABC):
-    """Runs networks on a device.
+    """A runtime, which runs networks on a device.
 
-    `package` is the distribution whose version is recorded in tables. `devices` are the supported ones of
-    "cpu" and "cuda".  Only `prepare` imports the package.
+    `package` is the distribution whose version is recorded in tables; only `prepare` imports it. `devices`
+    are the supported kinds of devices: "cpu", "cuda".
     """
 
     package: ClassVar[str]
@@ -25,11 +25,11 @@ class Runtime(ABC):
     @property
     @abstractmethod
     def options(self) -> Mapping[str, str]:
-        """The runtime options, as text; part of a table's conditions."""
+        """The options of the runtime as text by name, part of the conditions of a table."""
 
     @abstractmethod
     def prepare(self, graph: Graph, *, threads: int, batch: int, device: str) -> Run:
         """A function that runs the network once, on `batch` images of its declared size.
 
-        Raises the runtime's exceptions.
+        Raises any exceptions of the runtime.
         """

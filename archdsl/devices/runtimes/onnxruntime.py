@@ -1,4 +1,4 @@
-"""onnxruntime on the CPU: all graph optimisations, as deployed."""
+"""The runtime onnxruntime on the CPU, with all graph optimizations, as in deployment."""
 
 from __future__ import annotations
 
@@ -56,9 +56,9 @@ class OnnxRuntime(Runtime):
 
 
 def _model(graph: Graph, batch: int) -> bytes:
-    """The model, lowered directly from the graph, or by PyTorch's exporter if a primitive has no lowering.
+    """The ONNX model: lowered from the graph, or by PyTorch's exporter if a primitive has no lowering.
 
-    Raises SpecError (ARCH862) if that fails, too.
+    Raises SpecError (ARCH862) if both fail.
     """
     from archdsl.backends import onnx_direct
 

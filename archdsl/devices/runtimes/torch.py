@@ -1,4 +1,4 @@
-"""PyTorch, eager and with `torch.compile`."""
+"""The runtimes of PyTorch: eager execution, and `torch.compile`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from archdsl.ir.graph import Graph
 
 
 class Torch(Runtime):
-    """A module in inference mode; `compiled`, through `torch.compile` with its default mode."""
+    """Runs a module in inference mode; if `compiled`, through `torch.compile` with its default mode."""
 
     package = "torch"
     devices = ("cpu", "cuda")

@@ -3,10 +3,11 @@
 network_metas in train/model_seg.py of VITA-Group/FasterSeg, commit 478b026:
 
 * branches to the end rows are decoded in sequence from arrays that are modified in place: for each end row,
-softmax is   applied to the probabilities of the reads again, and a skip excluded for one branch is excluded
-for the next; * the path depends only on the probabilities of halving, and halves one layer early: the read of
-cell k + 1 is used as   that of cell k (issue 59 of that repository); * a cell that must remain between two
-halvings is still counted among the removable cells.
+  softmax is applied to the probabilities of the reads again, and a skip excluded for one branch is excluded
+  for the next;
+* the path depends only on the probabilities of halving, and halves one layer early: the read of cell k + 1 is
+  used as that of cell k (issue 59 of that repository);
+* a cell that must remain between two halvings is still counted among the removable cells.
 
 Arithmetic uses the dtype of the arrays, which is float32 for released parameters.
 """

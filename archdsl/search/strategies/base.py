@@ -25,9 +25,10 @@ class Observation:
     `outcomes` are canonical: 0 for inactive decisions. `values` has a number for each objective, lower is
     better, infinite if unknown. `state` is one of:
 
-        * "scored": a new trial;     * "repeated": the network was evaluated before; `values` are those of
-    that trial;     * "unmet": the network violates a requirement, on costs (then, it is not a trial) or on
-    scores;     * "failed": the evaluation failed.
+    * "scored": a new trial.
+    * "repeated": the network was evaluated before; `values` are those of that trial.
+    * "unmet": the network violates a requirement on costs, and is not a trial, or one on scores, and is one.
+    * "failed": the evaluation failed.
     """
 
     outcomes: Outcomes
