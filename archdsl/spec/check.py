@@ -1,4 +1,4 @@
-"""Checks a file: its diagnostics, and a proof summary of each declaration."""
+"""Checks a file: reports diagnostics, and for each declaration what was proved."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ from archdsl.spec.require import check_requirements
 
 @dataclass(frozen=True)
 class Report:
-    """The diagnostics of a file in source order, and the proof of each declaration."""
+    """The result of a check: the diagnostics of a file in source order, and the proof of each declaration."""
 
     diagnostics: tuple[Diagnostic, ...]
     proofs: tuple[Proof, ...]
     spaces: Mapping[str, Elaborated] = field(default_factory=dict)
-    """The spaces of the file without errors."""
+    """The spaces of the file that have no errors, by name."""
 
     @property
     def ok(self) -> bool:
-        """Whether there is no error; warnings and notes do not count."""
+        """Whether there are no errors; warnings and notes do not count."""
         return not any(d.severity == "error" for d in self.diagnostics)
 
 
@@ -48,11 +48,11 @@ def check(
     over: Over = "outcomes",
     allow_open: bool = False,
 ) -> Report:
-    """Checks every space, network and search of a file; `settings` override theirs.
+    """Checks every space, network and search of a file; `settings` override their settings.
 
-    `budget` bounds the work per condition.  Undecided conditions are tested on `samples` random networks,
-    sampled uniformly over outcomes or over networks (`over`); those that remain undecided are errors, unless
-    `allow_open`.
+    `budget` bounds the work per condition. Undecided conditions are tested on `samples` random networks,
+    drawn uniformly over outcomes or over networks (`over`). Conditions that remain undecided are errors,
+    unless `allow_open`.
     """
     diagnostics, constants = list(lint_names(unit)), Constants()
     proofs: list[Proof] = []
@@ -93,7 +93,8 @@ def check(
 def demand_proved(space: Elaborated) -> bool:
     """Whether all networks of a space are proved well-typed within the default budget; False if undecided.
 
-    Raises SpecError if some network is ill-typed, or none can satisfy a requirement. Lints are ignored.
+    Raises SpecError if some network is ill-typed, or if no network can satisfy a requirement. Lints are
+    ignored.
     """
     needed = tuple(o for o in space.obligations if o.code not in ADVISORY)
     failed, proof = prove(replace(space, obligations=needed), "space", BUDGET)
@@ -134,7 +135,9 @@ def _check_target(
 def _open(
     found: Elaborated, proof: Proof, samples: int, over: Over, allow_open: bool
 ) -> Iterator[Diagnostic]:
-    """Diagnostics of conditions left undecided by the budget, tried on random networks if requested."""
+    """Yields diagnostics of conditions that the budget left undecided, after testing random networks if
+    requested.
+    """
     if not proof.open:
         return
     binder, rng = Binder(found.graph), random.Random(0)
@@ -163,7 +166,9 @@ def _open(
 
 
 def _sampler(found: Elaborated, over: Over) -> Callable[[random.Random], dict[str, int]]:
-    """The function that samples outcomes of decisions. Raises SpecError (ARCH416)."""
+    """A function that samples outcomes of decisions. Raises SpecError (ARCH416) if networks cannot be
+    counted.
+    """
     decisions = found.graph.decisions
     if over == "outcomes":
         return lambda rng: {path: rng.randrange(d.size) for path, d in decisions.items()}
@@ -183,7 +188,9 @@ def uncounted(found: Elaborated) -> Diagnostic:
 
 
 def _once_each(diagnostics: list[Diagnostic]) -> Iterator[Diagnostic]:
-    """Diagnostics without duplicates, in source order; files in the order they were loaded."""
+    """Yields the diagnostics without duplicates, in source order; files in the order in which they were
+    loaded.
+    """
     seen: set[object] = set()
     files: dict[str, int] = {}
     for d in diagnostics:

@@ -36,12 +36,12 @@ _Written = tuple[str, int]
 
 
 def condition_source(value: Value) -> str:
-    """Source text of a value that depends only on network-wide measures."""
+    """The source text of a value that depends only on network-wide measures."""
     return _written(value)[0]
 
 
 def _written(value: Value, unit: str = "") -> _Written:
-    """A value as a quantity of a unit, or as a number."""
+    """The source text of a value as a quantity in a unit, or as a number."""
     if not isinstance(value, Measure | Apply):
         return _constant(value, unit)
     if not unit and (own := _unit(value)):
@@ -63,7 +63,7 @@ def _written(value: Value, unit: str = "") -> _Written:
 
 
 def _infix(value: Apply) -> _Written:
-    """A chain of one operator, flattened on the left side."""
+    """The source text of a sequence of operands of one operator, such as `a + b + c`."""
     sign, level = _SIGNS[value.fn]
     row: list[Value] = []
     here: Value = value
@@ -80,7 +80,7 @@ def _infix(value: Apply) -> _Written:
 
 
 def _units_of(fn: str, row: Sequence[Value]) -> list[str]:
-    """The units in which the operands of a chain of one operator are written."""
+    """The units in which the operands in a sequence of one operator are written."""
     own = [_unit(operand) for operand in row]
     if fn in _SAME_UNITS:
         return [_common(row)] * len(row)
@@ -93,7 +93,7 @@ def _units_of(fn: str, row: Sequence[Value]) -> list[str]:
 
 
 def _unit(value: Value) -> str:
-    """The unit of a value that is a time or a rate, by how it is written; none for a number."""
+    """The unit of a value that is a time or a rate; "" for a number."""
     if isinstance(value, Measure):
         return _SUFFIXES.get(MEASURES[value.name], "")
     if not isinstance(value, Apply) or value.fn in _PURE:
@@ -104,8 +104,9 @@ def _unit(value: Value) -> str:
 
 
 def _common(operands: Sequence[Value]) -> str:
-    """The unit of all of these values that are not constants; none if they have several, or next to an
-    integer, since amounts of times and rates are decimals.
+    """The common unit of those of these values that are not constants; "" if they differ.
+
+    Also "" if one of the values is an integer, since amounts of times and rates are decimals.
     """
     if any(type(operand) is int for operand in operands):
         return ""
@@ -114,7 +115,7 @@ def _common(operands: Sequence[Value]) -> str:
 
 
 def _membership(value: Apply) -> _Written | None:
-    """`a in {1, 2}` for `a == 1 or a == 2`; the chain could exceed the nesting limit."""
+    """The source text `a in {1, 2}` for `a == 1 or a == 2`, which may exceed the nesting limit; or None."""
     choices: list[Value] = []
     here: Value = value
     while isinstance(here, Apply) and here.fn == "or":
@@ -143,7 +144,7 @@ def _within(value: Value, at_least: int, unit: str = "") -> str:
 
 
 def _constant(value: Value, unit: str = "") -> _Written:
-    """A constant, with a unit where it is compared with a time or a rate."""
+    """The source text of a constant, with a unit if it is compared with a time or a rate."""
     if isinstance(value, bool):
         return ("true" if value else "false"), POSTFIX
     if isinstance(value, str):

@@ -35,10 +35,10 @@ NODE_BUDGET = 150_000
 class Elaborated:
     """A graph with the results of its elaboration.
 
-    `shapes` are those of live nodes, `definitions` the values of mux dimensions, `present` the conditions
-    under which nodes are defined.  `obligations` must hold in every network (`archdsl.spec.prove.prover`).
-    `unread` are declared decisions that no output depends on.  `resized`: an input's declared shape was
-    overridden.
+    `shapes` are the shapes of live nodes, `definitions` the sizes of dimensions represented by muxes,
+    `present` the conditions under which nodes are defined. `obligations` must hold in every network
+    (`archdsl.spec.prove.prover`). `unread` are declared decisions that no output depends on. `resized` means
+    that the declared shape of an input was overridden.
     """
 
     graph: Graph
@@ -47,15 +47,15 @@ class Elaborated:
     present: Mapping[str, Value]
     obligations: tuple[Obligation, ...]
     settled: int
-    """Number of conditions that held immediately."""
+    """The number of conditions that held immediately."""
     unread: tuple[Decision, ...]
     resized: bool
     location: Location
     output_locations: Mapping[str, Location]
     made: Mapping[str, str]
-    """Conditional choices that are constant, and their outcome."""
+    """The choices that are constant, by path, with their outcomes."""
     given: Mapping[str, object]
-    """Settings overridden by the caller, or by a network of this space."""
+    """The settings that the caller, or a network of this space, overrides."""
     warnings: tuple[Diagnostic, ...] = ()
 
 
@@ -69,7 +69,8 @@ def elaborate(
 ) -> Elaborated:
     """Evaluates a space or network to a graph of decisions and ops; `settings` override its defaults.
 
-    `constants` are those already evaluated for other declarations.  Raises SpecError with every error found.
+    `constants` are those that were already evaluated for other declarations. Raises SpecError with every
+    error found.
     """
     settings, constants = dict(settings or {}), constants or Constants()
     if isinstance(declared, ast.Network) and declared.origin is not None:
@@ -82,7 +83,7 @@ def elaborate(
 def bind_rows(
     unit: Unit, declared: ast.Space, settings: Mapping[str, object], outcomes: Mapping[str, str]
 ) -> Elaborated:
-    """Elaborates a space with fixed decisions (path -> outcome)."""
+    """Elaborates a space with fixed decisions (path -> outcome) to a network."""
     return _evaluated(unit, declared, dict(settings), outcomes, Constants())
 
 
@@ -100,7 +101,7 @@ def _from_space(
 
 
 def evaluate_constant(unit: Unit, declared: ast.Constant, constants: Constants) -> None:
-    """Evaluates a constant, used or not. Raises SpecError with its errors."""
+    """Evaluates a constant, even if it is unused. Raises SpecError with its errors."""
     try:
         constant(evaluator(Builder(0), constants=constants), declared, unit)
     except Poisoned:
@@ -108,7 +109,7 @@ def evaluate_constant(unit: Unit, declared: ast.Constant, constants: Constants) 
 
 
 def origin_of(unit: Unit, declared: ast.Network) -> tuple[Unit, ast.Space]:
-    """The space of a `network … from …`, and its file. Raises SpecError."""
+    """The space of a `network … from …`, and the file that declares it. Raises SpecError."""
     assert declared.origin is not None
     name = declared.origin.id
     home, space = unit.find(name)
@@ -189,7 +190,7 @@ def _finished(
     unit: Unit,
     settings: Mapping[str, object],
 ) -> Elaborated:
-    """The part of the graph that outputs depend on."""
+    """The elaborated graph, restricted to the nodes that outputs depend on."""
     alive = live_nodes(builder.nodes, builder.outputs.values())
     nodes: dict[str, Node | Mux] = {}
     read: set[str] = set()
@@ -249,7 +250,7 @@ def _finished(
 
 
 def _canonical(decision: Decision, outcome: str) -> str:
-    """An outcome in canonical form: chosen candidates in declaration order."""
+    """An outcome in canonical form: chosen candidates in the order of declaration."""
     number = decision.number(outcome)
     return outcome if number is None else decision.outcomes[number]
 
@@ -269,7 +270,7 @@ def _row_errors(
     rows: Mapping[str, Row],
     reader: tuple[Unit, ast.Network],
 ) -> list[Diagnostic]:
-    """Errors of rows: unknown decisions and invalid outcomes."""
+    """The errors of rows: unknown decisions and invalid outcomes."""
     frame = Frame(reader[0])
     found: list[Diagnostic] = []
     for path, row in rows.items():
@@ -316,7 +317,7 @@ def _no_such_outcome(frame: Frame, decision: Decision, row: Row) -> SpecError:
 def _all_decisions(
     unit: Unit, space: ast.Space | ast.Network, settings: dict[str, object]
 ) -> dict[str, Decision]:
-    """All decisions of a space, including those that are dead under the given ones."""
+    """All decisions of a space, including those that are inactive under the given outcomes."""
     whole = _evaluated(unit, space, settings, {}, Constants())
     return {**whole.graph.decisions, **{d.path: d for d in whole.unread}}
 

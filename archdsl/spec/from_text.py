@@ -1,4 +1,4 @@
-"""Parses values of settings from command lines or Python strings."""
+"""Parses the values of settings that are given on the command line or as Python strings."""
 
 from __future__ import annotations
 
@@ -13,8 +13,10 @@ _WORDS = {"true": True, "false": False}
 
 
 def parse_value(text: str) -> Any:
-    """Parses an integer, a decimal, true or false, a shape such as 3x360x480, or a list such as [8, 16];
-    returns other text unchanged.
+    """Parses the value of a setting from text.
+
+    Accepted are an integer, a decimal, true or false, a shape such as 3x360x480, and a list such as [8, 16];
+    any other text is returned unchanged.
     """
     if text in _WORDS:
         return _WORDS[text]

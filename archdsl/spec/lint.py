@@ -1,4 +1,4 @@
-"""Lints: undefined, unused and duplicate names; decisions without effect."""
+"""Lints: names that are undefined, unused or defined twice, and decisions without effect."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Declared = ast.Constant | ast.Op | ast.Cell | ast.Space | ast.Network
 
 
 def lint_names(unit: Unit) -> Iterator[Diagnostic]:
-    """Undefined names in declarations, used or not; unused imports; duplicate inputs and settings of
+    """Yields diagnostics of undefined names, unused imports, and duplicate parameters, also in unused
     declarations.
     """
     outside = {*unit.declared, *unit.imported, *ops.primitives(), *BUILTINS}
@@ -83,7 +83,9 @@ def _taken_twice(unit: Unit, signature: ast.Signature) -> Iterator[Diagnostic]:
 
 
 def names_read(declared: Declared) -> Iterator[ast.Name]:
-    """The names that a declaration reads.  Network-wide measures are only allowed in requirements."""
+    """Yields the names that a declaration reads, except network-wide measures such as `params` in
+    requirements.
+    """
     if isinstance(declared, ast.Constant):
         yield from _read(declared.value)
         return
@@ -117,7 +119,7 @@ def _read_of_marked(marked: ast.Optional) -> tuple[Part, ...]:
 
 
 def _read_of_call(call: ast.Call) -> tuple[Part, ...]:
-    """What `defined(x[i])` tests may be undefined, as if it were marked."""
+    """The child expressions that a call reads; in `defined(x[i])`, `x` may be undefined, as in `x[i]?`."""
     if type(call.fn) is ast.Name and call.fn.id == "defined" and len(call.args) == 1:
         (tested,) = call.args
         return _read_of_marked(tested if isinstance(tested, ast.Optional) else ast.Optional(tested))
@@ -130,11 +132,11 @@ _READ: dict[type, Callable[[Any], tuple[Part, ...]]] = {
     ast.Optional: _read_of_marked,
     ast.Call: _read_of_call,
 }
-"""By AST class, a function to the children that are read, in reverse order."""
+"""For each AST class, a function that returns the child expressions that are read, in reverse order."""
 
 
 def _read(expr: Part) -> list[ast.Name]:
-    """The names in an expression, except optional (`?`) ones and names of settings."""
+    """The names in an expression, except names marked as optional (`?`) and names of settings."""
     found: list[ast.Name] = []
     ahead = [expr]
     while ahead:
@@ -175,7 +177,7 @@ def _collect(statements: tuple[ast.Statement, ...], found: set[str]) -> None:
 
 
 def lint_decisions(found: Elaborated) -> Iterator[Diagnostic]:
-    """Decisions without effect, and equivalent outcomes."""
+    """Yields warnings for decisions without effect, and for decisions with equivalent outcomes."""
     if found.graph.chosen:
         return  # a discovered network uses only a part of its space
     live = {d.location for d in found.graph.decisions.values()}
@@ -197,7 +199,7 @@ def lint_decisions(found: Elaborated) -> Iterator[Diagnostic]:
 
 
 def _no_difference(found: Elaborated) -> Iterator[Diagnostic]:
-    """Two outcomes for which all muxes and settings agree."""
+    """Yields warnings for pairs of outcomes for which all muxes and settings are equal."""
     if not found.graph.decisions:
         return
     uses: dict[str, list[dict[int, object]]] = {}

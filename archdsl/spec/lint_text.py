@@ -1,4 +1,4 @@
-"""Lints of the source text of declarations, whether or not these are used."""
+"""Lints of the source text of declarations, including declarations that are not used."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ _CHOICES = (ast.OneOf, ast.AnyOf, ast.SomeOf)
 
 
 def lint_text(unit: Unit, used: frozenset[str]) -> Iterator[Diagnostic]:
-    """Choices in ops, missing `return`s of unused declarations, and statements that continue a line."""
+    """Yields diagnostics of choices in ops, of unused ops and cells without `return`, and of two statements
+    on a line.
+    """
     frame = Frame(unit)
     for declared in unit.declared.values():
         if isinstance(declared, ast.Search):
@@ -55,7 +57,7 @@ def _all(statements: tuple[ast.Statement, ...]) -> Iterator[ast.Statement]:
 
 
 def _continued(statements: tuple[ast.Statement | ast.Clause, ...], frame: Frame) -> Iterator[Diagnostic]:
-    """Assignments on the line of the statement before, as in `y = x -> conv c = 8`."""
+    """Yields warnings for assignments on the line of the previous statement, as in `y = x -> conv c = 8`."""
     text = frame.unit.source.text
     for before, statement in pairwise(statements):
         if not isinstance(statement, ast.Assign) or not isinstance(before, ast.Assign | ast.Output):

@@ -1,4 +1,4 @@
-"""Reads sums of losses that are not in a file: `archdsl train --loss "ohem(logits) + 0.4 * bce(edge)"`."""
+"""Parses sums of losses from command lines: `archdsl train --loss "ohem(logits) + 0.4 * bce(edge)"`."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ _LONGEST = 10_000
 
 
 def read_loss(text: str, name: str = "loss") -> SearchValue:
-    """A sum of losses, in the notation of searches; `name` is that of the text in messages.
+    """Parses a sum of losses in the notation of searches; `name` is the name of the text in messages.
 
-    Raises SpecError for errors in the text, ARCH839 for what is not a sum of losses.
+    Raises SpecError for errors in the text, ARCH839 if it is not a sum of losses.
     """
     shown, whole = Source(name, text), Source(name, f"{_BEFORE}{text}\n}}\n")
     everything = Location(shown, 0, len(text))
@@ -44,7 +44,7 @@ def _several(at: Location) -> SpecError:
 
 
 def _moved(diagnostic: Diagnostic, source: Source) -> Diagnostic:
-    """A diagnostic about the text alone, without what it is parsed in."""
+    """Converts a diagnostic about the search in which the text is parsed to one about the text."""
 
     def moved(label: Label) -> Label:
         return Label(_place(label.location, source), label.text)
@@ -55,7 +55,7 @@ def _moved(diagnostic: Diagnostic, source: Source) -> Diagnostic:
 
 
 def _here(value: SearchValue, source: Source) -> SearchValue:
-    """A formula with its places in the text alone."""
+    """Converts the locations in a formula to locations in the text."""
     if not isinstance(value, Term | Formula):
         return value
     at = None if value.at is None else _place(value.at, source)

@@ -1,4 +1,4 @@
-"""Sums of losses of a network's outputs: `ohem(logits) + 0.4 * bce(edge)`."""
+"""Weighted sums of losses on the outputs of a network: `ohem(logits) + 0.4 * bce(edge)`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def loss_kinds() -> dict[str, LossKind]:
-    """The losses by name."""
+    """The losses, by name."""
     from archdsl.configs.word import LossKind  # imported late: most files have no search
     from archdsl.configs.words import OBJECTIVES
 
@@ -21,16 +21,16 @@ def loss_kinds() -> dict[str, LossKind]:
 
 
 def loss_terms(*values: SearchValue) -> list[Term]:
-    """The distinct losses in formulas, in order."""
+    """The distinct losses in formulas, in order of appearance."""
     known = loss_kinds()
     found = {written(term): term for value in values for term in terms_in(value) if term.name in known}
     return list(found.values())
 
 
 def class_rule(loss: Term) -> str | None:
-    """The rule for class weights of a loss, in the form of `archdsl.train.class_weights`; None without one.
+    """The rule for the class weights of a loss, in the form of `archdsl.train.class_weights`, or None.
 
-    From `cross_entropy(class_weights = "median")`, or a list of numbers.
+    Read from `cross_entropy(class_weights = "median")`, or from a list of numbers.
     """
     rule = loss.settings.get("class_weights")
     if rule is None:
@@ -39,7 +39,7 @@ def class_rule(loss: Term) -> str | None:
 
 
 def demand_losses(value: SearchValue, at: Location | None) -> None:
-    """Raises SpecError (ARCH839) for what is not a sum of losses with weights."""
+    """Raises SpecError (ARCH839) if a value is not a weighted sum of losses."""
     known = loss_kinds()
     for term in terms_in(value):
         if term.name not in known:
@@ -50,7 +50,7 @@ def demand_losses(value: SearchValue, at: Location | None) -> None:
 
 
 def unknown_output(name: str, outputs: Collection[str], at: Location | None) -> Diagnostic:
-    """An error (ARCH836) for the name of an output that a network does not have."""
+    """The error (ARCH836) for an output that the network does not have."""
     guess = closest(name, list(outputs))
     there = f"outputs: {', '.join(outputs)}"
     help = f"did you mean `{guess}`? {there}" if guess else there

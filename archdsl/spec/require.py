@@ -1,4 +1,4 @@
-"""Requirements: satisfiability, and candidates that they exclude."""
+"""Checks requirements: whether some network satisfies them, and which candidates they exclude."""
 
 from __future__ import annotations
 
@@ -20,9 +20,11 @@ from archdsl.spec.deciding.searcher import Searcher, Undecided, support
 from archdsl.spec.elaborate import Elaborated
 
 MOST_OUTCOMES, SHOWN = 64, 12
-"""Outcomes of a decision of which each is tried, and number of excluded outcomes that are listed."""
+"""The maximum number of outcomes of a decision that are tested one by one, and of excluded outcomes that are
+listed.
+"""
 TRIES = 20
-"""Number of random networks tried before a requirement is reported as unsatisfied."""
+"""The number of networks, the cheapest and random ones, that are tested before a requirement is reported."""
 
 
 def check_requirements(found: Elaborated, budget: int) -> Iterator[Diagnostic]:
@@ -39,7 +41,7 @@ def check_requirements(found: Elaborated, budget: int) -> Iterator[Diagnostic]:
 
 
 def measures_in(value: Value) -> set[str]:
-    """The network-wide measures that a condition names."""
+    """The network-wide measures, such as `params`, that occur in a condition."""
     return {part.name for part in leaves(value) if isinstance(part, Measure)}
 
 
@@ -56,7 +58,9 @@ def _finding(
 def _decided(
     found: Elaborated, requirement: Requirement, budget: int, excluded: list[str]
 ) -> Iterator[Diagnostic]:
-    """Whether some network satisfies the requirement; adds the outcomes that it excludes to `excluded`."""
+    """Yields a diagnostic if no network satisfies the requirement; adds the outcomes that it excludes to
+    `excluded`.
+    """
     searcher = Searcher(found.graph.decisions, found.definitions, budget)
     broken = apply("not", requirement.condition)
     try:
@@ -149,7 +153,7 @@ def _measured(found: Elaborated, place: int) -> Iterator[Diagnostic]:
 
 
 def unmet(bound: Bound) -> Iterator[Requirement]:
-    """The requirements that a network violates; those on latency and rate are skipped."""
+    """Yields the requirements that a network violates, except those on latency and rate."""
     for requirement in bound.graph.requirements:
         timed = measures_in(requirement.condition) & {"latency", "rate"}
         if not timed and not holds(requirement.condition, bound):
@@ -157,8 +161,9 @@ def unmet(bound: Bound) -> Iterator[Requirement]:
 
 
 def holds(condition: Value, bound: Bound) -> bool:
-    """Whether a network satisfies a condition over `params`, `macs` and `flops`; False where the condition
-    divides by zero or overflows.
+    """Whether a network satisfies a condition over `params`, `macs` and `flops`.
+
+    False if the condition divides by zero or overflows.
     """
     if not isinstance(condition, Expr):
         return condition is True
@@ -198,7 +203,9 @@ def _cheapest(found: Elaborated) -> dict[str, int]:
 
 
 def _least_of_limit(found: Elaborated, condition: Value) -> tuple[str, int, int] | None:
-    """A lower bound that refutes `measure <= limit`: (measure, bound, limit)."""
+    """A lower bound that contradicts a condition `measure <= limit`: (measure, bound, limit); None if there
+    is none.
+    """
     if not isinstance(condition, Apply):
         return None
     if condition.fn == "and":

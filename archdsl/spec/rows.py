@@ -14,14 +14,14 @@ from archdsl.spec.evaluate.frame import Frame, join
 
 @dataclass(frozen=True)
 class Row:
-    """An outcome of a decision, with its location."""
+    """An outcome of a decision, with its location in the file."""
 
     outcome: str
     node: Spanned
 
 
 def read_rows(unit: Unit, declared: ast.Network) -> dict[str, Row]:
-    """All outcomes of a discovered network by decision path. Raises SpecError with every error found."""
+    """The rows of a network of a space, by decision path. Raises SpecError with every error found."""
     frame = Frame(unit)
     rows: dict[str, Row] = {}
     errors: list[Diagnostic] = []
@@ -61,7 +61,7 @@ def _entries(path: str, value: ast.Expr, node: Spanned, frame: Frame) -> Iterato
 
 
 def path_text(expr: ast.Expr, frame: Frame) -> str:
-    """The decision path written as an expression."""
+    """The decision path that is written as this expression."""
     match expr:
         case ast.Name():
             return expr.id
@@ -85,7 +85,7 @@ def _subscript(expr: ast.Expr, frame: Frame) -> str:
 
 
 def outcome_text(expr: ast.Expr, frame: Frame) -> str:
-    """The outcome written as an expression: a label, or several in braces."""
+    """The outcome that is written as this expression: a label, or several labels in braces."""
     match expr:
         case ast.Name():
             return expr.id

@@ -1,4 +1,4 @@
-"""Reads a search declaration into typed values and checks it."""
+"""Reads a search declaration as typed values, and checks it."""
 
 from __future__ import annotations
 
@@ -55,12 +55,12 @@ def read_search(unit: Unit, declared: ast.Search, given: Mapping[str, object] | 
 
 
 def read_expression(unit: Unit, expr: ast.Expr) -> SearchValue:
-    """A sum of losses of a file.  Raises SpecError."""
+    """Reads a sum of losses in a file. Raises SpecError."""
     return ExpressionReader(unit).loss(expr)
 
 
 def part_names(statements: tuple[ast.Statement, ...]) -> Iterator[str]:
-    """Names of stages, inputs and outputs, and names assigned in stages and in the space."""
+    """Yields the names in a space: of stages, inputs and outputs, and of assignments."""
     for statement in statements:
         if isinstance(statement, ast.Stage):
             yield statement.name
@@ -73,7 +73,7 @@ def part_names(statements: tuple[ast.Statement, ...]) -> Iterator[str]:
 
 
 def output_names(statements: tuple[ast.Statement, ...]) -> Iterator[str]:
-    """Names of outputs, the main one first."""
+    """Yields the names of outputs, beginning with the main output."""
     for statement in statements:
         if isinstance(statement, ast.Stage):
             yield from output_names(statement.body.statements)
@@ -82,21 +82,21 @@ def output_names(statements: tuple[ast.Statement, ...]) -> Iterator[str]:
 
 
 class _ClauseReader(ExpressionReader):
-    """Reads the clauses of one search; collects its errors."""
+    """Reads the clauses of one search, and collects errors."""
 
     def __init__(self, unit: Unit):
         super().__init__(unit)
         self.errors: list[Diagnostic] = []
         self.settable: set[str] = set()
-        """Settings of the space."""
+        """The names of the settings of the space."""
         self.of_space: dict[str, object] = {}
-        """Those that the search sets."""
+        """The settings of the space that the search sets, with their values."""
 
     def fail(self, code: str, headline: str, node: Spanned, help: str | None = None) -> None:
         self.errors.extend(self.frame.error(code, headline, node, help=help).diagnostics)
 
     def settings(self, declared: ast.Search, given: Mapping[str, object]) -> None:
-        """Evaluates the search's settings. Raises SpecError for invalid ones."""
+        """Evaluates the search's own settings. Raises SpecError for invalid ones."""
         for name in declared.signature.inputs:
             raise self.frame.error(
                 "ARCH604", "a search has no inputs, only settings", name, help=f"write (; {name.id} = …)"
@@ -114,7 +114,7 @@ class _ClauseReader(ExpressionReader):
         settle(declared, given, self.frame, self.value)
 
     def clauses(self, clauses: tuple[ast.Clause, ...], group: str = "") -> Clauses:
-        """The clauses of a search, or of a `group` in it."""
+        """Reads the clauses of a search, or of a `group` in it."""
         settings: dict[str, SearchValue] = {}
         places: dict[str, Location] = {}
         objectives, requirements, communicate = [], [], []
@@ -149,7 +149,9 @@ class _ClauseReader(ExpressionReader):
         return Clauses(settings, *found, groups, places, of_space)
 
     def _declare_scores(self, clauses: tuple[ast.Clause, ...]) -> None:
-        """Registers the scores that the evaluator declares, so that objectives can name them anywhere."""
+        """Records the scores that the evaluator declares, so that objectives before the clause can refer to
+        them.
+        """
         for clause in clauses:
             if not isinstance(clause, ast.Assign) or not isinstance(clause.value, ast.Call):
                 continue
@@ -230,7 +232,7 @@ class _ClauseReader(ExpressionReader):
         of_space[name] = value.amount if isinstance(value, Quantity) else value
 
     def _sampler_or_outcome(self, expr: ast.Expr) -> SearchValue:
-        """How one architecture decides: by a sampler, or always for an outcome (a label, or a number)."""
+        """Reads how an architecture decides: by a sampler, or always for one outcome, a label or number."""
         name = expr.fn if isinstance(expr, ast.Call) else expr
         if isinstance(name, ast.Name) and not self.is_own(name.id):
             return self.word(expr, "samplers") if name.id in groups()["samplers"] else name.id

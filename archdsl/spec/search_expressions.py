@@ -1,4 +1,4 @@
-"""Reads the expressions of a search, such as `0.1 * log(macs)` and `gumbel(tau = 3.0)`, into typed values."""
+"""Reads the expressions of a search, such as `0.1 * log(macs)` and `gumbel(tau = 3.0)`, as typed values."""
 
 from __future__ import annotations
 
@@ -25,24 +25,24 @@ if TYPE_CHECKING:
 
 
 class ExpressionReader:
-    """Reads expressions over the vocabulary of searches, the names of a search and those of its space."""
+    """Reads expressions of words of the vocabulary, settings of the search, and names in its space."""
 
     def __init__(
         self, unit: Unit, reading: tuple[ast.Constant, ...] = (), outputs: tuple[str, ...] | None = None
     ):
         self.unit, self.frame, self.reading = unit, Frame(unit), reading
         self.outputs = outputs
-        """The outputs of the space; None where it is unknown."""
+        """The names of the outputs of the space; None if the space is unknown."""
         self.notes: list[Diagnostic] = []
         self.silent = 0
-        """Nesting depth inside features that are not run yet; notes are suppressed within."""
+        """The nesting depth inside features that are not run yet; if it is not 0, notes are suppressed."""
         self.own: set[str] = set()
-        """Names of the space that a search may set: its settings, stages and assigned names."""
+        """The names in the space that a search may set: its settings, stages and assigned names."""
         self.scores: set[str] = set()
-        """Names that the evaluator declares for scores."""
+        """The names of scores that the evaluator declares."""
 
     def value(self, expr: ast.Expr) -> SearchValue:
-        """The value of any expression.  Raises SpecError, as the other methods do."""
+        """Reads any expression. Raises SpecError, as the other methods do."""
         match expr:
             case ast.Number() | ast.String() | ast.Bool():
                 return expr.value
@@ -72,13 +72,13 @@ class ExpressionReader:
         )
 
     def loss(self, expr: ast.Expr) -> SearchValue:
-        """A sum of losses with weights: `ohem(logits) + 0.4 * ohem(aux)`."""
+        """Reads a weighted sum of losses: `ohem(logits) + 0.4 * ohem(aux)`."""
         value = self.value(expr)
         demand_losses(value, self.frame.location(expr))
         return value
 
     def word(self, expr: ast.Expr, group: str, only: Collection[str] = ()) -> SearchValue:
-        """A value that must be one of the words of a group, or of some of them."""
+        """Reads an expression that must be one of the words of a group; with `only`, one of these words."""
         from archdsl.configs.words import KINDS, guessed, listed, one
 
         words, kind = groups()[group], KINDS[group]
@@ -103,7 +103,7 @@ class ExpressionReader:
         raise self.frame.error("ARCH607", f"expected {one(kind)}, got {what}", expr, help=help)
 
     def taken(self, key: str, of: str | None, setting: Setting, expr: ast.Expr) -> SearchValue:
-        """Evaluates and checks the value of a setting."""
+        """Reads and checks the value of a setting."""
         if setting.kind == "word":
             return self.word(expr, setting.group, setting.choices)
         if setting.kind == "loss":
@@ -141,7 +141,7 @@ class ExpressionReader:
         return value
 
     def name_of_space(self, expr: ast.Expr) -> str:
-        """The name of a part of the space: `stem`, `keep[0, 8]`."""
+        """Reads the name of a part of the space, such as `stem` or `keep[0, 8]`."""
         path = path_text(expr, self.frame)
         if path.split(".")[0].split("[")[0] not in self.own:
             guess = did_you_mean(closest(path, list(self.own)))
@@ -153,7 +153,7 @@ class ExpressionReader:
         return name in self.frame.names or isinstance(self.unit.find(name)[1], ast.Constant)
 
     def not_run(self, what: str, node: Spanned, help: str | None = None) -> None:
-        """Adds a note that a feature is accepted but not run yet."""
+        """Adds a note (ARCH608) that a feature is accepted but not run yet."""
         if not self.silent:
             place = Label(self.frame.location(node), "checked, but rejected by `archdsl search`")
             note = Diagnostic("ARCH608", f"{what} is not run yet", place, severity="note", help=help)
@@ -175,7 +175,7 @@ class ExpressionReader:
         return self._bare(expr)
 
     def _bare(self, expr: ast.Expr, group: str = "") -> Term:
-        """A word without settings; from the expected group if two groups have the name."""
+        """Reads a word without settings; if two groups have the name, from the expected group."""
         assert isinstance(expr, ast.Name)
         self._known(expr.id, expr, group)
         return Term(expr.id, at=self.frame.location(expr), group=group)
@@ -251,7 +251,7 @@ class ExpressionReader:
         return Term(name, settings, args, self.frame.location(expr), places, group, output)
 
     def _output(self, word: str, call: ast.Call, places: dict[str, Location]) -> str:
-        """The output that a loss or a score is of: `ohem(aux)`."""
+        """Reads the output on which a loss or score is computed: `aux` in `ohem(aux)`."""
         expr, *others = call.args
         if others or not isinstance(expr, ast.Name):
             help = f"write {word}, or {word}(NAME) with the name of an output"
@@ -270,13 +270,13 @@ class ExpressionReader:
                 raise SpecError([unknown_output(name.value, there, self.frame.location(name))])
 
     def _space(self, name: ast.Name) -> str:
-        """The name of a space that the file declares or imports."""
+        """Reads the name of a space that the file declares or imports."""
         if isinstance(self.unit.find(name.id)[1], ast.Space):
             return name.id
         raise self.unknown_space(name)
 
     def unknown_space(self, name: ast.Name) -> SpecError:
-        """ARCH602 for a name of no space."""
+        """The error (ARCH602) for a name that is not the name of a space."""
         known = [n for n, d in self.unit.declared.items() if isinstance(d, ast.Space)]
         known += [n for n, (_, d) in self.unit.imported.items() if isinstance(d, ast.Space)]
         help = did_you_mean(closest(name.id, known)) or spaces_help(known)
@@ -294,7 +294,7 @@ class ExpressionReader:
         return word
 
     def _is_defined(self, name: str) -> bool:
-        """Whether a name is in the vocabulary, a setting of the search or a constant."""
+        """Whether a name is a word of the vocabulary, a setting of the search or a constant."""
         return name in all_words() or self.is_own(name)
 
     def _unknown(self, name: str, kind: str, words: Mapping[str, Word], node: Spanned) -> SpecError:
@@ -321,7 +321,7 @@ class ExpressionReader:
 
 
 def _unit_form(dimensions: set[str]) -> str | None:
-    """How a value of the measured dimension is written, next to another."""
+    """The help that says how to write a value of the measured dimension."""
     if "time" in dimensions:
         return "write a time with its unit: latency <= 9 ms"
     if "rate" in dimensions:

@@ -1,6 +1,4 @@
-"""Checks across the clauses of a search: duplicate settings, settings without effect, objectives that are not
-numbers.
-"""
+"""Checks across the clauses of a search: settings that are set twice or have no effect; objectives."""
 
 from __future__ import annotations
 
@@ -54,7 +52,7 @@ def mistakes(clauses: Clauses) -> Iterator[Diagnostic]:
 
 
 def _of_objective(goal: Objective, scores: Collection[str]) -> Iterator[Diagnostic]:
-    """An objective is a number that differs between networks."""
+    """Yields errors of an objective, which must be a number that differs between networks."""
     if isinstance(goal.value, Formula) and goal.value.op in COMPARISONS:
         yield from _of_formula(goal.value, goal.at, scores)
         help = "write a condition as a requirement, require params <= 2M, and one objective per line"
@@ -65,7 +63,7 @@ def _of_objective(goal: Objective, scores: Collection[str]) -> Iterator[Diagnost
 
 
 def reversed_objectives(clauses: Clauses) -> Iterator[Diagnostic]:
-    """Warnings for losses that are maximized, and scores that are minimized."""
+    """Yields warnings for losses that are maximized, and for scores that are minimized."""
     for part in (clauses, *clauses.groups.values()):
         for goal in part.objectives:
             name = goal.value.name if isinstance(goal.value, Term) else ""
@@ -78,7 +76,7 @@ def reversed_objectives(clauses: Clauses) -> Iterator[Diagnostic]:
 
 
 def declared_scores(evaluate: object) -> frozenset[str]:
-    """The names of scores that settings of an evaluator declare: `command(scores = ["energy"])`."""
+    """The names of scores that the settings of an evaluator declare: `command(scores = ["energy"])`."""
     if not isinstance(evaluate, Term):
         return frozenset()
     settings = GROUPS["evaluators"][evaluate.name].settings
@@ -87,7 +85,7 @@ def declared_scores(evaluate: object) -> frozenset[str]:
 
 
 def _nested(value: SearchValue) -> Iterator[Term]:
-    """A term and all terms nested in its settings."""
+    """Yields a term and all terms nested in its settings."""
     if isinstance(value, Term):
         yield value
         for inner in value.settings.values():
@@ -95,7 +93,7 @@ def _nested(value: SearchValue) -> Iterator[Term]:
 
 
 def _of_schedules(term: Term) -> Iterator[Diagnostic]:
-    """Checks an optimizer's, or a sampler's, schedule."""
+    """Yields errors of the schedule of an optimizer or a sampler."""
     schedule = term.settings.get("schedule")
     if not isinstance(schedule, Term):
         return
@@ -119,7 +117,7 @@ def _of_schedules(term: Term) -> Iterator[Diagnostic]:
 def _of_goal(
     value: SearchValue, at: Location | None, scores: Collection[str], what: str, example: str
 ) -> Iterator[Diagnostic]:
-    """Checks an objective or a requirement: its terms, and that it depends on the network."""
+    """Yields errors of an objective or a requirement: of its terms, or that it is constant."""
     found = list(_of_formula(value, at, scores))
     yield from found
     if not found and _is_constant(value):
@@ -128,7 +126,7 @@ def _of_goal(
 
 
 def _is_constant(value: SearchValue) -> bool:
-    """Whether a formula has a value without losses, scores and costs: `2 * 3`, `0 * macs`, `macs - macs`."""
+    """Whether a formula does not depend on losses, scores and costs: `2 * 3`, `0 * macs`, `macs - macs`."""
     if not isinstance(value, Formula | Term):
         return True
     if isinstance(value, Term):
@@ -143,9 +141,9 @@ def _is_constant(value: SearchValue) -> bool:
 
 
 def _of_formula(value: SearchValue, at: Location | None, scores: Collection[str]) -> Iterator[Diagnostic]:
-    """Checks an objective or a requirement; `at` is the location used for values without one.
+    """Yields errors of the terms in an objective or a requirement.
 
-    `scores` are names that the evaluator declares.
+    `at` is the location for values without one, `scores` are names that the evaluator declares.
     """
     if isinstance(value, Formula):
         for part in value.args:
@@ -174,7 +172,7 @@ def _of_formula(value: SearchValue, at: Location | None, scores: Collection[str]
 
 
 def _is_window(args: tuple[SearchValue, ...]) -> bool:
-    """Whether these are a weight > 0, a cost, and a range."""
+    """Whether the arguments are a weight > 0, a cost, and a range."""
     weight, cost, ends = args
     if isinstance(weight, bool) or not isinstance(weight, int | float) or weight <= 0:
         return False

@@ -1,4 +1,4 @@
-"""Searches as typed values, with source locations."""
+"""Searches as typed values, with their source locations."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ COMPARISONS = ("<", "<=", ">", ">=", "==", "!=", "in", "and", "or", "not")
 
 @dataclass(frozen=True)
 class Term:
-    """A name with its settings: `gumbel(tau = 3.0)`, `latency(device = "…")`, `log(…)`.
+    """A name with its settings or arguments: `gumbel(tau = 3.0)`, `latency(device = "…")`, `log(…)`.
 
-    `at` is its source location, which equality ignores.
+    `at` is the source location; equality ignores it.
     """
 
     name: str
@@ -24,16 +24,18 @@ class Term:
     args: tuple[SearchValue, ...] = ()
     at: Location | None = field(default=None, compare=False, repr=False)
     places: Mapping[str, Location] = field(default_factory=dict, compare=False, repr=False)
-    """Source location of each setting's name."""
+    """The source location of each setting's name."""
     group: str = field(default="", compare=False, repr=False)
-    """The kind of word that was expected there ("samplers"), which tells names of two kinds apart."""
+    """The group of words that was expected, such as "samplers": two groups may have words of the same
+    name.
+    """
     output: str = ""
-    """The output of the network that a loss or score is of; the main output without a name."""
+    """The output of the network on which a loss or score is computed; "" is the main output."""
 
 
 @dataclass(frozen=True)
 class Formula:
-    """Arithmetic or a comparison over terms; `op` as written."""
+    """Arithmetic or a comparison over terms; `op` is the operator as written."""
 
     op: str
     args: tuple[SearchValue, ...]
@@ -52,7 +54,7 @@ class Objective:
 
 @dataclass(frozen=True)
 class Clauses:
-    """The clauses of a search or of a group in it."""
+    """The clauses of a search, or of a group in it."""
 
     settings: Mapping[str, SearchValue] = field(default_factory=dict)
     objectives: tuple[Objective, ...] = ()
@@ -60,9 +62,9 @@ class Clauses:
     communicate: tuple[tuple[SearchValue, SearchValue], ...] = ()
     groups: Mapping[str, Clauses] = field(default_factory=dict)
     places: Mapping[str, Location] = field(default_factory=dict, compare=False, repr=False)
-    """Source location of each setting."""
+    """The source location of each setting."""
     of_space: Mapping[str, object] = field(default_factory=dict)
-    """Settings of the space."""
+    """The settings of the space that the clauses set."""
 
 
 @dataclass(frozen=True)
@@ -78,11 +80,11 @@ class SearchSpec:
     at: Location | None = field(default=None, compare=False, repr=False)
     not_run: tuple[Diagnostic, ...] = field(default=(), compare=False)
     of_space: Mapping[str, object] = field(default_factory=dict)
-    """Settings of the space, which the search sets."""
+    """The settings of the space that the search sets."""
 
 
 def terms_in(value: SearchValue) -> Iterator[Term]:
-    """The terms of a formula, outer ones first."""
+    """Yields the terms of a formula, outer terms before those in their arguments."""
     if isinstance(value, Term):
         yield value
     if isinstance(value, Term | Formula):
@@ -91,7 +93,7 @@ def terms_in(value: SearchValue) -> Iterator[Term]:
 
 
 def written(value: SearchValue) -> str:
-    """A value in the notation of searches: `reward(compat = true)`."""
+    """A value in the notation of searches, such as `reward(compat = true)`."""
     if isinstance(value, Term):
         named = [value.output] if value.output else []
         parts = [
@@ -107,7 +109,7 @@ def written(value: SearchValue) -> str:
 
 
 def shown(value: SearchValue) -> str:
-    """A value in a message."""
+    """A value as shown in messages."""
     if isinstance(value, Term | Formula):
         return f"`{value.name}`" if isinstance(value, Term) else "an expression"
     return _literal(value, shown)
@@ -122,7 +124,7 @@ def _literal(value: SearchValue, of_item: Callable[[SearchValue], str]) -> str:
 
 
 def plain(value: SearchValue) -> Any:
-    """A range of integers, `1..19`, as a tuple of at most 257 of them; other values unchanged."""
+    """Converts a range of integers, `1..19`, to a tuple of at most 257 of them; or returns the value."""
     if isinstance(value, Formula) and value.op == ".." and all(type(end) is int for end in value.args):
         first, last = value.args
         return tuple(range(first, min(last, first + 256) + 1))  # type: ignore[operator, arg-type, type-var]

@@ -1,4 +1,4 @@
-"""The vocabulary of searches, and help on it; imported late, since most files have no search."""
+"""The vocabulary of searches, and help on it; imported late, since most files contain no search."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ TRAINED = ("architecture", "parameters")
 
 
 def all_words() -> Mapping[str, Word]:
-    """The words of all groups, by name."""
+    """All words of the vocabulary, by name."""
     from archdsl.configs.words import WORDS
 
     return WORDS
 
 
 def groups() -> Mapping[str, Mapping[str, Word]]:
-    """The words by group ("samplers") and name."""
+    """All words by group, such as "samplers", and name."""
     from archdsl.configs.words import GROUPS
 
     return GROUPS
 
 
 def score() -> Word:
-    """The word for a score that an evaluator declares."""
+    """The word that stands for a score declared by an evaluator."""
     from archdsl.configs.objectives import NoSettings
     from archdsl.configs.word import Word
 
@@ -39,7 +39,7 @@ def score() -> Word:
 
 
 def settings_in(group: str) -> Mapping[str, Setting]:
-    """The settings that a search ("") or a group in it accepts."""
+    """The settings that a search (""), or a group in it, accepts."""
     from archdsl.configs import clauses
     from archdsl.configs.setting import settings_of
 
@@ -49,19 +49,19 @@ def settings_in(group: str) -> Mapping[str, Setting]:
 
 
 def spaces_help(known: list[str]) -> str:
-    """Help for an unknown space: the known ones."""
+    """The help for an unknown space: a list of the known spaces."""
     if not known:
         return 'the file has no space: declare one, or import it: import NAME from "./spaces.arch"'
     return f"spaces of the file: {', '.join(known)}"
 
 
 def did_you_mean(guess: str | None) -> str | None:
-    """A guess as help; None without one."""
+    """A guess as a help text; None without a guess."""
     return f"did you mean `{guess}`?" if guess else None
 
 
 def usual_form(expr: ast.Expr) -> str | None:
-    """The notation of searches that replaces an unsupported expression, as help; None if unknown."""
+    """The help for an expression that searches do not support: what to write instead; None if unknown."""
     from archdsl.lang.search_habits import search_form
 
     if isinstance(expr, ast.Conditional):

@@ -1,4 +1,4 @@
-"""Settings of declarations: overrides from the caller, defaults, and type checks."""
+"""Determines the settings of declarations: values from the caller or defaults, with type checks."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ _TYPES: dict[str, tuple[tuple[type, ...], str]] = {
 
 
 def input_names(declared: ast.Space | ast.Network) -> list[str]:
-    """Names of the inputs, whose shapes are set like settings."""
+    """The names of the inputs, whose shapes can be overridden like settings."""
     return [s.name for s in declared.body.statements if isinstance(s, ast.Input)]
 
 
 def split_settings(
     unit: Unit, declared: ast.Space | ast.Network, settings: dict[str, Any]
 ) -> tuple[dict[str, tuple[int, int, int]], dict[str, Any]]:
-    """Splits settings from the caller into input shapes and parameters."""
+    """Splits settings from the caller into shapes of inputs and other settings."""
     names = {s.name: s for s in declared.signature.settings}
     shaped = input_names(declared)
     inputs: dict[str, tuple[int, int, int]] = {}
@@ -74,7 +74,7 @@ def split_settings(
 
 
 def _shape(value: Any) -> tuple[int, ...]:
-    """Channels, height and width, from a sequence of integers or `3x360x480`."""
+    """Channels, height and width, given as a sequence of integers or as text such as `3x360x480`."""
     if isinstance(value, str):
         return tuple(int(n) for n in value.split("x") if n.isdecimal() and len(n) < 10)
     try:
@@ -87,9 +87,9 @@ def settle(
     declared: ast.Space | ast.Network | ast.Search, given: Mapping[str, Any], frame: Frame,
     evaluate: Callable[[ast.Expr], Any],
 ) -> None:  # fmt: skip
-    """Binds every setting in a frame to the caller's value, or its default.
+    """Sets every setting of a declaration in the frame to the caller's value, or to its default.
 
-    Raises SpecError: ARCH205 for a setting without either, ARCH208 for a value of the wrong type.
+    Raises SpecError: ARCH205 for a setting without a value, ARCH208 for a value of the wrong type.
     """
     for setting in declared.signature.settings:
         if setting.name not in given and setting.default is None:
@@ -113,7 +113,7 @@ def settle(
 
 
 def _items(value: SpecValue | None, known: dict[int, int]) -> int:
-    """The numbers of a list and of the lists in it, each as often as it is in them."""
+    """The number of items of a list and the lists in it; shared lists count once for each use."""
     if not isinstance(value, ListValue):
         return 1
     if id(value) not in known:
@@ -122,7 +122,7 @@ def _items(value: SpecValue | None, known: dict[int, int]) -> int:
 
 
 def _fault(setting: ast.Setting, value: SpecValue | None, default: SpecValue | None) -> str:
-    """What a setting must be, if its value is something else; empty if it is right."""
+    """The description of the values that a setting accepts if its value is another one, otherwise ""."""
     if setting.type == "op" or is_op(default):
         return "" if is_op(value) else "an op"
     wanted, kind = _TYPES.get(setting.type or "") or _of_default(default)
@@ -131,7 +131,7 @@ def _fault(setting: ast.Setting, value: SpecValue | None, default: SpecValue | N
 
 
 def _of_default(default: object) -> tuple[tuple[type, ...], str]:
-    """The value types inferred from a default (empty: any), and their description."""
+    """The types that a setting accepts, inferred from its default (empty: any), and their description."""
     others = (
         ((ListValue, tuple), "a list"), ((SetValue,), "a set"), ((RecordValue,), "a record"),
         ((Quantity,), "a number with its unit"),
@@ -143,7 +143,7 @@ def _of_default(default: object) -> tuple[tuple[type, ...], str]:
 
 
 def _form(kind: str, name: str, declared: ast.Space | ast.Network | ast.Search) -> str | None:
-    """How to write a value of this kind: ops and records cannot be given from outside of a file."""
+    """The help that says how to write a value of this type; ops and records can be given only in a file."""
     example = {"a list": "[8, 16]", "a set": "{3, 5}"}.get(kind)
     if example:
         return f"--set '{name}={example}'"
@@ -156,7 +156,7 @@ def _form(kind: str, name: str, declared: ast.Space | ast.Network | ast.Search) 
 
 
 def _written(value: Any, default: Any, evaluate: Callable[[ast.Expr], Any]) -> Any:
-    """The caller's value of a setting; the strings `[8, 16]` and `{3, 5}` are parsed."""
+    """Converts the caller's value of a setting; texts such as `[8, 16]` and `{3, 5}` are parsed."""
     if isinstance(value, str) and isinstance(default, ListValue | SetValue):
         written = _literal(value)
         return value if written is None else evaluate(written)
@@ -167,7 +167,7 @@ def _written(value: Any, default: Any, evaluate: Callable[[ast.Expr], Any]) -> A
 
 
 def _literal(text: str) -> ast.Expr | None:
-    """Parses a list or set literal without choices; None for any other text."""
+    """Parses the text of a list or set without choices; None for any other text."""
     try:
         items = parse(Source("--set", f"arch 1\nx = {text}\n")).items
     except SpecError:
@@ -184,7 +184,7 @@ _PLAIN = (
 
 
 def _amount(value: Any, default: Any) -> Any:
-    """The caller's value of a setting; `7ms` is parsed where the default is a quantity of the same
+    """Converts the caller's value of a setting; `7ms` is parsed if the default is a quantity of that
     dimension.
     """
     written = _QUANTITY.fullmatch(value) if isinstance(value, str) and isinstance(default, Quantity) else None
@@ -194,7 +194,7 @@ def _amount(value: Any, default: Any) -> Any:
 
 
 def shown(value: object) -> str:
-    """A value in a message, as it is written in the language, shortened."""
+    """A value in a message: shortened, and as written in the language."""
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, int) and abs(value) >= 10**30:  # Python does not write integers of 5,000 digits
@@ -218,10 +218,10 @@ def _row(items: Iterable[str], count: int) -> str:
 
 
 def plain(value: Any) -> Any:
-    """A language value as a Python value: lists become tuples."""
+    """Converts a value of the language to a Python value: lists become tuples."""
     return tuple(map(plain, value.items)) if isinstance(value, ListValue) else value
 
 
 def listed(value: Any) -> Any:
-    """A Python value as a language value: sequences become lists."""
+    """Converts a Python value to a value of the language: sequences become lists."""
     return ListValue(tuple(map(listed, value))) if isinstance(value, list | tuple) else value

@@ -1,4 +1,4 @@
-"""Units: dimension and factor to the base unit."""
+"""Units: for each, its dimension and its factor to the base unit."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ UNITS: dict[str, tuple[str, float]] = {
     "GiB": ("size", 2.0**30),
     "TiB": ("size", 2.0**40),
 }
-"""Unit -> (dimension, base units): counts in ones, times in ms, rates in frames a second, sizes in bytes."""
+"""For each unit, its dimension and the number of base units: 1 for counts, ms, frames per second, bytes."""
 
 
 MEASURES = {"params": "count", "macs": "count", "flops": "count", "latency": "time", "rate": "rate"}
-"""Network-wide measures that a requirement or an objective may name, with their dimension."""
+"""The network-wide measures that a requirement or an objective may refer to, with their dimensions."""
 
 
 @dataclass(frozen=True, slots=True)
 class Quantity:
-    """An amount in base units, and its dimension."""
+    """A number with a dimension, in base units."""
 
     amount: float
     dimension: str
@@ -46,7 +46,7 @@ class Quantity:
 
 
 def quantity(value: int | float, unit: str) -> Quantity:
-    """The quantity written as `value unit`.  Raises KeyError for an unknown unit."""
+    """The quantity that is written as `value unit`. Raises KeyError for an unknown unit."""
     dimension, factor = UNITS[unit]
     amount = value * factor
     if dimension == "count" and amount == int(amount):

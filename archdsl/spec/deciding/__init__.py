@@ -1,1 +1,3 @@
-"""Conditions over decisions, decided without enumerating networks: by value sets, splits and diagrams."""
+"""Decides conditions over decisions without enumerating networks: by value sets, splits and decision
+diagrams.
+"""

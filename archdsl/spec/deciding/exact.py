@@ -1,8 +1,8 @@
 """Conditions over decisions as decision diagrams: an exact decision procedure.
 
-A condition that value sets and splits do not decide is compiled to a function of the decisions it depends on,
-each sub-expression once (`archdsl.passes.analyses.decision_diagrams`).  The cost depends on the number of
-distinct functions, not on the number of paths or networks.
+A condition that value sets and splits do not decide is compiled to a function of the decisions that it
+depends on, each sub-expression once (`archdsl.passes.analyses.decision_diagrams`). The cost depends on the
+number of distinct functions, not on the number of paths or networks.
 """
 
 from __future__ import annotations
@@ -20,9 +20,10 @@ Outcomes = dict[str, int]
 
 
 class Exact:
-    """Values over decisions as roots in one pool of diagrams.
+    """Converts values over decisions to functions: roots of decision diagrams that share nodes.
 
-    Decisions are ordered as in the argument; others are appended on first use.
+    The variables are the decisions in the given order; further decisions are appended when they are first
+    used.
     """
 
     def __init__(
@@ -40,7 +41,7 @@ class Exact:
     # ------------------------------------------------------------ values
 
     def of(self, value: Value) -> int:
-        """The value as a function; None where it is undefined. Raises TooLarge."""
+        """A value as a function of decisions, None where it is undefined. Raises TooLarge."""
         if not isinstance(value, Expr):
             return self.diagrams.leaf(value)
         known, ahead = self._known, [value]
@@ -91,7 +92,7 @@ class Exact:
         return self.diagrams.choose(outcome, cases, lambda o: o)
 
     def chosen(self, mux: Mux, sizes: Sequence[int | None]) -> int:
-        """The function that selects a property of the mux's selected case."""
+        """The function that equals the size of the case that a mux selects, and None where that is None."""
         d = self.diagrams
         keys = [key for key, _ in mux.cases]
         cases = [d.none if size is None else size for size in sizes]
@@ -105,7 +106,7 @@ class Exact:
     # ------------------------------------------------------------ conditions
 
     def holds(self, value: Value, *expected: Scalar) -> int:
-        """The condition that a value is one of these."""
+        """The condition that a value is one of the values `expected`."""
         return self.diagrams.map(lambda v: v in expected, self.of(value))
 
     def allowed(self, allowed: Mapping[str, Sequence[int]]) -> int:
@@ -118,7 +119,7 @@ class Exact:
         return found
 
     def shortest(self, condition: int) -> Outcomes | None:
-        """A smallest set of outcomes that implies a condition; None if it is unsatisfiable."""
+        """A smallest set of outcomes that implies a condition; None if the condition is unsatisfiable."""
         d = self.diagrams
         if condition == d.false:
             return None
@@ -160,7 +161,7 @@ class Exact:
 
 
 MOST_NODES = 2_000_000
-"""Nodes of all diagrams of a pool, which bounds its memory."""
+"""The maximum number of nodes of all diagrams, which bounds their memory."""
 
 
 def _by_truth(value: object) -> int:

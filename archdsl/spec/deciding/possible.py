@@ -1,4 +1,4 @@
-"""The set of values that an expression over decisions can have: a sound over-approximation.
+"""Computes the set of values that an expression over decisions can have, as a sound over-approximation.
 
 Sub-expressions are treated as independent, so the set may contain values that never occur, but it contains
 all that do.
@@ -16,18 +16,18 @@ from archdsl.ir import Apply, Dim, Expr, Mux, Pick, Value
 from archdsl.ir.expr import FUNCTIONS
 
 LIMIT = 512
-"""Larger value sets are widened to intervals."""
+"""The maximum size of a value set; larger sets are widened to intervals."""
 COMBINATIONS_OF_ONE = 32
-"""Combinations of values that are computed in the time of a sub-expression."""
+"""The number of combinations of values that count as much work as one sub-expression."""
 
 
 class Unbounded(Exception):
-    """The possible values are unknown, as for a latency before it is measured."""
+    """Raised if the possible values are unknown, as for a latency that is not measured."""
 
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """An interval, `low` to `high`, for value sets that are too large to list."""
+    """An interval from `low` to `high`, for value sets that are too large to list."""
 
     low: float
     high: float
@@ -40,7 +40,9 @@ _EITHER = frozenset((True, False))
 
 
 class Possible:
-    """Computes possible values, given the allowed outcomes of decisions; results are cached."""
+    """Computes the possible values of expressions, given the allowed outcomes of decisions; results are
+    cached.
+    """
 
     def __init__(self, definitions: Mapping[Dim, tuple[Mux, tuple[Value | None, ...]]], allowed: Allowed):
         self._definitions, self._allowed = definitions, allowed
@@ -49,25 +51,27 @@ class Possible:
 
     @property
     def work(self) -> int:
-        """The number of sub-expressions computed; many combinations of operands count as one."""
+        """The number of sub-expressions computed so far; `COMBINATIONS_OF_ONE` combinations of operands count
+        as one.
+        """
         return len(self._known) + self._combinations // COMBINATIONS_OF_ONE
 
     def of(self, value: Value) -> Values:
-        """The values; raises Unbounded."""
+        """The possible values. Raises Unbounded if they are unknown or too many."""
         found = self._find(value)
         if not isinstance(found, frozenset):
             raise Unbounded
         return found
 
     def least(self, value: Value) -> float:
-        """A lower bound of the values; raises Unbounded."""
+        """A lower bound of the possible values. Raises Unbounded."""
         span = _span(self._find(value))
         if span is None:
             raise Unbounded
         return span.low
 
     def greatest(self, value: Value) -> float:
-        """An upper bound of the values."""
+        """An upper bound of the possible values. Raises Unbounded."""
         span = _span(self._find(value))
         if span is None:
             raise Unbounded
@@ -91,7 +95,7 @@ class Possible:
         return self._of_known(value)
 
     def _needs(self, value: Expr) -> Sequence[Value]:
-        """The sub-expressions that a value needs, conditions first."""
+        """The sub-expressions that a value needs: conditions first, then the possible branches."""
         if isinstance(value, Apply):
             if value.fn != "if":
                 return value.args
@@ -122,7 +126,7 @@ class Possible:
         return self._known[value] if isinstance(value, Expr) else frozenset((value,))
 
     def _truths(self, condition: Value) -> Values:
-        """Possible truth values of a condition; both where unknown."""
+        """The possible truth values of a condition; both if unknown."""
         found = self._of_known(condition)
         return found if found and isinstance(found, frozenset) else _EITHER
 
@@ -143,7 +147,7 @@ class Possible:
         return frozenset(v for v in chosen if v is not None)
 
     def _sizes(self, value: Dim) -> list[Value]:
-        """Possible sizes of a dimension: those of the selectable cases."""
+        """The possible sizes of a dimension of a mux: those of the cases that can be selected."""
         mux, sizes = self._definitions[value]
         on = mux.on
         keys = self._allowed.get(on) if isinstance(on, str) else self._of_known(on)
@@ -171,7 +175,7 @@ class Possible:
         return frozenset(values)
 
     def _connective(self, value: Apply) -> Values:
-        """`and` and `or`: one operand may determine the result where the other is unknown."""
+        """The possible values of `and` or `or`; one operand may suffice if the other is unknown."""
         decisive = value.fn == "or"
         left, right = (self._truths(a) for a in value.args)
         if frozenset((decisive,)) in (left, right):
@@ -183,7 +187,7 @@ class Possible:
 
 
 def _span(found: Found) -> Span | None:
-    """The interval from minimum to maximum; None where the values are not numbers."""
+    """The interval from the minimum to the maximum; None if the values are not numbers."""
     if not isinstance(found, frozenset):
         return found
     if not found or any(isinstance(v, str) for v in found):
@@ -213,7 +217,7 @@ def _product(a: Span, b: Span) -> Span:
 
 
 def _quotient(a: Span, b: Span) -> Span | None:
-    """Integer division of intervals of positive numbers, such as sizes."""
+    """The interval of integer quotients of numbers in two intervals; None if they may be negative."""
     return Span(a.low // b.high, a.high // b.low) if a.low >= 0 and b.low > 0 else None
 
 
@@ -230,4 +234,4 @@ _SPANS: dict[str, Callable[..., Found]] = {
     "eq": lambda a, b: _equal(a, b, True),
     "ne": lambda a, b: _equal(a, b, False),
 }
-"""Interval versions of functions; others give no bound."""
+"""Functions on intervals; for other functions, the possible values are unknown."""

@@ -1,8 +1,8 @@
 """Decides whether a condition over decisions holds in every network, or finds outcomes that violate it.
 
-Networks are not enumerated.  A condition is first evaluated over value sets.  If undecided, it is split on
-the decisions it depends on, nearest first, until every branch is decided.  If that takes too long, it is
-compiled to a decision diagram (`archdsl.spec.deciding.exact`), within the budget.
+Networks are not enumerated. A condition is first evaluated over value sets. If that does not decide it, it is
+split on the decisions that it depends on, nearest first, until every branch is decided. If that takes too
+long, it is compiled to a decision diagram (`archdsl.spec.deciding.exact`), within the budget.
 """
 
 from __future__ import annotations
@@ -17,21 +17,21 @@ from archdsl.spec.deciding.possible import Possible, Unbounded, Values
 from archdsl.spec.deciding.shortening import shortened
 
 BUDGET = 200_000
-"""Step budget of one condition."""
+"""The maximum number of steps for one condition."""
 SPLITS = 20
-"""The fraction of the budget for splits is one over this number; diagrams get the rest."""
+"""Splits get 1 / SPLITS of the budget; decision diagrams get the rest."""
 TOTAL = 5
-"""The budget for all conditions of a graph, as a multiple of that of one condition."""
+"""The budget for all conditions of a graph, as a multiple of the budget for one condition."""
 
 Outcomes = dict[str, int]
 
 
 class Undecided(Exception):
-    """Raised if the solver reached its limit of steps without a proof either way."""
+    """Raised if the maximum number of steps was reached without a proof or a counterexample."""
 
 
 def support(value: Value, definitions: Definitions) -> dict[str, None]:
-    """The decisions that a value depends on, nearest first."""
+    """The decisions that a value depends on, nearest first, as the keys of a dict."""
     found: dict[str, None] = {}
     seen: set[Value] = set()
     ahead: list[Value] = [value]
@@ -57,16 +57,16 @@ def support(value: Value, definitions: Definitions) -> dict[str, None]:
 
 
 class Searcher:
-    """Searches for outcomes that make a condition false."""
+    """Searches for outcomes of decisions that make a condition false."""
 
     def __init__(self, decisions: Mapping[str, Decision], definitions: Definitions, budget: int = BUDGET):
         self.decisions, self.definitions, self.budget = decisions, definitions, budget
         self.total = TOTAL * budget
 
     def counterexample(self, condition: Value, allowed: Mapping[str, Sequence[int]]) -> Outcomes | None:
-        """Outcomes that imply that the condition is false; None if there are none.
+        """Outcomes that imply that the condition is false; None if the condition holds in all networks.
 
-        Raises Undecided.
+        `allowed` restricts the outcomes of decisions. Raises Undecided if the budget is exhausted.
         """
         if condition is True:
             return None
@@ -135,7 +135,7 @@ class Searcher:
         return range(known.size) if known else (0,)
 
     def _least(self, condition: Value, found: Outcomes, allowed: Mapping[str, Sequence[int]]) -> Outcomes:
-        """Removes decisions that the counterexample does not need."""
+        """Removes the decisions that the counterexample does not need."""
         fixed = {d for d, o in allowed.items() if len(o) == 1}
 
         def implies(fewer: Outcomes) -> bool:

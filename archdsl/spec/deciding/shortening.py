@@ -1,4 +1,4 @@
-"""A minimal set of outcomes that implies a condition."""
+"""Finds a minimal set of outcomes that implies a condition."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ def shortened(
     needed: Collection[str] = (),
     go_on: Callable[[], bool] = lambda: True,
 ) -> dict[str, int]:
-    """Removes outcomes that a condition does not need, the last ones first; `needed` are always kept.
+    """Removes outcomes that are not needed to imply a condition, beginning with the last; `needed` are kept.
 
-    No single one of the rest can be removed, unless `go_on` returned False.  `implies` is called a few times
-    for each outcome kept, and logarithmically often for consecutive ones that are removed.
+    `implies` decides whether a set of outcomes implies the condition. No single one of the remaining outcomes
+    can be removed, unless `go_on` returned False. `implies` is called a few times for each outcome kept, and
+    a logarithmic number of times for consecutive outcomes that are removed.
     """
     kept = dict(outcomes)
     order = [path for path in reversed(outcomes) if path not in needed]

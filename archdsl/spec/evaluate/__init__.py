@@ -1,1 +1,1 @@
-"""Evaluates the expressions and statements of a space or network to a graph and proof obligations."""
+"""Evaluates the statements and expressions of a space or network to a graph and proof obligations."""

@@ -1,4 +1,4 @@
-"""Applying primitives, ops and cells to tensors."""
+"""Applies primitives, ops and cells to tensors."""
 
 from __future__ import annotations
 
@@ -44,12 +44,12 @@ DEPTH_BUDGET = 40
 
 
 def call_expression(ev: Evaluator, expr: ast.Call, frame: Frame) -> SpecValue:
-    """`f(x, y, k = 3)`."""
+    """Evaluates a call, `f(x, y, k = 3)`."""
     return call_of(ev, ev.evaluate(expr.fn, frame), expr, frame)
 
 
 def call_of(ev: Evaluator, fn: SpecValue, expr: ast.Call, frame: Frame) -> SpecValue:
-    """The value of a call whose function is already evaluated."""
+    """Evaluates a call whose function has already been evaluated."""
     if isinstance(fn, Builtin) and fn.name == "defined":  # its argument may be undefined
         return indexing.is_defined(ev, expr, frame)
     args = [ev.evaluate(a, frame) for a in expr.args]
@@ -63,7 +63,7 @@ def call_of(ev: Evaluator, fn: SpecValue, expr: ast.Call, frame: Frame) -> SpecV
 
 
 def settings_of(ev: Evaluator, expr: ast.Call, frame: Frame) -> dict[str, SpecValue]:
-    """The settings of a call."""
+    """Evaluates the settings of a call."""
     settings: dict[str, SpecValue] = {}
     for given in expr.settings:
         name = given.path.id  # type: ignore[union-attr]
@@ -83,7 +83,7 @@ def call(
     site: str,
     whole: bool,
 ) -> SpecValue:
-    """Applies an op, cell or function; without tensors, an op is only configured."""
+    """Applies an op, cell or function; without tensors, only sets its settings."""
     if isinstance(fn, Undefined):
         return fn
     for value in settings.values():
@@ -151,7 +151,7 @@ def _call_choice(
     site: str,
     whole: bool,
 ) -> SpecValue:
-    """A mux over the results of the candidates; without tensors, every candidate is configured."""
+    """Applies each candidate op and selects among the results; without tensors, sets each op's settings."""
     outcomes = ev.builder.decisions[fn.decision].outcomes
     decisions, nodes = frame.decisions, frame.node_name
     cases = []
@@ -228,7 +228,7 @@ def _stamped(
     frame: Frame,
     site: str,
 ) -> SpecValue:
-    """Applies an op by replaying an earlier, identical application."""
+    """Applies an op, by repeating the recorded calls of an equal application if there is one."""
     builder = ev.builder
     settings = {name: ev.refine(value) for name, value in merged.items()}
     key = stamping.key_of(fn, args, settings, builder, ev.allowed)
@@ -272,7 +272,7 @@ def _evaluated(
     site: str,
     whole: bool,
 ) -> SpecValue:
-    """Evaluates a body with bound inputs and settings."""
+    """Evaluates the body of an op or cell with these inputs and settings."""
     declared, signature = fn.declared, fn.declared.signature
     inner = _enter(ev, fn, at, frame, site, whole)
     for name, value in zip(signature.inputs, args, strict=True):
@@ -296,7 +296,7 @@ def _evaluated(
 def _run_body(
     ev: Evaluator, declared: ast.Op | ast.Cell, inner: Frame, caller: Frame, at: Spanned
 ) -> SpecValue:
-    """Evaluates the body of an op or cell."""
+    """Evaluates the statements of an op or cell; returns the value of its `return`."""
     if not isinstance(declared.body, ast.Block):
         inner.sites = ev.sites(declared.body)
         return ev.evaluate(declared.body, inner)
@@ -315,7 +315,7 @@ def _run_body(
 
 
 def _enter(ev: Evaluator, fn: Function, at: Spanned, frame: Frame, site: str, whole: bool) -> Frame:
-    """Enters the frame of a function's body."""
+    """The frame in which the body of an op or cell is evaluated."""
     if any(a is fn.declared for a in ev.active):
         raise frame.error(
             "ARCH210",

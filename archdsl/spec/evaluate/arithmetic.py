@@ -1,4 +1,4 @@
-"""Arithmetic, comparison and membership, on numbers, on values that depend on decisions, on quantities."""
+"""Arithmetic, comparison and membership on numbers, values that depend on decisions, and quantities."""
 
 from __future__ import annotations
 
@@ -65,7 +65,9 @@ def binary(ev: Evaluator, expr: ast.Binary, frame: Frame) -> SpecValue:
 
 
 def _compared(ev: Evaluator, expr: ast.Binary, frame: Frame) -> SpecValue:
-    """A comparison; false where it reads an undefined number, such as a size of an undefined tensor."""
+    """Evaluates a comparison; false where it reads an undefined number, such as a size of an undefined
+    tensor.
+    """
     with ev.reading() as sizes:
         if expr.op == "in":
             found = member(ev, expr, frame)
@@ -80,7 +82,7 @@ def _compared(ev: Evaluator, expr: ast.Binary, frame: Frame) -> SpecValue:
 
 
 def _connected(ev: Evaluator, expr: ast.Binary, left: SpecValue, frame: Frame) -> SpecValue:
-    """`and`, `or`, with short-circuit evaluation."""
+    """Evaluates `and` or `or`, with short-circuit evaluation."""
     if isinstance(left, Undefined):
         return left
     left = truth(left, expr.left, frame)
@@ -97,7 +99,7 @@ def _undefined(*values: SpecValue) -> Undefined | None:
 
 
 Side = tuple[ast.Expr, SpecValue]
-"""An operand: its AST node and its value."""
+"""An operand of an operator: its AST node and its value."""
 
 
 def _combined(ev: Evaluator, op: str, left: Side, right: Side, at: Spanned, frame: Frame) -> SpecValue:
@@ -136,7 +138,10 @@ def _calculated(ev: Evaluator, op: str, left: Side, right: Side, at: Spanned, fr
 
 
 def _power(ev: Evaluator, base: Value, exponent: Value, at: Spanned, whole: Spanned, frame: Frame) -> Value:
-    """`a ** n`: a value for each outcome of one decision, or products; no value of the graph is a power."""
+    """Evaluates `a ** n`: for a and n that depend on one decision by outcome, otherwise as products.
+
+    The graph has no powers of values, only of picks.
+    """
     if kind(exponent) != "int":
         raise frame.error("ARCH207", "the exponent of `**` must be an integer", at)
     if isinstance(base, Expr) and not isinstance(base, Pick) and isinstance(exponent, int):
@@ -163,7 +168,7 @@ def _product(ev: Evaluator, base: Value, exponent: int, at: Spanned, frame: Fram
 
 
 def _measured(ev: Evaluator, op: str, left: Side, right: Side, at: Spanned, frame: Frame) -> SpecValue:
-    """Arithmetic on quantities of one dimension, or on counts and numbers."""
+    """Evaluates an operator on quantities of one dimension, or on counts and numbers."""
     values = (left[1], right[1])
     dims = [dimension(v) for v in values]
     countable = all(d in ("count", "number") for d in dims)
@@ -181,7 +186,7 @@ def _measured(ev: Evaluator, op: str, left: Side, right: Side, at: Spanned, fram
 
 
 def member(ev: Evaluator, expr: ast.Binary, frame: Frame) -> SpecValue:
-    """`a in {…}`, `a in low..high`."""
+    """Evaluates `a in {…}` or `a in low..high`."""
     left = ev.evaluate(expr.left, frame)
     if isinstance(left, Undefined):
         return left
@@ -211,7 +216,9 @@ def member(ev: Evaluator, expr: ast.Binary, frame: Frame) -> SpecValue:
 
 
 def watch(ev: Evaluator, at: Spanned, a: SpecValue, b: SpecValue, frame: Frame) -> None:
-    """Records equalities of an integer and a fraction, which never hold, for `fractional_warnings`."""
+    """Records whether an equality compares an integer with a fraction, which is never true, for
+    `fractional_warnings`.
+    """
     never = any(isinstance(x, float) and not x.is_integer() and kind(y) == "int" for x, y in ((a, b), (b, a)))
     before = ev.fractional.get(id(at))
     if before is None:
@@ -221,7 +228,7 @@ def watch(ev: Evaluator, at: Spanned, a: SpecValue, b: SpecValue, frame: Frame) 
 
 
 def fractional_warnings(ev: Evaluator) -> list[Diagnostic]:
-    """A warning for each equality that always compares integers with fractions."""
+    """A warning for each equality that compares an integer with a fraction in every evaluation."""
     return [
         Diagnostic(
             "ARCH229",

@@ -21,9 +21,9 @@ from archdsl.spec.evaluate.calls import Allowed, MuxCall, NodeCall, Place, Trace
 
 @dataclass(frozen=True, slots=True)
 class Obligation:
-    """A condition that must hold in every network that contains `node`.
+    """A condition that must hold in every network that contains `node`, to be proved after evaluation.
 
-    `allowed` are the outcomes under which it was evaluated, `conditions` further assumptions.
+    `allowed` are the outcomes under which the condition was evaluated, `conditions` are further assumptions.
     """
 
     condition: Value
@@ -39,16 +39,16 @@ class Obligation:
 
 @dataclass
 class Builder:
-    """A graph under construction of at most `budget` nodes (the caller reports `Exhausted`)."""
+    """A graph under construction of at most `budget` nodes, beyond which methods raise Exhausted."""
 
     budget: int
     inputs: dict[str, tuple[int, int, int]] = field(default_factory=dict)
     nodes: dict[str, Node | Mux] = field(default_factory=dict)
     shapes: dict[str, Shape] = field(default_factory=dict)
     present: dict[str, Value] = field(default_factory=dict)
-    """The condition under which a node is defined, if not always."""
+    """For nodes that are not always defined, the condition under which they are."""
     definitions: Definitions = field(default_factory=dict)
-    """The values of each mux dimension, case by case."""
+    """For each dimension that is represented by a mux, the sizes in its cases."""
     decisions: dict[str, Decision] = field(default_factory=dict)
     instances: dict[str, Instance] = field(default_factory=dict)
     outputs: dict[str, str] = field(default_factory=dict)
@@ -57,35 +57,35 @@ class Builder:
     requirements: list[Requirement] = field(default_factory=list)
     obligations: list[Obligation] = field(default_factory=list)
     decided: dict[str, int] = field(default_factory=dict)
-    """Fixed outcomes of decisions."""
+    """The outcome indices of fixed decisions."""
     made: dict[str, str] = field(default_factory=dict)
-    """Conditional choices that are constant in this space, and their outcome."""
+    """The choices that are constant in this space, by path, with their outcomes."""
     ties: dict[str, str] = field(default_factory=dict)
     known: tuple[Value, ...] = ()
-    """Conditions under which the next node is computed."""
+    """The conditions that hold at the point of evaluation where the next node is added."""
     settled: int = 0
-    """Number of constraints that held immediately."""
+    """The number of constraints that held immediately."""
     work: int = 0
-    """Work spent on joining conditions."""
+    """The work spent on joining conditions."""
     calls: list[NodeCall | MuxCall] | None = None
-    """Where calls that add nodes are listed, while an op is recorded."""
+    """The list to which calls that add nodes are appended while an op is recorded; otherwise None."""
     _muxes: dict[tuple[object, ...], str] = field(default_factory=dict)
     _sources: dict[str, dict[Scalar, str | None]] = field(default_factory=dict)
-    """The input of each case of a mux, by its key."""
+    """For each mux, its inputs by the key of their case."""
     _typings: dict[tuple[object, ...], Typing] = field(default_factory=dict)
     _node_numbers: dict[str, int] = field(default_factory=dict)
-    """The last suffix used for each name, so that unique names take constant time."""
+    """The last suffix that was used for each name, so that finding a unique name takes constant time."""
     _instance_numbers: dict[str, int] = field(default_factory=dict)
 
     def instance(self, path: str, kind: Literal["op", "cell"], declared: str) -> Instance:
-        """A new cell instance; repeated paths get a numeric suffix."""
+        """Adds an application of an op or cell; a repeated path gets a numeric suffix."""
         taken = self.instances
         name = path if path not in taken else self._numbered(path, taken, self._instance_numbers)
         made = self.instances[name] = Instance(name, kind, declared)
         return made
 
     def unique(self, name: str) -> str:
-        """The name, with a numeric suffix if it is taken."""
+        """A name that is not taken: `name`, with a numeric suffix if necessary."""
         if name not in self.nodes and name not in self.inputs:
             return name
         return self._numbered(name, self.nodes, self._node_numbers)
@@ -115,10 +115,10 @@ class Builder:
         typed_with: Mapping[str, Value] | None = None,
         typing: Typing | None = None,
     ) -> str:
-        """Adds a node for a primitive, and returns its name.
+        """Adds an application of a primitive; returns the name of the node.
 
-        `typed_with` replaces `attrs` in shape inference if these are out of range; `typing` is its result,
-        where that is known.
+        `typed_with` replaces `attrs` in shape inference if these are out of range; `typing` is the result of
+        shape inference, if already known.
         """
         if len(self.nodes) >= self.budget:
             raise Exhausted(place.location, self.budget)
@@ -145,7 +145,7 @@ class Builder:
         return name
 
     def _typed(self, primitive: Primitive, shapes: tuple[Shape, ...], attrs: Mapping[str, Value]) -> Typing:
-        """The shape and constraints of a primitive, computed once for the same sizes and settings."""
+        """The shape and constraints of an application of a primitive; cached by input shapes and settings."""
         key = primitive, shapes, tuple([(name, type(value), value) for name, value in attrs.items()])
         known = self._typings.get(key)
         if known is not None:
@@ -167,7 +167,7 @@ class Builder:
         return found
 
     def demand_of(self, node: str, place: Place, allowed: Allowed, conditions: tuple[Value, ...]) -> Demand:
-        """Adds constraints that must hold in every network with the node."""
+        """A function that adds constraints which must hold in every network that contains the node."""
 
         def demand(condition: Value, code: str, message: str, /, **values: Value) -> None:
             if condition is True:
@@ -185,7 +185,7 @@ class Builder:
     def _inputs_of(
         self, primitive: Primitive, inputs: tuple[str, ...], optional: frozenset[int]
     ) -> tuple[list[Shape], Value]:
-        """Shapes of the inputs, and the condition under which the node is defined."""
+        """The shapes of the inputs, and the condition under which the node is defined."""
         if not optional and self.present.keys().isdisjoint(inputs):
             return [self.shapes[source] for source in inputs], True
         here = [self._here(source) for source in inputs]
@@ -198,7 +198,7 @@ class Builder:
     def add_mux(
         self, on: str | Value, name: str, cases: Sequence[tuple[Scalar, str | None]], location: Location
     ) -> str:
-        """Adds a mux over tensors; returns the tensor itself where all cases are equal."""
+        """Adds a mux over tensors; returns its name, or the tensor if all cases are the same tensor."""
         made = self._mux(on, name, cases, location)
         if self.calls is not None:
             self.calls.append(MuxCall(name, made, on, cases, location))
@@ -227,7 +227,7 @@ class Builder:
         return name
 
     def _present(self, on: str | Value, cases: Sequence[tuple[Scalar, str | None]]) -> Value:
-        """The condition under which a mux is defined: that its selected input is."""
+        """The condition under which a mux is defined: its selected input is defined."""
         here = [(key, False if s is None else self._here(s)) for key, s in cases]
         if all(value is True for _, value in here):
             return True
@@ -245,13 +245,13 @@ class Builder:
         return result
 
     def is_case(self, on: str | Value, keys: Sequence[Scalar]) -> Value:
-        """The condition that a decision, or a value, selects the case of one of the keys."""
+        """The condition that a decision, or a value, selects the case of one of these keys."""
         if isinstance(on, str):
             return self.is_outcome(on, *map(int, keys))
         return on if keys[0] is True else any_of([apply("eq", on, key) for key in keys])
 
     def _here(self, source: str) -> Value:
-        """The condition under which a node is defined, given those of the next node."""
+        """The condition under which a node is defined, given the conditions at this point of evaluation."""
         present = self.present.get(source, True)
         return True if present in self.known else present
 
@@ -267,7 +267,9 @@ class Builder:
         return pick(decision, tuple(table))
 
     def case(self, node: str, allowed: Allowed) -> str | None:
-        """The tensor that is selected under the allowed outcomes; None if it is undefined."""
+        """The tensor that a mux selects under these outcomes; None if undefined, the mux itself if it is
+        open.
+        """
         while True:
             item = self.nodes.get(node)
             if not isinstance(item, Mux) or not isinstance(item.on, str):
@@ -287,20 +289,20 @@ class Builder:
             node = only
 
     def tie(self, first: str, other: str) -> None:
-        """Ties the weights of the other node, and of nodes tied to it, to the first."""
+        """Makes the second node, and the nodes tied to it, share the weights of the first."""
         kept, dropped = self.weights_of(first), self.weights_of(other)
         if kept != dropped:
             self.ties[dropped] = kept
 
     def weights_of(self, node: str) -> str:
-        """The node that owns a node's weights: itself, unless tied."""
+        """The node that owns the weights of a node: the node itself, unless it is tied."""
         while node in self.ties:
             node = self.ties[node]
         return node
 
 
 class Exhausted(Exception):
-    """The node budget was exceeded at `location`."""
+    """Raised if the graph exceeds its node budget, with the location of the node."""
 
     def __init__(self, location: Location, budget: int):
         super().__init__(f"more than {budget} nodes at {location}")

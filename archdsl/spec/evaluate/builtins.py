@@ -1,4 +1,4 @@
-"""Built-in functions on numbers and on sets of tensors."""
+"""Built-in functions of the language, on numbers, lists and sets of tensors."""
 
 from __future__ import annotations
 
@@ -40,7 +40,9 @@ from archdsl.spec.evaluate.values import (
 from archdsl.spec.units import MEASURES, Quantity
 
 Run = Callable[[Evaluator, Builtin, list[SpecValue], Spanned, Frame, str], SpecValue]
-"""Implementation of a builtin: its settings, arguments, AST node, frame and site to a value."""
+"""The implementation of a builtin: a function from its settings, arguments, AST node, frame and site to a
+value.
+"""
 
 
 def call(
@@ -129,7 +131,7 @@ def _rounding(name: str) -> Run:
 def _len(
     ev: Evaluator, of: Builtin, args: list[SpecValue], at: Spanned, frame: Frame, site: str
 ) -> SpecValue:
-    """The number of members of a set or items of a list, undefined ones included."""
+    """Evaluates `len`: the number of members of a set or items of a list, including undefined ones."""
     if len(args) != 1 or not isinstance(args[0], SetValue | ListValue):
         got = f", got {kind_of(args[0])}" if len(args) == 1 else ""
         help = "sizes of tensors are x.c, x.h and x.w" if args and isinstance(args[0], Tensor) else None
@@ -142,7 +144,7 @@ def _len(
 def _unused(
     ev: Evaluator, of: Builtin, args: list[SpecValue], at: Spanned, frame: Frame, site: str
 ) -> SpecValue:
-    """The members that no other member is computed from, with the condition for each."""
+    """Evaluates `unused`: the members that no other member is computed from, each where that holds."""
     if len(args) != 1 or not isinstance(args[0], SetValue):
         raise frame.error("ARCH207", "`unused` expects a set of tensors: unused(x[3..9])", at)
     nodes: list[str] = []
@@ -180,7 +182,7 @@ def _defined(
 def _fold(
     ev: Evaluator, of: Builtin, args: list[SpecValue], at: Spanned, frame: Frame, site: str
 ) -> SpecValue:
-    """f(f(f(a, b), c), d) over the members that are defined."""
+    """Evaluates `fold(f, {a, b, c, d})`: f(f(f(a, b), c), d), over the members that are defined."""
     is_op = bool(args) and isinstance(args[0], Function | PrimitiveOp | Composition)
     if len(args) != 2 or not is_op or not isinstance(args[1], SetValue):
         raise frame.error(
@@ -204,7 +206,7 @@ def _fold(
 def _folded(
     ev: Evaluator, fn: SpecValue, total: Tensor, member: Tensor, at: Spanned, frame: Frame, site: str
 ) -> Tensor:
-    """Folds in one more member; either operand may be undefined in some networks."""
+    """Combines the result of `fold` so far with one more member; either may be undefined in some networks."""
     builder = ev.builder
     before = builder.present.get(total.node, True)
     here = builder.present.get(member.node, True)
@@ -225,7 +227,7 @@ def _folded(
 
 
 def _bare(ev: Evaluator, tensor: Tensor) -> Tensor:
-    """The tensor without its may-be-undefined mark."""
+    """The only input of a mux that is otherwise undefined; any other tensor itself."""
     mux = ev.builder.nodes.get(tensor.node)
     sources = [s for _, s in getattr(mux, "cases", ()) if s is not None]
     hides = len(sources) == 1 and any(s is None for _, s in mux.cases)  # type: ignore[union-attr]

@@ -1,4 +1,4 @@
-"""What the builder of a graph is called with: where a node is from, and how it was typed."""
+"""Records of the calls that add nodes to a graph: the origin of a node, and its shape and constraints."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Trace:
     text: str
 
     def labels(self) -> tuple[Label, ...]:
-        """The backtrace, outermost first."""
+        """The backtrace as labels, outermost first."""
         own = (Label(self.location, self.text),)
         return own if self.outer is None else self.outer.labels() + own
 
@@ -39,7 +39,7 @@ class Place:
 
 
 class Typing(NamedTuple):
-    """What a shape rule computes: the shape, the number of constraints that hold, and all others."""
+    """The result of a shape rule: the shape, the number of constraints that hold, and the others."""
 
     shape: Shape
     settled: int
@@ -47,7 +47,7 @@ class Typing(NamedTuple):
 
 
 class NodeCall(NamedTuple):
-    """A call of `add_node`, for stamps: see `archdsl.spec.evaluate.stamping`."""
+    """A recorded call of `add_node`, for stamps (see `archdsl.spec.evaluate.stamping`)."""
 
     name: str
     primitive: Primitive
@@ -61,7 +61,7 @@ class NodeCall(NamedTuple):
 
 
 class MuxCall(NamedTuple):
-    """A call of `add_mux`, and the name of the mux or tensor that it returned."""
+    """A recorded call of `add_mux`, and the name of the mux or tensor that it returned."""
 
     asked: str
     name: str

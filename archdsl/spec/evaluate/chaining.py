@@ -1,4 +1,4 @@
-"""Chains: `x -> f` applies an op, `x -> f(y)` to further inputs; `f -> g` of two ops is an anonymous op."""
+"""Evaluates chains: `x -> f` and `x -> f(y)` apply an op to tensors, `f -> g` is an anonymous op."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from archdsl.spec.evaluate.values import (
 
 
 def chain_expression(ev: Evaluator, expr: ast.Chain, frame: Frame) -> SpecValue:
-    """`x -> f`, `x -> f(y)`; without a tensor, `f -> g`."""
+    """Evaluates `x -> f` or `x -> f(y)` for a tensor x, or `f -> g` for two ops."""
     source, step = ev.evaluate(expr.source, frame), expr.op
     site, whole = frame.sites.nodes.get(id(expr), ""), id(expr) in frame.sites.whole
     if type(step) is ast.Call and step.args:
@@ -54,7 +54,7 @@ def chain_expression(ev: Evaluator, expr: ast.Chain, frame: Frame) -> SpecValue:
 
 
 def takes(fn: SpecValue, inputs: int) -> bool:
-    """Whether an op or cell can be applied to this number of tensors, in every case of a decision."""
+    """Whether an op or cell accepts this number of tensors; if it depends on decisions, in every case."""
     match fn:
         case PrimitiveOp():
             most = fn.primitive.arity[1]
@@ -71,7 +71,7 @@ def takes(fn: SpecValue, inputs: int) -> bool:
 
 
 def _demand_named(ev: Evaluator, fn: SpecValue, step: ast.Call, frame: Frame) -> None:
-    """Raises SpecError (ARCH207) for a record that was passed to an op without a place for it."""
+    """Raises SpecError (ARCH207) if a record is passed to a declared op as an input."""
     if not isinstance(fn, Function) or not isinstance(step.args[0], ast.Name | ast.Index | ast.Record):
         return
     record = ev.evaluate(step.args[0], frame)
@@ -85,7 +85,7 @@ def _demand_named(ev: Evaluator, fn: SpecValue, step: ast.Call, frame: Frame) ->
 def _filled(
     ev: Evaluator, expr: ast.Chain, source: SpecValue, fn: SpecValue, step: ast.Call, frame: Frame
 ) -> SpecValue:
-    """`x -> f(y)` is `f(x, y)`."""
+    """Evaluates `x -> f(y)` as `f(x, y)`."""
     if is_op(source):
         raise frame.error(
             "ARCH209",

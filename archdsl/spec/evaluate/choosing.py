@@ -1,4 +1,4 @@
-"""Decisions, and values that depend on a decision or a condition."""
+"""Evaluates choices, and values that depend on a decision or a condition."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ CHOICE_BUDGET = 60
 
 
 def decide(ev: Evaluator, expr: ast.OneOf | ast.AnyOf, count: int, frame: Frame) -> SpecValue:
-    """Evaluates `one of` and `any n of`: a new decision, or a constant if only one outcome exists."""
+    """Evaluates `one of` or `any n of`: adds a decision; a constant if there is only one outcome."""
     source = candidates(ev, expr, frame)
     if isinstance(source, Undefined):
         return source
@@ -80,7 +80,7 @@ def decide(ev: Evaluator, expr: ast.OneOf | ast.AnyOf, count: int, frame: Frame)
 
 
 def candidates(ev: Evaluator, expr: ast.OneOf | ast.AnyOf | ast.SomeOf, frame: Frame) -> SetValue | Undefined:
-    """The set to choose from, where choices are allowed."""
+    """Evaluates the set to choose from. Raises SpecError (ARCH215) where choices are not allowed."""
     if frame.instance is not None:
         raise frame.error(
             "ARCH215", "choices are not allowed inside an op", expr, help="declare the op as a cell"
@@ -106,7 +106,7 @@ def candidates(ev: Evaluator, expr: ast.OneOf | ast.AnyOf | ast.SomeOf, frame: F
 
 
 def _warn_of_twins(ev: Evaluator, members: tuple[SetMember, ...], expr: Spanned, frame: Frame) -> None:
-    """Warns of candidates that are the same op under two labels."""
+    """Warns of candidates that are equal but have different labels."""
     location = frame.location(expr)
     first: dict[object, SetMember] = {}
     for member in members:
@@ -138,9 +138,9 @@ def _identity(value: SpecValue) -> object:
 
 
 def under(ev: Evaluator, frame: Frame) -> tuple[str, int] | None:
-    """The innermost decision, with its outcome, that the current evaluation is conditional on.
+    """The innermost decision, with its outcome, on which the current point of evaluation is conditional.
 
-    Choices under `once` may be conditional on several.
+    None under `once`, where choices may be conditional on several decisions.
     """
     if frame.shared:
         return None
@@ -174,10 +174,9 @@ def register(ev: Evaluator, decision: Decision, expr: Spanned, frame: Frame) -> 
 
 
 def _given(ev: Evaluator, decision: Decision, values: Sequence[SpecValue]) -> SpecValue:
-    """The value of the fixed outcome; of the first one where it does not exist (reported later).
+    """The value of a fixed decision; its first one if the outcome does not exist, which is reported later.
 
-    An op stays
-    a choice with one outcome, so that paths are those of the whole space.
+    An op remains a choice with one outcome, so that paths are those of the whole space.
     """
     ev.taken.add(decision.path)
     outcome = decision.number(ev.given[decision.path]) or 0
@@ -191,7 +190,9 @@ def _given(ev: Evaluator, decision: Decision, values: Sequence[SpecValue]) -> Sp
 def _given_absent(
     ev: Evaluator, path: str, source: SetValue, count: int, expr: Spanned, frame: Frame
 ) -> Undefined | SetValue | None:
-    """The fixed outcome, where parts of it are undefined under other fixed outcomes."""
+    """The value of a fixed outcome with candidates that are undefined under other fixed outcomes; else
+    None.
+    """
     decision = Decision(path, source.labels, count, under(ev, frame), frame.location(expr))
     number = None if decision.size > OUTCOME_BUDGET else decision.number(ev.given[path])
     if number is None:
@@ -227,7 +228,7 @@ def once(ev: Evaluator, expr: ast.Once, frame: Frame) -> SpecValue:
 
 
 def conditional(ev: Evaluator, expr: ast.Conditional, condition: Expr, frame: Frame) -> SpecValue:
-    """`a if c else b` where c depends on decisions: each branch is evaluated under its outcomes."""
+    """Evaluates `a if c else b` where c depends on decisions: each branch under the outcomes of its case."""
     if isinstance(condition, Pick):
         cases = []
         path = condition.decision
@@ -251,7 +252,7 @@ def conditional(ev: Evaluator, expr: ast.Conditional, condition: Expr, frame: Fr
 def by_pick(
     ev: Evaluator, subscript: Pick, at: Callable[[SpecValue], SpecValue], expr: Spanned, frame: Frame
 ) -> SpecValue:
-    """Maps `at` over the values that a decision picks."""
+    """Evaluates `at` for each value that a decision picks; returns a value that depends on the decision."""
     cases = []
     for outcome in ev.outcomes(subscript.decision):
         value = subscript.values[outcome]
@@ -264,7 +265,7 @@ def by_pick(
 def by_value(
     ev: Evaluator, subscript: Expr, at: Callable[[SpecValue], SpecValue], expr: Spanned, frame: Frame
 ) -> SpecValue:
-    """Maps `at` over the possible values of arithmetic over several decisions."""
+    """Evaluates `at` for each possible value of a number that depends on several decisions."""
     ev.particular += 1
     try:
         values = sorted(Possible(ev.builder.definitions, ev.allowed).of(subscript))
@@ -283,7 +284,7 @@ def by_value(
 def each(
     ev: Evaluator, value: Choice | Either, use: Callable[[SpecValue], SpecValue], expr: Spanned, frame: Frame
 ) -> SpecValue:
-    """Maps `use` over all cases of a value."""
+    """Evaluates `use` for each case of a value that depends on decisions."""
     ev.height += 5
     if isinstance(value, Either):
         with ev.where(value.condition):
@@ -310,7 +311,10 @@ def spread(
     frame: Frame,
     site: str,
 ) -> SpecValue:
-    """Like `each`, for functions that add nodes: `use` also gets the site, which names the outcome."""
+    """Evaluates `use`, a function that adds nodes, for each case of a value that depends on decisions.
+
+    `use` also gets a site for the names of the nodes, which includes the outcome.
+    """
     if isinstance(value, Either):
         return each(ev, value, lambda inner: use(inner, site), expr, frame)
     outcomes = ev.builder.decisions[value.decision].outcomes
@@ -334,7 +338,7 @@ def _used(use: Callable[[SpecValue], SpecValue], value: SpecValue) -> SpecValue:
 def merge(
     ev: Evaluator, on: str | Expr, cases: Sequence[tuple[Scalar, SpecValue]], expr: Spanned, frame: Frame
 ) -> SpecValue:
-    """The value that equals the case selected by `on`."""
+    """The value that equals the case selected by `on`, a decision or a condition."""
     ev.spend(len(cases), expr, frame)
     defined = [value for _, value in cases if not isinstance(value, Undefined)]
     if not defined:
@@ -376,7 +380,7 @@ def merge(
 def choice(
     ev: Evaluator, on: str, cases: Sequence[tuple[Scalar, SpecValue]], expr: Spanned, frame: Frame
 ) -> Choice:
-    """The value that equals the case of the decision's outcome."""
+    """The Choice that equals the case of the decision's outcome."""
     table: list[SpecValue | None] = [None] * ev.builder.decisions[on].size
     for outcome, value in cases:
         table[int(outcome)] = value
@@ -384,7 +388,7 @@ def choice(
 
 
 def _depth(ev: Evaluator, values: Iterable[SpecValue | None], expr: Spanned, frame: Frame) -> int:
-    """Nesting depth of choices, which is limited since they are traversed recursively."""
+    """The nesting depth of a choice of these values; limited, since choices are traversed recursively."""
     depth = 1 + max((v.depth for v in values if isinstance(v, (Choice, Either))), default=0)
     if depth > CHOICE_BUDGET:
         ev.stop(frame.error("ARCH711", f"choices nested more than {CHOICE_BUDGET} levels deep", expr))

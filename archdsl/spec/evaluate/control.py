@@ -1,4 +1,4 @@
-"""Exceptions that abort evaluation."""
+"""Exceptions that abort the evaluation of an expression or of the spec."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from archdsl.diagnostics import SpecError
 
 
 class Poisoned(Exception):
-    """An expression read a value whose error is already reported, so that it has no value either."""
+    """Raised where an expression reads a value whose error is already reported; it has no value."""
 
 
 class Fatal(Exception):
-    """An error that ends evaluation, such as an exceeded budget."""
+    """Raised for an error that ends the evaluation, such as an exceeded budget."""
 
     def __init__(self, error: SpecError):
         super().__init__(str(error))

@@ -1,10 +1,10 @@
-"""The state of an evaluation that builds a graph.
+"""The evaluator of a space or network: the state of an evaluation that builds a graph.
 
-A value is evaluated under the possible outcomes of decisions (`allowed`) and under conditions over several
-decisions (`conditions`); unreachable branches are not evaluated.
+A value is evaluated under the outcomes of decisions that are possible at this point (`allowed`) and under
+conditions over several decisions (`conditions`); unreachable branches are not evaluated.
 
-The functions that evaluate each kind of expression are injected (`Language`), since they use the evaluator in
-turn. `archdsl.spec.evaluate.expressions` assembles both.
+The functions that evaluate each kind of expression use the evaluator in turn, so they are injected
+(`Language`). `archdsl.spec.evaluate.expressions` assembles both.
 """
 
 from __future__ import annotations
@@ -45,18 +45,18 @@ from archdsl.spec.evaluate.values import (
 CALL_BUDGET = 150_000
 WORK_BUDGET = 4_000_000
 HEIGHT_BUDGET = 600
-"""Python's recursion limit is 1000."""
+"""The maximum of `Evaluator.height`; Python's recursion limit is 1000."""
 
 
 Specialized = dict[int, tuple[Expr, Value]]
-"""Cache of symbolic numbers specialized to outcomes, by id."""
+"""A cache of values simplified for the possible outcomes, by the id of the value."""
 
 
 @dataclass(frozen=True)
 class Language:
-    """The evaluation functions of the language by AST class, and the function that applies values.
+    """The functions that evaluate expressions, by AST class, and the function that applies ops.
 
-    See `archdsl.spec.evaluate.applying.call`.
+    The signature of `apply` is that of `archdsl.spec.evaluate.applying.call`.
     """
 
     expressions: Mapping[type, Callable[[Evaluator, Any, Frame], SpecValue]]
@@ -67,57 +67,63 @@ class Language:
 
 @dataclass
 class Evaluator:
-    """Evaluates one space or network. `given` are fixed outcomes by decision path."""
+    """Evaluates one space or network. `given` are the outcomes of fixed decisions, by path."""
 
     language: Language
     builder: Builder
     given: Mapping[str, str] = field(default_factory=dict)
     inputs: Mapping[str, tuple[int, int, int]] = field(default_factory=dict)
-    """Overridden shapes by input."""
+    """The shapes of inputs that the caller overrides, by name."""
     allowed: Allowed = field(default_factory=dict)
     conditions: tuple[Value, ...] = ()
     taken: set[str] = field(default_factory=set)
-    """The fixed outcomes that were used."""
+    """The paths of the fixed decisions in `given` that were used."""
     diagnostics: list[Diagnostic] = field(default_factory=list)
     warnings: list[Diagnostic] = field(default_factory=list)
     fractional: dict[int, tuple[bool, SpecValue, Spanned, Frame]] = field(default_factory=dict)
-    """Locations of equalities, and whether all of them compared integers with fractions
-    (`arithmetic.watch`).
+    """By id of the AST node, equalities, and whether all their evaluations compared integers with fractions.
+
+    See `arithmetic.watch`.
     """
     unchanged: dict[int, tuple[bool, Spanned, Frame]] = field(default_factory=dict)
-    """Differences of sets, and whether no evaluation removed anything (`sets.difference`)."""
+    """Differences of sets, and whether none of their evaluations removed a member (`sets.difference`)."""
     measuring: bool = False
-    """Whether a requirement is being evaluated, which may read `params` and similar."""
+    """Whether a requirement is being evaluated, which may refer to `params` and other measures of the
+    network.
+    """
     read: list[Value] | None = None
-    """The conditions under which the sizes read exist, where these are listed (`reading`)."""
+    """The conditions under which the tensors exist whose sizes were read; None outside of `reading`."""
     shared: dict[str, ast.Once] = field(default_factory=dict)
-    """The `once` expression that owns each path."""
+    """For each decision path prefix under `once`, the `once` expression that created it."""
     active: list[ast.Op | ast.Cell] = field(default_factory=list)
-    """The call stack of declared ops and cells, outermost first."""
+    """The declared ops and cells that are being evaluated, outermost first."""
     defined_at: dict[tuple[int, Key], Location] = field(default_factory=dict)
-    """Where each entry of an indexed name was defined."""
+    """The location of the definition of each entry of an indexed name."""
     stamps: dict[tuple[object, ...], Stamp] = field(default_factory=dict)
     particular: int = 0
-    """Results so far that depend on more than sizes and settings: on the networks that reach a point, or on
-    what computes a tensor.
+    """The number of results so far that depend on more than sizes and settings.
+
+    These are results that depend on which networks reach a point, or on what computes a tensor.
     """
     in_range: dict[tuple[object, ...], int] = field(default_factory=dict)
-    """Values of settings of primitives that are in range, and the number of constraints on each."""
+    """Values of settings of primitives that are in range, with the number of constraints that were checked on
+    each.
+    """
     calls: int = 0
     work: int = 0
     mistakes: int = 0
     height: int = 0
-    """Approximate depth of Python's stack; reset after an error."""
+    """The approximate depth of Python's stack; reset after an error."""
     constants: Constants = field(default_factory=Constants)
     _sites: dict[int, Sites] = field(default_factory=dict)
     _known: Specialized = field(default_factory=dict)
     _known_under: dict[tuple[tuple[str, tuple[int, ...]], ...], Specialized] = field(default_factory=dict)
-    """Caches of specialized numbers, under the current outcomes and others."""
+    """The caches of simplified values for each set of possible outcomes."""
     outside: dict[tuple[int, str], Function | PrimitiveOp] = field(default_factory=dict)
-    """Ops and cells by file id and name."""
+    """Ops and cells that names outside of the current body refer to, by id of the file and name."""
 
     def stop(self, error: SpecError) -> NoReturn:
-        """Aborts the evaluation."""
+        """Aborts the evaluation with an error."""
         raise Fatal(error)
 
     def count_call(self, node: Spanned, frame: Frame) -> None:
@@ -126,7 +132,7 @@ class Evaluator:
             self.stop(frame.error("ARCH711", f"more than {CALL_BUDGET:,} calls", node))
 
     def spend(self, amount: int, node: Spanned, frame: Frame) -> None:
-        """Charges work that adds no nodes to the budget: set members, merged values, conditions, repeated
+        """Charges work to the budget that adds no nodes: set members, merged values, conditions, repeated
         errors.
         """
         self.work += amount
@@ -135,13 +141,13 @@ class Evaluator:
 
     @cached_property
     def searcher(self) -> Searcher:
-        """The decision procedure for conditions during evaluation."""
+        """The decision procedure for conditions that come up during evaluation."""
         return Searcher(self.builder.decisions, self.builder.definitions)
 
     # ------------------------------------------------------------ possible outcomes
 
     def refine(self, value: SpecValue) -> SpecValue:
-        """A value specialized to the possible outcomes."""
+        """Simplifies a value for the outcomes of decisions that are possible at this point."""
         if not self.allowed or isinstance(value, (int, str, float)):
             return value
         if isinstance(value, Tensor):
@@ -165,7 +171,7 @@ class Evaluator:
 
     @contextmanager
     def assuming(self, decision: str, outcomes: tuple[int, ...]) -> Iterator[None]:
-        """Context in which a decision has one of these outcomes."""
+        """A context manager in which a decision has one of these outcomes."""
         before, known = self.allowed, self._known
         self.allowed = {**before, decision: outcomes}
         self._known = self._known_under.setdefault(tuple(self.allowed.items()), {})
@@ -175,7 +181,7 @@ class Evaluator:
             self.allowed, self._known = before, known
 
     def _specialized(self, value: Expr) -> Value:
-        """A number specialized to the possible outcomes, cached."""
+        """A number simplified for the possible outcomes; cached."""
         found = self._known.get(id(value))
         if found is None:
             found = self._known[id(value)] = (value, specialize(value, self.allowed))
@@ -183,7 +189,7 @@ class Evaluator:
 
     @contextmanager
     def where(self, condition: Value) -> Iterator[None]:
-        """Context in which a condition over several decisions holds."""
+        """A context manager in which a condition over several decisions holds."""
         before = self.conditions
         if condition is not True:
             self.conditions = (*before, condition)
@@ -194,11 +200,15 @@ class Evaluator:
             self.conditions = self.builder.known = before
 
     def reading(self) -> _Reading:
-        """Context that collects the conditions under which the sizes read in it are defined."""
+        """A context manager that yields a list, to which the conditions are added under which sizes read in
+        it exist.
+        """
         return _Reading(self)
 
     def note_size(self, node: str) -> None:
-        """Records that a size of a tensor is read, which is defined only where the tensor is."""
+        """Records that a size of a tensor is read, which exists only in networks in which the tensor is
+        defined.
+        """
         here = specialize(self.builder.present.get(node, True), self.allowed)
         if self.read is not None and here is not True and here not in self.conditions:
             for condition in reversed(self.conditions):
@@ -206,7 +216,7 @@ class Evaluator:
             self.read.append(here)
 
     def outcomes(self, decision: str) -> tuple[int, ...]:
-        """The possible outcomes of a decision."""
+        """The indices of the outcomes of a decision that are possible at this point."""
         if decision in self.builder.decided:
             return (self.builder.decided[decision],)
         return self.allowed.get(decision) or tuple(range(self.builder.decisions[decision].size))
@@ -231,8 +241,10 @@ class Evaluator:
 
 
 class _Reading:
-    """The context of `Evaluator.reading`; a class, since a generator takes several times as long to enter,
-    and every assignment and call does.
+    """The context manager of `Evaluator.reading`.
+
+    It is a class, since a generator takes several times as long to enter, and every assignment and call
+    enters it.
     """
 
     __slots__ = ("_before", "_ev")

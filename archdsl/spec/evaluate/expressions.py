@@ -1,6 +1,6 @@
-"""Evaluates expressions of a spec to values (`archdsl.spec.evaluate.values`), adding nodes to the graph.
+"""Evaluates expressions to values (`archdsl.spec.evaluate.values`), which adds nodes to the graph.
 
-Assembles the evaluation functions of all expressions, including short ones defined here.
+This module assembles the evaluation functions of all kinds of expressions, and contains the short ones.
 """
 
 from __future__ import annotations
@@ -40,10 +40,9 @@ def evaluator(
     inputs: Mapping[str, tuple[int, int, int]] | None = None,
     constants: Constants | None = None,
 ) -> Evaluator:
-    """An evaluator that adds to the graph of `builder`.
+    """An evaluator that adds nodes to the graph of `builder`.
 
-    `given` are fixed outcomes by decision path, `inputs`
-    overridden shapes by input.
+    `given` are the outcomes of fixed decisions by path, `inputs` the overridden shapes of inputs.
     """
     return Evaluator(LANGUAGE, builder, given or {}, inputs or {}, constants=constants or Constants())
 

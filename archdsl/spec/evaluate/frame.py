@@ -1,4 +1,4 @@
-"""Frames of evaluation: names in scope, path prefixes and the backtrace."""
+"""Frames of evaluation: the names in scope, the prefixes of paths, and the backtrace."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ NO_SITES = Sites({}, {}, frozenset())
 
 
 def join(*parts: str) -> str:
-    """Joins non-empty parts to a hierarchical name."""
+    """Joins the non-empty parts of a hierarchical name."""
     return ".".join(part for part in parts if part)
 
 
 Target = Union[str, tuple[str, Key]]
-"""The target of an assignment: a name, or an entry of one."""
+"""The target of an assignment: a name, or an entry of an indexed name."""
 
 
 @dataclass
 class Frame:
-    """The activation of a declaration: its names in scope, and the prefixes of paths.
+    """The frame of a declaration that is being evaluated: the names in scope, and the prefixes of paths.
 
     `decisions` and `nodes` are the path prefixes of choices and of nodes; the current statement adds
-    `decision_name` and `node_name`, and `sites` the positions within it.
+    `decision_name` and `node_name`, and `sites` the names of the positions within the statement.
     """
 
     unit: Unit
@@ -48,13 +48,15 @@ class Frame:
     trace: Trace | None = None
     depth: int = 0
     shared: bool = False
-    """Whether decisions here may exist already, by another use of a `once` cell."""
+    """Whether decisions in this frame may exist already, from an earlier use of a `once` cell."""
     binders: tuple[str, ...] = ()
     sites: Sites = NO_SITES
     decision_name: str = ""
     node_name: str = ""
     sized: dict[Target, tuple[Value, ...]] = field(default_factory=dict)
-    """The conditions under which the sizes exist that the value of a name or entry was computed from."""
+    """For each assigned name or entry, the conditions under which the sizes that its value was computed from
+    exist.
+    """
     written: dict[Target, tuple[int, int]] = field(default_factory=dict)
     """The range of nodes that each assignment added, for `tie`."""
 
@@ -84,7 +86,7 @@ class Frame:
         secondary: tuple[Label, ...] = (),
         witness: tuple[tuple[str, str], ...] = (),
     ) -> SpecError:
-        """A SpecError at an AST node, with the backtrace of iterations and calls."""
+        """A SpecError at an AST node, with the backtrace of stage iterations and calls."""
         return SpecError(
             [
                 Diagnostic(
@@ -100,7 +102,7 @@ class Frame:
         )
 
     def unknown(self, name: str, node: Spanned, known: Sequence[str]) -> SpecError:
-        """An error for an undefined name, with an import or a similar name as help."""
+        """The error for an undefined name; its help is an import or a similar name."""
         prefixed = _DOTTED.match(self.unit.source.text, node.span[1])
         if prefixed is not None:
             label = "not found in this scope, the file, its imports or the primitives"

@@ -1,4 +1,4 @@
-"""Subscripts of indexed names and lists, including slices and indices picked by decisions."""
+"""Evaluates subscripts of indexed names and lists, including slices and those that depend on decisions."""
 
 from __future__ import annotations
 
@@ -130,7 +130,7 @@ def entry(
 
 
 def _missing(ev: Evaluator, base: Family, text: str, expr: ast.Index, frame: Frame) -> Undefined:
-    """Raises an error for a missing entry, unless no network reads it."""
+    """Handles a missing entry: Undefined if no network reads it. Raises SpecError otherwise."""
     known = [f"{base.name}[{', '.join(map(str, k))}]" for k in list(base.entries)[:6]]
     more = ", …" if len(base.entries) > 6 else ""
     help = f"defined: {', '.join(known)}{more}; " if known else ""
@@ -159,7 +159,7 @@ def _picked_entry(
     frame: Frame,
     marked: bool,
 ) -> SpecValue:
-    """`x[depth]`: the entry picked by a decision."""
+    """Evaluates `x[depth]`, the entry that a decision selects."""
     subscript = key[position]
     assert isinstance(subscript, Expr)
 
@@ -175,7 +175,7 @@ def _picked_entry(
 
 
 def is_defined(ev: Evaluator, call: ast.Call, frame: Frame) -> SpecValue:
-    """`defined(x[i])`: whether the entry, or the name, is defined; its argument needs no `?`."""
+    """Evaluates `defined(x[i])`: whether an entry or name is defined; the argument needs no `?`."""
     if len(call.args) != 1 or call.settings:
         raise frame.error("ARCH206", "`defined` expects one value", call, help="write defined(x[i])")
     expr = call.args[0]
@@ -205,7 +205,7 @@ def _is_entry_defined(ev: Evaluator, expr: ast.Index, frame: Frame) -> SpecValue
 
 
 def _at(ev: Evaluator, base: Family | ListValue, key: Key, expr: ast.Index, frame: Frame) -> SpecValue:
-    """Whether an entry is defined; a subscript may depend on decisions."""
+    """The condition that an entry is defined; the subscripts may depend on decisions."""
     for position, subscript in enumerate(key):
         if isinstance(subscript, Expr):
 

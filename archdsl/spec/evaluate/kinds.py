@@ -1,4 +1,4 @@
-"""Type checks of values: numbers, conditions."""
+"""Checks the types of values: numbers and conditions."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""Finds the tensors of a set from which no other member is computed, as conditions over decisions.
+"""Finds the members of a set of tensors from which no other member is computed, as conditions over decisions.
 
-Within a network, a mux is identified with the tensor that it selects.  A member is used if another member's
-tensor is computed from its tensor by at least one node.  Two members that are the same tensor do not use each
-other; a member that is undefined in a network uses nothing there.
+Within a network, a mux is the tensor that it selects. A member is used if the tensor of another member is
+computed from its tensor by at least one node. Two members that are the same tensor do not use each other; a
+member that is undefined in a network uses no other member there.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ from archdsl.spec.evaluate.truths import Truths
 
 
 def loose(builder: Builder, members: Sequence[str]) -> list[Value]:
-    """For each member, the condition that it is defined and no other member is computed from it.
+    """For each member, the condition that it is defined and that no other member is computed from it.
 
-    Raises TooLargeError.
+    Raises TooLargeError if the conditions become too large.
     """
     return _Uses(builder, members).loose()
 
 
 class _Uses:
-    """Uses of members, as conditions in `truths`.
+    """Computes which members are used, as conditions in `truths`.
 
-    `is_member`: a tensor is itself a member; `read`: a node
-    that a member depends on reads it.
+    `is_member[t]` is the condition that a tensor is itself a member, `read[t]` the condition that a node that
+    a member depends on reads the tensor.
     """
 
     def __init__(self, builder: Builder, members: Sequence[str]):
@@ -49,7 +49,7 @@ class _Uses:
         return [apply("not", values[used[name]]) for name in self.members]
 
     def _pass_on(self, name: str) -> None:
-        """Propagates to the inputs of a node, once all readers of the node are known."""
+        """Propagates the conditions of a node to its inputs, once those of all its readers are known."""
         item = self.builder.nodes.get(name)
         if item is None:
             return
@@ -78,7 +78,7 @@ class _Uses:
         return reduce(self.truths.either, cases, self.truths.false)
 
     def _cases(self, mux: Mux) -> Iterator[tuple[str, int]]:
-        """Each tensor that a mux may select, with its condition."""
+        """Yields each tensor that a mux may select, with the condition under which it is selected."""
         for source in mux.inputs:
             keys = [key for key, picked in mux.cases if picked == source]
             if isinstance(mux.on, str):
@@ -88,14 +88,14 @@ class _Uses:
 
 
 def _is(value: Value, key: Scalar) -> Value:
-    """The condition that a mux selects the case of a key."""
+    """The condition that a mux on `value` selects the case `key`."""
     if isinstance(key, bool):
         return value if key else apply("not", value)
     return apply("eq", value, key)
 
 
 def upstream(builder: Builder, names: Iterable[str]) -> Iterator[str]:
-    """These tensors and their ancestors, in topological order."""
+    """Yields these tensors and their ancestors, in topological order."""
     done: set[str] = set()
     ahead = list(names)
     while ahead:

@@ -1,4 +1,4 @@
-"""Name resolution: local values, declarations, constants, primitives and builtins."""
+"""Resolves names: local values, declarations, constants, primitives and builtins."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def lookup(ev: Evaluator, name: str, frame: Frame, node: Spanned) -> SpecValue:
 
 
 def lookup_outside(ev: Evaluator, name: str, frame: Frame, node: Spanned) -> SpecValue:
-    """A declaration or constant of the file, an import, a primitive or a builtin."""
+    """The value of a name outside of the body: a declaration, constant, import, primitive or builtin."""
     key = (id(frame.unit), name)
     known = ev.outside.get(key)
     if known is not None:
@@ -62,7 +62,7 @@ def _found_outside(ev: Evaluator, name: str, frame: Frame, node: Spanned) -> Spe
 
 
 def knows(name: str, frame: Frame) -> bool:
-    """Whether a name resolves."""
+    """Whether a name can be resolved in this frame."""
     unit = frame.unit
     return (
         name in frame.names
@@ -85,7 +85,7 @@ def _unknown(name: str, frame: Frame, node: Spanned) -> SpecError:
 
 
 def constant(ev: Evaluator, declared: ast.Constant, unit: Unit) -> SpecValue:
-    """The value of a constant; earlier constants are evaluated first, to avoid deep recursion."""
+    """Evaluates a constant; those before it in the file are evaluated first, to avoid deep recursion."""
     kept = ev.constants
     if (id(unit), declared.name.id) not in kept.values and not kept.chain:
         for above in kept.until(declared, unit):

@@ -1,4 +1,4 @@
-"""Applies primitives: checks settings, collects input tensors, adds a node."""
+"""Applies primitives: checks settings, collects input tensors, and adds a node."""
 
 from __future__ import annotations
 
@@ -91,9 +91,7 @@ def apply_primitive(
 def demand_tensors(
     owner: str, args: list[SpecValue], settings: Sequence[Setting | ast.Setting], at: Spanned, frame: Frame
 ) -> None:
-    """Raises SpecError (ARCH207) where an input is a number or a name, such as a setting passed by
-    position.
-    """
+    """Raises SpecError (ARCH207) if an input is a number or string, such as a setting passed by position."""
     plain = [n for n, value in enumerate(args) if isinstance(value, (int, float, str, Quantity))]
     if not plain:
         return
@@ -114,7 +112,7 @@ def _demand_settings(
     at: Spanned,
     frame: Frame,
 ) -> Mapping[str, Value]:
-    """Adds range constraints of the settings; returns settings that are valid for shape inference."""
+    """Adds obligations that settings are in range; returns settings with which shapes can be inferred."""
     repaired = attrs
     for setting in primitive.settings:
         if setting.name not in given or setting.name not in attrs:
@@ -167,7 +165,9 @@ def _spread(
 def _tensors(
     ev: Evaluator, args: list[SpecValue], at: Spanned, frame: Frame
 ) -> tuple[list[str] | None, frozenset[int]]:
-    """The nodes of the inputs, and which may be undefined; None where an input is undefined."""
+    """The nodes of the inputs, None if an input is undefined; and the positions of those that may be
+    undefined.
+    """
     tensors: list[str] = []
     optional: set[int] = set()
     for value in args:
@@ -189,7 +189,7 @@ def _tensors(
 
 
 def _of_kind(setting: Setting, value: SpecValue, owner: str, at: Spanned, frame: Frame) -> Value:
-    """Converts a setting's value; raises an error where it has the wrong type."""
+    """Converts the value of a setting. Raises SpecError (ARCH208) if it has the wrong type."""
     if type(value) is int and setting.kind in ("int", "pair"):  # the common case
         return value
     at = setting_node(at, setting.name)
@@ -217,7 +217,7 @@ def _item_of_kind(setting: Setting, item: SpecValue, owner: str, at: Spanned, fr
 
 
 def _pair(setting: Setting, value: SpecValue, owner: str, at: Spanned, frame: Frame) -> Value:
-    """An integer, a list of two, or one of the setting's words, each of which may depend on decisions."""
+    """Converts an integer, a list of two, or one of the setting's words; each may depend on decisions."""
     if isinstance(value, Choice):
         outcomes = [None if v is None else _pair(setting, v, owner, at, frame) for v in value.values]
         if not any(isinstance(v, Expr) for v in outcomes):
@@ -244,7 +244,7 @@ def _entry(setting: Setting, value: SpecValue, owner: str, at: Spanned, frame: F
 
 
 def _pair_of_outcomes(decision: str, outcomes: Sequence[Value | None]) -> Value:
-    """The value of each outcome of a decision, where these depend on further decisions."""
+    """The value that depends on a decision, and under its outcomes on further decisions."""
     found: Value | None = None
     for outcome, value in enumerate(outcomes):
         if value is not None:
@@ -255,7 +255,7 @@ def _pair_of_outcomes(decision: str, outcomes: Sequence[Value | None]) -> Value:
 
 
 KINDS = {"int": ("int", "number"), "float": ("int", "number"), "bool": ("bool",), "str": ("str",)}
-"""The accepted values of a setting; whether a number is an integer may depend on decisions."""
+"""The types of values that each type of setting accepts; "number" may be an integer in some networks."""
 
 
 def _wrong_kind(owner: str, setting: Setting, value: SpecValue, at: Spanned, frame: Frame) -> SpecError:
@@ -285,7 +285,7 @@ def _wrong_kind(owner: str, setting: Setting, value: SpecValue, at: Spanned, fra
 
 
 def _value_form(setting: Setting, value: SpecValue) -> str | None:
-    """What is written for a value of another kind."""
+    """The help that says what to write instead of a value of the wrong type."""
     if isinstance(value, str):
         return string_form(value, setting.kind)
     if setting.kind == "bool" and isinstance(value, int):
@@ -309,7 +309,7 @@ def unknown_setting(owner: str, name: str, known: list[str], at: Spanned, frame:
 
 
 def setting_node(at: Spanned, name: str) -> Spanned:
-    """The AST node of a setting in this call, if present."""
+    """The AST node of a setting in this call; the call itself if the setting is not written there."""
     for given in getattr(at, "settings", ()):
         if isinstance(given, ast.Named) and isinstance(given.path, ast.Name) and given.path.id == name:
             return given.path

@@ -1,4 +1,4 @@
-"""Amounts of times, rates and sizes, and their dimensions."""
+"""Quantities: times, rates and sizes, their amounts and dimensions."""
 
 from __future__ import annotations
 
@@ -14,24 +14,26 @@ UNITS_HELP = "times in ns us ms s min h, rates in fps, counts in K M G T, sizes 
 
 
 def dimension(value: SpecValue) -> str:
-    """The dimension of a value: count, time, rate, size, or number."""
+    """The dimension of a value: "count", "time", "rate", "size" or "number"."""
     if isinstance(value, Quantity | Varying):
         return value.dimension
     return MEASURES[value.name] if isinstance(value, Measure) else "number"
 
 
 def amount(value: SpecValue) -> SpecValue:
-    """The amount of a quantity in base units; any other value itself."""
+    """The amount of a quantity in base units; any other value unchanged."""
     return value.amount if isinstance(value, Quantity | Varying) else value
 
 
 def is_amount(value: SpecValue) -> bool:
-    """Whether a value is a number or a quantity, fixed or not."""
+    """Whether a value is a number or a quantity, including those that depend on decisions."""
     return isinstance(value, Quantity | Varying) or kind(value) in ("int", "number")
 
 
 def common_dimension(values: Iterable[SpecValue]) -> str | None:
-    """The common dimension of values among which one is chosen, as by `max`; None if they differ."""
+    """The dimension of all of these values, of which a function such as `max` returns one; None if they
+    differ.
+    """
     found = {dimension(value) for value in values}
     if found <= {"count", "number"}:
         return "number"
@@ -39,7 +41,7 @@ def common_dimension(values: Iterable[SpecValue]) -> str | None:
 
 
 def with_dimension(value: Value, dimension_: str) -> SpecValue:
-    """A number as a quantity of this dimension; unchanged for a count."""
+    """A number as a quantity of this dimension; unchanged if the dimension is "count"."""
     if dimension_ in ("number", "count"):
         return value
     if isinstance(value, Expr):
@@ -48,7 +50,7 @@ def with_dimension(value: Value, dimension_: str) -> SpecValue:
 
 
 def described(values: Sequence[SpecValue]) -> str:
-    """Values with their dimensions, for messages."""
+    """A text that lists values with their dimensions, for messages."""
     return ", ".join(f"{_text(value)} is a {dimension(value)}" for value in values)
 
 

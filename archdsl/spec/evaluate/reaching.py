@@ -1,4 +1,4 @@
-"""Whether some network reaches the current point of evaluation, and under which decisions."""
+"""Decides whether some network reaches the current point of evaluation, and under which decisions."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Witness = tuple[tuple[str, str], ...]
 
 
 def reached(ev: Evaluator, unless: Value = False) -> Witness | None:
-    """Decisions under which evaluation reaches this point and `unless` is false; None if there are none.
+    """Decisions under which evaluation reaches this point and `unless` is false; None if they do not exist.
 
     Raises Undecided if the budget is exhausted.
     """
@@ -40,7 +40,7 @@ def demand(
     frame: Frame,
     help: str | None = None,
 ) -> None:
-    """Raises an error if `condition` is false in some network that reaches this point of evaluation."""
+    """Raises SpecError if `condition` is false in some network that reaches this point of evaluation."""
     if condition is True:  # the common case
         return
     try:

@@ -1,4 +1,4 @@
-"""Sets, ranges, and the labels of their members."""
+"""Evaluates sets and ranges, and determines the labels of their members."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from archdsl.spec.evaluate.values import (
 from archdsl.spec.units import Quantity
 
 SET_BUDGET = 10_000
-"""Maximum number of members of a set, and of iterations of a stage."""
+"""The maximum number of members of a set, and of iterations of a stage."""
 
 
 def set_(ev: Evaluator, expr: ast.Set, frame: Frame) -> SpecValue:
@@ -61,7 +61,7 @@ def set_(ev: Evaluator, expr: ast.Set, frame: Frame) -> SpecValue:
 
 
 def difference(ev: Evaluator, expr: ast.Binary, left: SpecValue, right: SpecValue, frame: Frame) -> SpecValue:
-    """`A - B`: the members of A without those whose labels are in B."""
+    """Evaluates `A - B`: the members of A whose labels are not in B."""
     for value, side in ((left, expr.left), (right, expr.right)):
         if isinstance(value, Choice | Either):
 
@@ -87,7 +87,7 @@ def difference(ev: Evaluator, expr: ast.Binary, left: SpecValue, right: SpecValu
 
 
 def difference_warnings(ev: Evaluator) -> list[Diagnostic]:
-    """A warning for each difference that removes nothing in any evaluation."""
+    """A warning for each difference of sets that removes no member in any evaluation."""
     return [
         Diagnostic(
             "ARCH234",
@@ -102,7 +102,7 @@ def difference_warnings(ev: Evaluator) -> list[Diagnostic]:
 
 
 def absent_label(expr: ast.Expr) -> str:
-    """The label of an undefined candidate: its name or attribute; "" for another expression."""
+    """The label of an undefined candidate: its name or attribute, or "" for other expressions."""
     match expr:
         case ast.Name():
             return expr.id
@@ -119,14 +119,14 @@ def bounded(ev: Evaluator, size: int, node: Spanned, frame: Frame) -> None:
 
 
 def text_of(value: SpecValue) -> str:
-    """A plain value as source text."""
+    """A number, string or boolean as source text."""
     if isinstance(value, bool):
         return "true" if value else "false"
     return str(value)
 
 
 def label_of(ev: Evaluator, expr: ast.Expr, value: SpecValue, frame: Frame) -> str:
-    """The implicit label of a candidate: its source text, where that is short and plain."""
+    """The label of a candidate without an explicit one: its source text, if that is short and simple."""
     if isinstance(value, int | float | str | Quantity):
         return text_of(value)
     match expr:
@@ -186,7 +186,9 @@ def range_(ev: Evaluator, expr: ast.Range, frame: Frame) -> SpecValue:
 
 
 def whole(ev: Evaluator, expr: ast.Expr, frame: Frame) -> int:
-    """An integer that does not depend on decisions."""
+    """Evaluates an expression that must be an integer and not depend on decisions. Raises SpecError
+    otherwise.
+    """
     return _whole(ev.evaluate(expr, frame), expr, frame)
 
 

@@ -1,7 +1,8 @@
-"""Names of the sites in a statement: choices and op applications.
+"""Names the choices and op applications (sites) within a statement.
 
-Paths must not depend on evaluation order, so names derive from the source alone: choices nested in an
-expression are numbered in reading order; op applications take the op's name, numbered if repeated.
+Paths must not depend on the order of evaluation, so the names derive from the source text only: choices
+nested in an expression are numbered in reading order; op applications get the name of the op, with a number
+if it is repeated.
 """
 
 from __future__ import annotations
@@ -16,24 +17,26 @@ from archdsl.lang import ast
 
 @dataclass(frozen=True)
 class Sites:
-    """Labels by id of the AST node; "" for the statement's own name."""
+    """The names of the choices and nodes of a statement, by id of the AST node; "" is the name of the
+    statement itself.
+    """
 
     choices: dict[int, str]
     nodes: dict[int, str]
     whole: frozenset[int]
-    """Calls that are the entire value of the statement."""
+    """The ids of the calls that are the entire value of the statement."""
 
 
 _PLAIN = ("str", "int", "bool", "int | float", "str | None")
-"""Types of fields that hold no expression."""
+"""The types of fields of AST nodes that contain no expressions."""
 
 
 Part = Union[ast.Spanned, tuple["Part", ...], None]
-"""Types of AST fields."""
+"""The types of fields of AST nodes that contain expressions."""
 
 
 def _children() -> dict[type, tuple[str, ...]]:
-    """The fields of each kind of AST node that hold expressions, in reading order."""
+    """The fields of each AST class that contain expressions, in reading order."""
     found = {
         kind: tuple(f.name for f in fields(kind) if f.name != "span" and f.type not in _PLAIN)
         for kind in vars(ast).values()
@@ -48,24 +51,24 @@ CHILDREN = _children()
 
 
 def _parts(names: tuple[str, ...]) -> Callable[[ast.Spanned], tuple[Part, ...]]:
-    """A function from a node to its child expressions in these fields, in reverse order."""
+    """A function that returns the expressions in these fields of an AST node, in reverse order."""
     get = attrgetter(*names[::-1]) if names else None
     return get if get is not None and len(names) > 1 else lambda node: () if get is None else (get(node),)
 
 
 LAST_FIRST = {kind: _parts(names) for kind, names in CHILDREN.items()}
-"""By AST class, a function to a node's child expressions, in reverse reading order."""
+"""For each AST class, a function that returns the child expressions of a node, in reverse reading order."""
 _ARITHMETIC = {"+": "add", "-": "sub", "*": "mul", "/": "div"}
 _CHOICES = (ast.OneOf, ast.AnyOf, ast.SomeOf)
 _MARKED = frozenset(
     (ast.Chain, ast.Call, ast.Index, ast.Conditional, ast.OneOf, ast.AnyOf, ast.SomeOf, ast.Binary)
 )
 BELOW = {kind: parts for kind, parts in LAST_FIRST.items() if CHILDREN[kind]}
-"""The same, without leaf expressions."""
+"""`LAST_FIRST` without the AST classes that have no child expressions."""
 
 
 def walk(expr: Part) -> list[ast.Spanned]:
-    """Every AST node below and including `expr`, in reading order."""
+    """All AST nodes of an expression, including the expression itself, in reading order."""
     found: list[ast.Spanned] = []
     ahead = [expr]
     while ahead:
@@ -80,7 +83,7 @@ def walk(expr: Part) -> list[ast.Spanned]:
 
 
 def _marked(expr: Part) -> list[ast.Spanned]:
-    """The nodes of `walk` that `sites` considers."""
+    """The AST nodes of an expression that can be named by `sites`, in reading order."""
     found: list[ast.Spanned] = []
     ahead = [expr]
     while ahead:
@@ -96,7 +99,7 @@ def _marked(expr: Part) -> list[ast.Spanned]:
 
 
 def sites(value: ast.Expr) -> Sites:
-    """The sites of a statement's value."""
+    """The names of the choices and nodes in the value of a statement."""
     if type(value) is ast.Chain and _is_plain(value):
         nodes = {id(value): "", id(value.source): "mux"}
         return Sites({}, nodes, frozenset((id(value),)))
@@ -136,7 +139,7 @@ def sites(value: ast.Expr) -> Sites:
 
 
 def _is_plain(chain: ast.Chain) -> bool:
-    """`x[i] -> f(c = 8)`: the most common statement, with nothing to number."""
+    """Whether a chain has the form `x[i] -> f(c = 8)`, the most common one, in which nothing is numbered."""
     source, op = chain.source, chain.op
     if type(source) is ast.Index:
         if not all(type(s) is ast.Number or type(s) is ast.Name for s in source.subscripts):
@@ -151,7 +154,7 @@ def _is_plain(chain: ast.Chain) -> bool:
 
 
 def _direct(value: ast.Expr) -> list[ast.Expr]:
-    """Choices that are the entire value, also as a branch of a conditional."""
+    """The choices that are the entire value of a statement, or a branch of a conditional that is."""
     if isinstance(value, ast.Conditional):
         return _direct(value.then) + _direct(value.otherwise)
     return [value] if isinstance(value, _CHOICES) else []

@@ -1,4 +1,4 @@
-"""Sizes of tensors that are not defined in every network."""
+"""Checks that a size is read only in networks in which its tensor is defined."""
 
 from __future__ import annotations
 
@@ -21,7 +21,10 @@ _SETTING = "a setting here reads the size of a tensor that is not defined in eve
 
 
 def demand(ev: Evaluator, sizes: list[Value], at: Spanned, frame: Frame) -> None:
-    """Demands that sizes exist, under the conditions `sizes`, in every network that reaches this."""
+    """Raises SpecError (ARCH228) if a condition in `sizes` is false in some network that reaches this point.
+
+    `sizes` are the conditions under which the tensors whose sizes are read are defined.
+    """
     for condition in _varying(sizes):
         headline = "this reads the size of a tensor that is not defined in every network"
         reaching.demand(ev, condition, CODE, headline, at, frame)
@@ -31,9 +34,9 @@ _NOTHING = nullcontext()
 
 
 def demanding(ev: Evaluator, sizes: list[Value], at: Spanned, frame: Frame) -> AbstractContextManager[None]:
-    """Context: nodes added in it demand that the sizes their settings were computed from are defined.
+    """A context manager: nodes added in it get the obligation that the sizes in their settings exist.
 
-    `sizes` are the conditions, mostly none.
+    `sizes` are the conditions under which these sizes exist; usually there are none.
     """
     return _demanding(ev, sizes, at, frame) if sizes else _NOTHING
 
@@ -52,14 +55,18 @@ def _demanding(ev: Evaluator, sizes: list[Value], at: Spanned, frame: Frame) -> 
 
 
 def _varying(sizes: list[Value]) -> Iterator[Value]:
-    """The conditions that depend on decisions; a size that no network has is undefined, also in settings."""
+    """Yields the conditions that can hold; a size that exists in no network is undefined in settings as
+    well.
+    """
     return (condition for condition in dict.fromkeys(sizes) if condition is not False)
 
 
 def over_what_is_read(
     obligation: Obligation, read: Container[str], known: Mapping[str, Decision]
 ) -> Obligation:
-    """An equivalent obligation over the decisions in `read`, for every outcome of all other decisions."""
+    """An equivalent obligation over the decisions in `read`, which must hold for all outcomes of the
+    others.
+    """
     condition = obligation.condition
     for path in sorted(decisions_in(condition)):
         if path not in read:

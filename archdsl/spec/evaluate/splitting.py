@@ -1,4 +1,4 @@
-"""`split`: the channels of a tensor as a list of slices."""
+"""Evaluates `split`: a list of slices of the channels of a tensor."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MOST_PARTS = 1000
 
 
 def configured(fn: Builtin, settings: Mapping[str, SpecValue], at: Spanned, frame: Frame) -> Builtin:
-    """`split` with its setting, the number of parts."""
+    """The builtin `split` with its setting, the number of parts."""
     for name in settings:
         if name != "n":
             raise unknown_setting("split", name, ["n"], at, frame)
@@ -29,7 +29,7 @@ def configured(fn: Builtin, settings: Mapping[str, SpecValue], at: Spanned, fram
 def split(
     ev: Evaluator, fn: Builtin, args: list[SpecValue], at: Spanned, frame: Frame, site: str
 ) -> SpecValue:
-    """n slices with equally many channels, each of the primitive `slice`."""
+    """A list of n slices of a tensor with equally many channels, each a node of the primitive `slice`."""
     if len(args) != 1:
         raise wrong_inputs("split", "1 tensor", len(args), at, frame)
     (x,), n = args, _parts(fn, at, frame)

@@ -1,10 +1,9 @@
-"""Caches op applications: an application with equal input sizes and settings repeats the calls of the builder
-that were recorded (a stamp).
+"""Caches applications of ops: an equal application repeats the recorded calls of the builder (a stamp).
 
-The nodes of an op depend only on its input sizes and settings, except for names: its own, and those of the
-tensors whose sizes vary (`Dim`).  Sizes are compared, never looked up, so that renaming them renames the
-results.  Where an application depends on anything else, such as whether a network reaches it
-(`Evaluator.particular`), it is not recorded.
+The nodes of an op depend only on its input sizes and settings, except for names: the names of the nodes, and
+those of tensors whose sizes vary (`Dim`). Sizes are compared, but the names in them have no other effect, so
+renaming them in the recorded calls gives the result of evaluating the op again. An application that depends
+on anything else, such as whether a network reaches it (`Evaluator.particular`), is not recorded.
 """
 
 from __future__ import annotations
@@ -23,12 +22,15 @@ from archdsl.spec.evaluate.calls import Allowed, MuxCall, NodeCall, Place, Trace
 from archdsl.spec.evaluate.values import Function, SpecValue, Tensor
 
 _RENAMED = 20
-"""Values of more terms are compared as they are, since renaming them takes as long as computing them."""
+"""The maximum number of terms of values in which sizes are renamed; larger values must be equal.
+
+Renaming the sizes of larger values would take as long as computing them.
+"""
 _NUMBERED = re.compile(r"_\d+$")
 
 
 class Key(NamedTuple):
-    """The cache key of an application, and its varying sizes in order; None where they must be the same."""
+    """The cache key of an application, and its varying sizes in order; None if the sizes must be the same."""
 
     parts: tuple[object, ...]
     sizes: tuple[Dim, ...] | None
@@ -36,7 +38,9 @@ class Key(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class _NodeStamp:
-    """A recorded node: inputs are offsets of calls, or arguments where negative (-1 is the first)."""
+    """A recorded call that adds a node; inputs are indices of calls, or arguments if negative (-1 is the
+    first).
+    """
 
     call: NodeCall
     suffix: str
@@ -53,8 +57,10 @@ class _MuxStamp:
 
 @dataclass(frozen=True, slots=True)
 class Stamp:
-    """The recorded calls of an op application; `ties` are offsets of nodes that own weights, and of those
-    that share them, `sizes` the varying sizes, `outer` the backtrace of the application.
+    """The recorded calls of an op application.
+
+    `ties` are pairs of indices of calls: a node that owns weights, and a node that shares them. `sizes` are
+    the varying sizes, `outer` is the backtrace of the application.
     """
 
     calls: tuple[_NodeStamp | _MuxStamp, ...]
@@ -66,7 +72,9 @@ class Stamp:
 
 
 class Application(NamedTuple):
-    """An application of an op: its inputs, the prefix of its names, and what it is evaluated under."""
+    """An application of an op: its inputs, the prefix of its names, and the outcomes and conditions at this
+    point.
+    """
 
     args: Sequence[Tensor]
     prefix: str
@@ -80,9 +88,9 @@ class Application(NamedTuple):
 def key_of(
     fn: Function, args: list[SpecValue], settings: Mapping[str, SpecValue], builder: Builder, allowed: Allowed
 ) -> Key | None:
-    """The cache key of an application; None if it must not be recorded.
+    """The cache key of an application; None if the application must not be recorded.
 
-    It includes the sizes that are possible under the `allowed` outcomes.
+    The key includes the sizes that are possible under the `allowed` outcomes.
     """
     parts: list[object] = [id(fn.declared)]
     given: list[Value] = []
@@ -109,7 +117,7 @@ def key_of(
 
 
 def _part(value: Value, numbers: dict[Dim, int]) -> object:
-    """A part of a key, equal for values that differ by the names of sizes only."""
+    """The part of a key for a value; equal for values that differ only in the names of sizes."""
     if isinstance(value, Dim):
         return Dim, numbers.setdefault(value, len(numbers))
     if isinstance(value, Apply):
@@ -125,7 +133,10 @@ def record(
     sizes: tuple[Dim, ...] | None,
     result: SpecValue,
 ) -> Stamp | None:
-    """Records the calls of an application; `counts` are the obligations and checked constraints before it."""
+    """Records the calls of an application; None if it cannot be repeated.
+
+    `counts` are the numbers of obligations and of checked constraints before the application.
+    """
     nodes = [call for call in calls if isinstance(call, NodeCall)]
     added = len(builder.obligations) - counts[0]
     if added != sum(len(call.typing.demands) for call in nodes) or not isinstance(result, Tensor):
@@ -170,10 +181,10 @@ def _node(call: NodeCall, at: Application, number: Mapping[str, int], builder: B
 
 
 def _mux(call: MuxCall, at: Application, number: Mapping[str, int]) -> _MuxStamp | None:
-    """A mux by a condition over sizes.
+    """The record of a mux by a condition over sizes; None if it cannot be repeated, as in an op of three
+    inputs.
 
-    Of up to two inputs: none of these can be computed from an equal mux that exists already, whose sizes a
-    third input may have.
+    There, an equal mux may exist already, with the sizes of the third input.
     """
     if isinstance(call.on, str) or len(at.args) > 2 or not call.asked.startswith(at.prefix):
         return None
@@ -194,7 +205,7 @@ def _values(stamp: _NodeStamp | _MuxStamp) -> list[Value]:
 def apply(
     stamp: Stamp, builder: Builder, at: Application, sizes: tuple[Dim, ...] | None, instance: Instance
 ) -> Tensor:
-    """Repeats the recorded calls under new names."""
+    """Repeats the recorded calls under new names; returns the result of the application."""
     repeated, made, tensors = _Repeated(stamp, at, sizes), list[str](), [a.node for a in at.args]
     nodes, shapes = builder.nodes, builder.shapes
     builder.settled += stamp.settled
@@ -229,7 +240,7 @@ def apply(
 
 
 class _Repeated:
-    """Values and backtraces of a stamp, as another application has them."""
+    """Converts the values and backtraces in a stamp to those of another application."""
 
     def __init__(self, stamp: Stamp, at: Application, sizes: tuple[Dim, ...] | None):
         self._stamp, self._at = stamp, at

@@ -1,4 +1,4 @@
-"""`some of SET`: every member is a decision of its own, on or off."""
+"""Evaluates `some of SET`: for every member, a decision whether it is on or off."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from archdsl.spec.evaluate.frame import Frame, join
 from archdsl.spec.evaluate.values import SetMember, SetValue, SpecValue, Tensor, Undefined, kind_of
 
 STATES = ("on", "off")
-"""The outcomes of each member's decision."""
+"""The outcomes of the decision of each member."""
 
 
 def some_of(ev: Evaluator, expr: ast.SomeOf, frame: Frame) -> SpecValue:
-    """The set with each member present in the networks in which it is on."""
+    """The set of all members, each of which is defined in the networks in which its decision is `on`."""
     source = choosing.candidates(ev, expr, frame)
     if isinstance(source, Undefined):
         return source
@@ -35,7 +35,7 @@ def some_of(ev: Evaluator, expr: ast.SomeOf, frame: Frame) -> SpecValue:
 
 
 def _switched(ev: Evaluator, path: str, tensor: Tensor, expr: ast.SomeOf, frame: Frame) -> SpecValue:
-    """The tensor where its decision is `on`; undefined elsewhere."""
+    """The tensor where the decision `path` is `on`, undefined elsewhere."""
     found = Decision(path, STATES, 1, choosing.under(ev, frame), frame.location(expr))
     decision = choosing.register(ev, found, expr, frame)
     off = Undefined(f"`{path}` is off")
@@ -51,7 +51,7 @@ def _switched(ev: Evaluator, path: str, tensor: Tensor, expr: ast.SomeOf, frame:
 
 
 def _note_given(ev: Evaluator, path: str, expr: ast.SomeOf, frame: Frame) -> None:
-    """A fixed outcome of a member that is not defined in this network is used, and has no effect."""
+    """Marks the fixed outcome of an undefined member as used; it has no effect."""
     if path in ev.given and path not in ev.taken:
         ev.taken.add(path)
         decision = Decision(path, STATES, 1, choosing.under(ev, frame), frame.location(expr))

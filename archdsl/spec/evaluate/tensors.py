@@ -1,4 +1,4 @@
-"""Arithmetic on tensors, with tensors and numbers: applies `add`, `sub`, `mul` and `affine`."""
+"""Arithmetic on two tensors, or a tensor and a number: adds nodes of `add`, `sub`, `mul` and `affine`."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from archdsl.spec.evaluate.quantities import amount, dimension
 from archdsl.spec.evaluate.values import PrimitiveOp, SpecValue, Tensor, Undefined, kind_of
 
 NAMES = {"+": "add", "-": "sub", "*": "mul", "/": "div", "//": "div", "%": "mod", "**": "pow"}
-"""The names of nodes, by operator."""
+"""The names of the nodes that operators add."""
 JOINING = {"+": "add", "-": "sub", "*": "mul"}
-"""The primitives of the operators on two tensors."""
+"""The primitives that operators on two tensors apply."""
 
 
 def combine(ev: Evaluator, expr: ast.Binary, left: SpecValue, right: SpecValue, frame: Frame) -> SpecValue:
-    """`a + b`, `a - b`, `a * b`, `a / b`, where at least one operand is a tensor."""
+    """Evaluates `a + b`, `a - b`, `a * b` or `a / b`, where at least one operand is a tensor."""
     site = frame.sites.nodes.get(id(expr), NAMES[expr.op])
     if isinstance(left, Tensor) and isinstance(right, Tensor) and expr.op in JOINING:
         op = PrimitiveOp(ops.get(JOINING[expr.op]))
@@ -49,12 +49,14 @@ def combine(ev: Evaluator, expr: ast.Binary, left: SpecValue, right: SpecValue, 
 
 
 def negative(ev: Evaluator, expr: ast.Unary, tensor: Tensor, frame: Frame) -> SpecValue:
-    """`-x`."""
+    """Evaluates `-x` for a tensor x."""
     return _affine(ev, tensor, {"factor": -1}, expr, frame, "neg")
 
 
 def _settings(op: str, number: Value, is_left: bool) -> dict[str, SpecValue]:
-    """The settings of `affine` for a tensor and a number; `is_left`: the tensor is the left operand."""
+    """The settings of `affine` for an operator on a tensor and a number; `is_left` means that the tensor is
+    on the left.
+    """
     if op == "*":
         return {"factor": number}
     if op == "/":

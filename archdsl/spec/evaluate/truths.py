@@ -12,7 +12,7 @@ _CONNECTIVES = frozenset({"and", "or", "not", "if"})
 
 
 class Truths:
-    """A pool of conditions, in which sizes are compared as opaque variables.
+    """A set of conditions with ids; comparisons of sizes in them are opaque variables.
 
     All methods raise TooLargeError if a diagram becomes too large.
     """
@@ -89,7 +89,7 @@ class Truths:
         return level
 
     def value(self, root: int) -> Value:
-        """The condition of an id, as a value over decisions and sizes."""
+        """The condition with an id, as a value over decisions and sizes."""
         d = self._diagrams
         found: dict[int, Value] = {d.true: True, d.false: False}
         for at in sorted(d.reachable(root)):  # children precede parents
@@ -112,7 +112,7 @@ class Truths:
 
 
 def _among(decision: str, children: tuple[int, ...], wanted: int) -> Value:
-    """The condition that a decision leads to a child."""
+    """The condition that the outcome of a decision leads to the child `wanted`."""
     return pick(decision, tuple(child == wanted for child in children))
 
 

@@ -1,7 +1,7 @@
-"""Values of expressions.
+"""The values of expressions.
 
 Numbers, booleans and strings are Python's; numbers that depend on decisions are `archdsl.ir.Expr`; tensors
-are node names.  Ops, cells and sets that depend on a decision are a `Choice`.
+are names of nodes. Ops, cells and sets that depend on a decision are a `Choice`.
 """
 
 from __future__ import annotations
@@ -33,19 +33,19 @@ class Varying:
 
 @dataclass(frozen=True, slots=True)
 class Undefined:
-    """The result of an optional (`?`) read of an undefined entry; it propagates."""
+    """The value of an optional (`?`) reference to an undefined entry; it makes results undefined."""
 
     why: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Poison:
-    """Placeholder for a value whose error is already reported."""
+    """A placeholder for a value whose error has already been reported."""
 
 
 @dataclass(frozen=True)
 class PrimitiveOp:
-    """A partially configured primitive."""
+    """A primitive with the settings that have been given so far."""
 
     primitive: Primitive
     settings: Mapping[str, SpecValue] = field(default_factory=dict)
@@ -57,9 +57,9 @@ class PrimitiveOp:
 
 @dataclass(frozen=True)
 class Function:
-    """A partially configured op or cell.
+    """A declared op or cell with the settings that have been given so far.
 
-    `shared` is the path of its choices under `once`; None: each use has its own.
+    `shared` is the path of its choices under `once`; if None, each use has choices of its own.
     """
 
     declared: ast.Op | ast.Cell
@@ -78,13 +78,13 @@ class Function:
 
 @dataclass(frozen=True)
 class Composition:
-    """An anonymous op, `f -> g`: ops that are applied one after another."""
+    """An anonymous op, `f -> g`: ops to be applied one after another."""
 
     steps: tuple[SpecValue, ...]
 
     @property
     def names(self) -> list[str]:
-        """The names of its ops, numbered where they repeat."""
+        """The names of the ops, numbered if they are repeated."""
         seen: dict[str, int] = {}
         found = []
         for step in self.steps:
@@ -96,7 +96,7 @@ class Composition:
 
 @dataclass(frozen=True)
 class Builtin:
-    """A built-in function, with settings if it has any."""
+    """A built-in function, with its settings, if it has any."""
 
     name: str
     settings: Mapping[str, SpecValue] = field(default_factory=dict)
@@ -104,7 +104,7 @@ class Builtin:
 
 @dataclass(frozen=True, slots=True)
 class SetMember:
-    """A member of a set: its label, its value, and whether the label is explicit."""
+    """A member of a set: its label and its value."""
 
     label: str
     value: SpecValue
@@ -112,7 +112,7 @@ class SetMember:
 
 @dataclass(frozen=True)
 class SetValue:
-    """The defined members of a set; `labels` are those of all members, if some are undefined."""
+    """The defined members of a set; `labels` are the labels of all members if some members are undefined."""
 
     members: tuple[SetMember, ...]
     labels: tuple[str, ...] = ()
@@ -130,7 +130,7 @@ class RecordValue:
 
 @dataclass
 class Family:
-    """An indexed name: `x[1]`, `keep[l, r]`.  Grows while its declaration is evaluated."""
+    """An indexed name with its entries, such as `x[1]` or `keep[l, r]`; evaluation adds entries."""
 
     name: str
     entries: dict[Key, SpecValue] = field(default_factory=dict)
@@ -138,7 +138,7 @@ class Family:
 
 @dataclass(frozen=True)
 class Choice:
-    """A value, other than a number or tensor, for each outcome of a decision (None: impossible).
+    """A value other than a number or tensor for each outcome of a decision; None where impossible.
 
     `depth` is its nesting depth.
     """
@@ -150,7 +150,7 @@ class Choice:
 
 @dataclass(frozen=True)
 class Either:
-    """A value other than a number or tensor that depends on a condition over several decisions."""
+    """A value, other than a number or tensor, that depends on a condition over several decisions."""
 
     condition: Expr
     then: SpecValue
@@ -162,10 +162,10 @@ SpecValue = Union[
     bool, int, float, str, Expr, Quantity, Varying, Tensor, Undefined, Poison, PrimitiveOp, Function,
     Composition, Builtin, SetValue, ListValue, RecordValue, Family, Choice, Either,
 ]  # fmt: skip
-"""Any value of an expression."""
+"""The type of the values of expressions."""
 
 Key = tuple[SpecValue, ...]
-"""The subscripts of an entry."""
+"""The subscripts of an entry of an indexed name."""
 
 
 _EXPR_KINDS = {
@@ -178,7 +178,7 @@ _EXPR_KINDS = {
 
 
 def kind_of(value: SpecValue | None) -> str:
-    """The type of a value, for messages."""
+    """The type of a value in words, for messages."""
     match value:
         case bool():
             return "a boolean"
@@ -214,17 +214,17 @@ def kind_of(value: SpecValue | None) -> str:
 
 
 def is_op(value: SpecValue | None) -> bool:
-    """Whether a value can be applied to tensors: an op or cell, also one that depends on decisions."""
+    """Whether a value is an op or cell, which can be applied to tensors; it may depend on decisions."""
     return isinstance(_first(value), (PrimitiveOp, Function, Composition))
 
 
 def is_set(value: SpecValue | None) -> bool:
-    """Whether a value is a set, also one that depends on decisions."""
+    """Whether a value is a set, or a set that depends on decisions."""
     return isinstance(_first(value), SetValue)
 
 
 def _first(value: SpecValue | None) -> SpecValue | None:
-    """The first possible case of a value."""
+    """The first defined case of a value that depends on decisions; any other value itself."""
     while isinstance(value, Choice | Either):
         parts = value.values if isinstance(value, Choice) else (value.then, value.otherwise)
         value = next((v for v in parts if v is not None and not isinstance(v, Undefined)), None)

@@ -1,4 +1,4 @@
-"""Liveness of nodes over all networks, and the networks in which conditions fail on live nodes."""
+"""Computes in which networks nodes are live, and in which of these their conditions fail."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from archdsl.spec.elaborate import Elaborated
 from archdsl.spec.evaluate.builder import Obligation
 
 Readers = Mapping[str, Sequence[tuple[str, Scalar]]]
-"""Readers of each node, with the input port, or the key of a mux."""
+"""For each node, its readers, with the input position (for a node) or the key of the case (for a mux)."""
 
 _LESS = 40
-"""The budget for shortening a witness is that of deciding, divided by this."""
+"""The budget for shortening a witness is the budget for deciding a condition, divided by this number."""
 
 
 class Alive:
@@ -45,7 +45,7 @@ class Alive:
                 self._obligations.setdefault(obligation.node, []).append(obligation)
 
     def failing(self, obligation: Obligation) -> int:
-        """The networks that contain the obligation's node, and violate it."""
+        """The condition that a network contains the obligation's node and violates the obligation."""
         self._allow(self.budget)
         try:
             bad = self._unmet(obligation)
@@ -54,12 +54,13 @@ class Alive:
             raise Undecided from None
 
     def shortest(self, failing: int) -> Outcomes | None:
-        """A smallest set of outcomes that implies the condition."""
+        """A smallest set of outcomes that imply the condition `failing`."""
         return self.exact.shortest(failing)
 
     def shortest_of_its_own(self, obligation: Obligation, failing: int) -> Outcomes | None:
-        """As `shortest`, in networks where no ancestor of the node fails; None if there are none, or if it is
-        too large.
+        """A smallest set of outcomes that imply `failing` in networks in which no ancestor of the node fails.
+
+        None without such outcomes, or if the function is too large.
         """
         self._allow(self.budget)
         d = self._d
@@ -96,7 +97,7 @@ class Alive:
         return bad
 
     def _of(self, node: str) -> int:
-        """Computed from the outputs upwards, on demand."""
+        """The condition that the node is live, computed from the outputs upwards, on demand."""
         while self._place[node] <= self._next:
             name = self._names[self._next]
             self._live[name] = self._found(name)
@@ -111,7 +112,7 @@ class Alive:
         return d.both(live, self._present(name))
 
     def _read(self, reader: str, key: Scalar) -> int:
-        """Where the reader is live and reads this port, or the mux selects this key."""
+        """The condition that the reader is live and, if it is a mux, selects the case of this key."""
         d, item = self._d, self.found.graph.nodes[reader]
         here = self._live[reader]
         if here == d.false or isinstance(item, Node):
@@ -126,7 +127,7 @@ class Alive:
         return self.exact.holds(self.found.present.get(name, True), True)
 
     def _before(self, node: str) -> int:
-        """Where an ancestor of the node fails."""
+        """The condition that an ancestor of the node fails."""
         nodes = self.found.graph.nodes
         ancestors = live_nodes(nodes, nodes[node].inputs)
         for name in self._names[: self._place[node]]:
@@ -138,7 +139,7 @@ class Alive:
         return self._inherited(nodes[node])
 
     def _inherited(self, item: Node | Mux) -> int:
-        """Where an input that is read fails."""
+        """The condition that an input that is read has a failing ancestor, or fails itself."""
         if isinstance(item, Mux):
             return self.exact.chosen(item, [None if s is None else self._wrong[s] for _, s in item.cases])
         found = self._d.false
@@ -152,8 +153,9 @@ class Alive:
 
 
 def _order(graph: Graph) -> list[str]:
-    """Variable order: decisions by their last use, furthest downstream first, so that shared decisions
-    precede local ones.
+    """The order of variables: decisions by their last use, furthest downstream first.
+
+    So decisions that many nodes share precede local decisions.
     """
     last: dict[str, int] = {}
     for place, item in enumerate(graph.nodes.values()):

@@ -21,10 +21,11 @@ from archdsl.spec.prove.witness import Witness, Witnesses
 
 @dataclass(frozen=True)
 class Proof:
-    """The proof of a space or network.
+    """A summary of what was proved about a space or network.
 
-    `obligations` are the conditions decided, `open` those that were not, as text.  `size` is the number of
-    combinations of outcomes, `count` that of networks, if there are no errors.
+    `obligations` is the number of conditions that were decided, `open` lists those that were not, as text.
+    `size` is the number of combinations of outcomes. `count` is the number of networks, if there are no
+    errors.
     """
 
     target: str
@@ -53,7 +54,7 @@ class Prover:
         self.witnesses = Witnesses(self.found, self.budget)
 
     def run(self) -> tuple[list[Diagnostic], list[str], int]:
-        """Returns diagnostics, undecided conditions, and the number of decided ones."""
+        """Returns the diagnostics, the undecided conditions as text, and the number of decided conditions."""
         diagnostics: list[Diagnostic] = []
         open_: list[str] = []
         said: set[tuple[str, Location]] = set()
@@ -76,9 +77,9 @@ class Prover:
         return diagnostics, list(dict.fromkeys(open_)), decided
 
     def _decide(self, obligation: Obligation, settled: dict[object, Outcomes | None]) -> Witness | None:
-        """A witness of a violation; None if there is none.
+        """A witness that violates the obligation; None if the obligation holds in all networks.
 
-        Raises Undecided.
+        Raises Undecided if the budget is exhausted.
         """
         formula = obligation.condition
         for condition in obligation.conditions:
@@ -120,10 +121,12 @@ class Prover:
         )
 
     def _severity(self, code: str, witness: tuple[tuple[str, str], ...]) -> tuple[Severity, str | None]:
-        """An indivisible size is an error where a file declares it for all its networks.
+        """The severity and help of a violation; only advisory codes, of indivisible sizes, are not always
+        errors.
 
-        It may be intended
-        where it was overridden, depends on decisions, or belongs to a discovered network.
+        An indivisible size is an error if the file declares it for all its networks. It may be intended where
+        it was overridden, depends on decisions, or belongs to a network of a space: then it is a warning or a
+        note.
         """
         if code not in ADVISORY:
             return "error", None
@@ -154,7 +157,7 @@ class Prover:
 
 
 def prove(found: Elaborated, kind: str, budget: int = BUDGET) -> tuple[list[Diagnostic], Proof]:
-    """Decides every obligation of a space or network."""
+    """Decides every obligation of a space or network; returns the diagnostics and the proof."""
     diagnostics, open_, decided = Prover(found, budget).run()
     errors = any(d.severity == "error" for d in diagnostics)
     proof = Proof(

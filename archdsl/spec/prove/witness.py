@@ -1,4 +1,6 @@
-"""Counterexample networks, and the fewest decisions that imply them."""
+"""Finds counterexamples, networks that violate a condition, and the fewest decisions that imply the
+violation.
+"""
 
 from __future__ import annotations
 
@@ -22,22 +24,24 @@ from archdsl.spec.evaluate.builder import Obligation
 from archdsl.spec.prove.alive import Alive
 
 FIRST_TRIES, TRIES, TRIES_OF_NOTES = 2, 20, 4
-"""Number of random networks tried first, and number that must all fail where enumeration is infeasible."""
+"""Numbers of random networks that must all fail: before an exact test, instead of an exact test that is
+infeasible, and instead of that for notes.
+"""
 POOL, LED, MOST_LED = 200, 40, 2_000
-"""Number of random networks in which undecided conditions are tried: shared, directed to one condition's
-node, and directed in total.
+"""Numbers of random networks on which undecided conditions are tested: drawn once for all conditions, drawn
+for each condition so that outputs depend on its node, and the maximum of the latter for a space.
 """
 UNBOUND = ADVISORY | {"ARCH228"}
-"""The codes of conditions that binding a network does not check."""
+"""The codes of conditions that are not checked when a network is bound."""
 WORK = 20
-"""Nodes that may be visited for all witnesses of a space, as a multiple of the budget of one condition."""
+"""The number of nodes that may be visited to find all witnesses of a space, as a multiple of `budget`."""
 COPIED = 200
-"""Outcomes that are copied in the time in which a node is visited."""
+"""The number of outcomes that are copied in the time of visiting a node."""
 
 
 @dataclass(frozen=True)
 class Witness:
-    """Decisions that violate a condition in every network with them, and one such network."""
+    """Decisions such that every network with them violates a condition, and one such network."""
 
     outcomes: Outcomes
     bound: Bound
@@ -45,7 +49,7 @@ class Witness:
 
 @dataclass
 class Witnesses:
-    """Finds witnesses of violated conditions of a space."""
+    """Finds witnesses of violated conditions in a space."""
 
     found: Elaborated
     budget: int
@@ -57,25 +61,28 @@ class Witnesses:
         self._left = WORK * self.budget
 
     def of(self, obligation: Obligation, outcomes: Outcomes) -> Witness | None:
-        """A network that violates the condition, if a reachable one has these outcomes.
+        """A witness with these outcomes, extended so that an output depends on the node; None if none was
+        found.
 
-        Raises Undecided.
+        Raises Undecided if the budget is exhausted.
         """
         self._begin()
         reached = self._reach(obligation.node, outcomes)
         return None if reached is None else self.confirmed(obligation, reached)
 
     def confirmed(self, obligation: Obligation, outcomes: Outcomes) -> Witness | None:
-        """The witness, if the network of these outcomes violates the condition and nothing upstream."""
+        """The witness, if the network with these outcomes violates the condition, and no ancestor of the node
+        fails.
+        """
         bound = self._bound(outcomes)
         if not self._fails(obligation, outcomes, bound) or _follows(obligation.node, bound):
             return None
         return Witness(self._fewest(obligation, outcomes, bound), bound)
 
     def exact(self, obligation: Obligation) -> Witness | None:
-        """An exact witness, which takes liveness of the node into account; None if there is none.
+        """A witness found by an exact computation of the networks that contain the node; None if none exists.
 
-        Raises Undecided.
+        Raises Undecided if the budget is exhausted.
         """
         self._begin()
         alive = self._alive
@@ -94,10 +101,10 @@ class Witnesses:
         return Witness(self._fewest(obligation, outcomes, bound), bound)
 
     def sampled(self, obligation: Obligation) -> Witness | None:
-        """A witness among random networks, some of which are directed to contain the node; None if none was
-        found.
+        """A witness among random networks, some of which are drawn so that an output depends on the node; or
+        None.
 
-        For undecided conditions, so that it is also shortened by trials.
+        Used for undecided conditions, so the witness is also shortened by tests on random networks.
         """
         self._undecided.add(id(obligation))
         if self._left <= 0:
@@ -133,7 +140,7 @@ class Witnesses:
             raise Undecided
 
     def _visit(self) -> None:
-        """Counts a walk over all nodes."""
+        """Charges the work of visiting all nodes."""
         self._left -= len(self.found.graph.nodes)
 
     # ------------------------------------------------------------ one network
@@ -163,7 +170,7 @@ class Witnesses:
         return found
 
     def _dim(self, node: str, axis: int, full: Outcomes, bound: Bound) -> int:
-        """The dimension of a mux is that of its selected input."""
+        """A dimension of a node; for a mux, that of its selected input."""
         nodes = self.found.graph.nodes
         while isinstance(mux := nodes.get(node), Mux):
             on = mux.on
@@ -175,7 +182,7 @@ class Witnesses:
     # ------------------------------------------------------------ reachability of outputs
 
     def _reach(self, node: str, outcomes: Outcomes) -> Outcomes | None:
-        """Extends outcomes minimally such that an output depends on the node."""
+        """Extends outcomes by as few others as possible such that an output depends on the node; or None."""
         self._visit()
         targets = set(self.found.graph.outputs.values())
         queue: list[tuple[int, int, str, Outcomes]] = [(0, 0, node, dict(outcomes))]
@@ -203,7 +210,9 @@ class Witnesses:
 
     @cached_property
     def _readers(self) -> dict[str, list[tuple[str, Scalar]]]:
-        """Readers of each node, with the input port, or the key of a mux."""
+        """For each node, its readers, with the input position (for a node) or the key of the case (for a
+        mux).
+        """
         readers: dict[str, list[tuple[str, Scalar]]] = {}
         for name, item in self.found.graph.nodes.items():
             for key, source in _edges(item):
@@ -213,7 +222,7 @@ class Witnesses:
     # ------------------------------------------------------------ minimization
 
     def _fewest(self, obligation: Obligation, outcomes: Outcomes, bound: Bound) -> Outcomes:
-        """Removes decisions that are not needed for the violation."""
+        """Removes the decisions that are not needed for the violation."""
         decisions = self.found.graph.decisions
         kept = {d: o for d, o in outcomes.items() if d in decisions}
         enough = self._left // 2  # others have to be shortened, too
@@ -224,7 +233,9 @@ class Witnesses:
         )
 
     def _breaks_all(self, obligation: Obligation, outcomes: Outcomes) -> bool:
-        """Whether the condition fails in all networks with these outcomes; falls back to random networks."""
+        """Whether the condition fails in all networks with these outcomes, or, if infeasible, in random
+        ones.
+        """
         if not self._fails_in(FIRST_TRIES, obligation, outcomes):
             return False
         try:
@@ -234,8 +245,9 @@ class Witnesses:
             return self._fails_in(tries, obligation, outcomes)
 
     def _surely_breaks_all(self, obligation: Obligation, outcomes: Outcomes) -> bool:
-        """The same, exactly. Raises Undecided.  For notes, exhaustive liveness is skipped, since trying is
-        cheaper.
+        """Whether the condition certainly fails in all networks with these outcomes. Raises Undecided.
+
+        For notes, the test for liveness that visits all nodes (`_in_all`) is skipped.
         """
         if id(obligation) in self._undecided:
             raise Undecided
@@ -248,7 +260,7 @@ class Witnesses:
         return self._searcher.counterexample(apply("not", obligation.condition), allowed) is None
 
     def _fails_in(self, tries: int, obligation: Obligation, outcomes: Outcomes) -> bool:
-        """Whether the condition fails in that many random networks with these outcomes."""
+        """Whether the condition fails in each of `tries` random networks with these outcomes."""
         fails = self._fails_unbound if obligation.code in ADVISORY else self._fails_bound
         return all(fails(obligation, {**self._random(), **outcomes}) for _ in range(tries))
 
@@ -257,13 +269,15 @@ class Witnesses:
         return self._fails(obligation, outcomes, self._binder.bind(outcomes))
 
     def _fails_unbound(self, obligation: Obligation, outcomes: Outcomes) -> bool:
-        """The same for a note, which depends on sizes only, so that networks need not be built."""
+        """Whether an advisory condition fails in a network, which is not built, since the condition is over
+        sizes.
+        """
         possible = Possible(self.found.definitions, {d: (o,) for d, o in outcomes.items()})
         fails = _values(possible, obligation.condition) == frozenset((False,))
         return fails and self._has(obligation.node, possible, outcomes)
 
     def _has(self, wanted: str, possible: Possible, outcomes: Outcomes) -> bool:
-        """Whether the network of these outcomes contains a node."""
+        """Whether the network with these outcomes contains a node."""
         self._visit()
         nodes = self.found.graph.nodes
         ahead = list(self.found.graph.outputs.values())
@@ -289,7 +303,7 @@ class Witnesses:
         return Random(0)
 
     def _in_all(self, wanted: str, possible: Possible, outcomes: Outcomes) -> bool:
-        """Whether all networks with these outcomes contain a node."""
+        """Whether all networks with these outcomes contain a node; False if that is uncertain."""
         self._visit()
         needing = {wanted}
         for name, item in self.found.graph.nodes.items():
@@ -304,7 +318,7 @@ class Witnesses:
         return not needing.isdisjoint(self.found.graph.outputs.values())
 
     def _sources(self, mux: Mux, possible: Possible, outcomes: Outcomes) -> list[str]:
-        """The inputs that a mux can select."""
+        """The inputs that a mux can select under these outcomes."""
         keys: Container[Scalar | None] | None = None
         if isinstance(mux.on, str):
             keys = (outcomes[mux.on],) if mux.on in outcomes else None
@@ -313,7 +327,7 @@ class Witnesses:
         return [s for key, s in mux.cases if s is not None and (keys is None or key in keys)]
 
     def _is_read(self, node: Node, port: int, source: str, possible: Possible) -> bool:
-        """Whether a node reads an input in every case, including optional inputs."""
+        """Whether a node certainly reads an input; an optional input only if it is always defined."""
         present = self.found.present.get(source, True)
         return port not in node.optional or _values(possible, present) == frozenset((True,))
 
@@ -333,6 +347,6 @@ def _edges(item: Node | Mux) -> Iterator[tuple[Scalar, str]]:
 
 
 def _follows(node: str, bound: Bound) -> bool:
-    """Whether an ancestor of the node already fails."""
+    """Whether an ancestor of the node fails as well."""
     broken = {name for name, _, _ in bound.failures} - {node}
     return bool(broken) and not broken.isdisjoint(live_nodes(bound.graph.nodes, [node]))
