@@ -27,7 +27,7 @@ _COMMANDS = {
     "passes": ("archdsl.cli.passes:passes", "List the passes of `compile --passes`, with their contracts."),
     "viz": ("archdsl.cli.viz:viz", "Draw a network, a space, or the tree of its decisions."),
     "cost": ("archdsl.cli.cost:cost", "Costs of a network by layer, or of the networks of a space."),
-    "zoo": ("archdsl.cli.zoo:zoo", "List the networks of other papers that ship, with costs and accuracy."),
+    "zoo": ("archdsl.cli.zoo:zoo", "List the shipped networks of other papers, with costs and accuracy."),
     "latency": ("archdsl.cli.latency:latency", "Build latency tables, and estimate the latency of networks."),
     "search": ("archdsl.cli.search:search", "Search a space; writes the network found, and a report."),
     "work": ("archdsl.cli.work:work", "Run trials of a search in a shared folder, on any machine."),
@@ -64,7 +64,7 @@ def cli(plugins: Sequence[str]) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """The `archdsl` command; ends the process."""
+    """Runs the `archdsl` command, and ends the process with its exit code."""
     # Nothing is left to collect for at the end, which takes a twentieth of the time of a large `check`.
     atexit.register(gc.freeze)
     sys.exit(run(sys.argv[1:] if arguments is None else arguments))
@@ -86,7 +86,7 @@ def run(arguments: Sequence[str]) -> int:
 
 @contextmanager
 def _streams() -> Iterator[None]:
-    """Replaces standard output and error by the null device where they are closed, as by `>&-`."""
+    """A context manager that replaces closed standard streams (as by `>&-`) by the null device."""
     closed = [name for name in ("stdout", "stderr") if getattr(sys, name) is None]
     with ExitStack() as stack:
         for name in closed:
@@ -122,7 +122,7 @@ def _run(arguments: Sequence[str]) -> int:
 
 
 def _flushed() -> bool:
-    """Whether standard output could be flushed."""
+    """Flushes standard output; returns whether that succeeded."""
     try:
         sys.stdout.flush()
     except OSError:
@@ -131,7 +131,9 @@ def _flushed() -> bool:
 
 
 def _refused(error: Exception) -> int:
-    """Reports a system error outside of commands, as at the final flush; returns the exit code."""
+    """Reports a system error that is raised outside of commands, such as by the final flush; returns the exit
+    code.
+    """
     from archdsl.cli.findings import print_findings
     from archdsl.refusals import refusal
 
@@ -141,7 +143,7 @@ def _refused(error: Exception) -> int:
 
 
 def _lacking(error: Exception) -> int:
-    """Reports a missing package, as after `pip install --no-deps`; returns the exit code."""
+    """Reports a package that is not installed, as after `pip install --no-deps`; returns the exit code."""
     name = (error.name or "") if isinstance(error, ModuleNotFoundError) else ""
     package = name.partition(".")[0]
     if package in ("", "archdsl"):

@@ -1,4 +1,6 @@
-"""`archdsl train --aux`: loss weights of auxiliary outputs, and which outputs are not trained."""
+"""The option `archdsl train --aux`: loss weights of auxiliary outputs; warns of outputs that are not
+trained.
+"""
 
 from __future__ import annotations
 
@@ -15,9 +17,10 @@ if TYPE_CHECKING:
 
 
 def aux_weights(words: Sequence[str], network: Network) -> dict[str, float]:
-    """Loss weights of auxiliary outputs.
+    """The loss weights of auxiliary outputs, by name.
 
-    Each word is a number, for all auxiliary outputs with as many channels as the main one, or `NAME=NUMBER`.
+    Each word is a number, which applies to all auxiliary outputs with as many channels as the main output, or
+    `NAME=NUMBER`.
     """
     from archdsl.train.networks import output_maps
 
@@ -47,7 +50,10 @@ def aux_weights(words: Sequence[str], network: Network) -> dict[str, float]:
 
 
 def say_outputs(network: Network, task: Task, recipe: Recipe) -> None:
-    """Reports losses of several outputs or of other tasks than classes, and outputs that are not trained."""
+    """Prints which losses apply to which outputs, unless there is only a class loss on the main output.
+
+    Warns of outputs that are not trained.
+    """
     from archdsl.train.networks import output_maps
 
     aux, maps = recipe.aux, output_maps(network)

@@ -63,8 +63,8 @@ def check(
 ) -> None:
     """Prove that every network of every space is well-typed, or show one that is not.
 
-    Shapes, channels and divisibility are proved for all decisions at once.  A counterexample is shown as the
-    shortest list of decisions.  SPEC is a file, a folder, a shipped spec, or `-`.
+    Shapes, channels and divisibility are proved for all decisions at once. A counterexample is shown as the
+    shortest list of decisions. SPEC is a file, a folder, a shipped spec, or `-` for standard input.
     """
     form = "json" if as_json else form
     results = []
@@ -82,7 +82,7 @@ def check(
 
 
 class _Result:
-    """The result of one file."""
+    """The result of checking one file."""
 
     def __init__(self, name: str, diagnostics: Sequence[Diagnostic], proofs: Sequence[Proof], strict: bool):
         self.name, self.diagnostics, self.proofs = name, diagnostics, proofs

@@ -38,7 +38,7 @@ Examples:
 
 
 _WHOLE = ("ir", "shapes", "dot", "svg", "png", "arch")
-"""Forms that always include train-only outputs."""
+"""Output forms that always include train-only outputs."""
 
 FORMS = ("ast", "ir", "shapes", "torch", "python", "onnx", "dot", "svg", "png", "arch")
 
@@ -99,7 +99,7 @@ def compile_(
     """Compile a network to PyTorch, Python, ONNX, a diagram or .arch; or print its layers.
 
     `--emit arch` writes a network in full, independent of its space; a space is formatted. `--emit torch`
-    prints the module, saves weights to FILE.safetensors, or a torch.export program to FILE.pt2.  Without
+    prints the module, saves weights to FILE.safetensors, or saves a torch.export program to FILE.pt2. Without
     --weights, weights are random, which is recorded in every file.
     """
     _refuse(emit, output, folder, picture, as_json)
@@ -180,7 +180,7 @@ def _pipeline(passes: str | None) -> Pipeline | None:
 
 
 _KINDS: dict[str, Kind] = {"arch": "spec", "torch": "modules"}
-"""File kinds of forms, where the names differ."""
+"""The kinds of files of output forms whose names differ from the kind."""
 
 
 def _outputs(emit: str | None, output: Path | None, folder: Path | None, trained: bool) -> list[Output]:
@@ -252,7 +252,7 @@ def _svg(_program: Program, target: Space | Network) -> str:
 
 
 def _picture(target: Space | Network, suffix: str) -> bytes:
-    """Renders the picture in the format of a suffix."""
+    """Draws a space or network, in the format of a file suffix."""
     from archdsl.cli.viz import rendered
 
     return rendered(target.graph, None, suffix)

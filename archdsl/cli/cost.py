@@ -68,8 +68,8 @@ def cost(
 ) -> None:
     """Parameters, MACs (FLOPs = 2 × MACs), activation traffic and memory, receptive field.
 
-    All per image.  For a space: minimum and maximum with their networks, mean under uniform decisions, and
-    quantiles of random networks; requirements are ignored.
+    All costs are per image. For a space: minimum and maximum with their networks, mean under uniform
+    decisions, and quantiles over random networks; requirements are ignored.
     """
     from archdsl.program import Network
 
@@ -104,7 +104,9 @@ def cost(
 
 
 def _space(program: Program, name: str | None, settings: dict[str, Any]) -> Space | Network:
-    """The space selected by `--space`: by name, the file's, or the network's."""
+    """The space that `--space` selects: the one with this name, the file's space, or the space of the file's
+    network.
+    """
     from archdsl.program import Program as AnyProgram
     from archdsl.spec.elaborate import origin_of
 

@@ -22,7 +22,7 @@ _BAR = 40
 
 
 def of_network(network: Network, dtype: str, by: Any) -> dict[str, Any]:
-    """Costs of a network, in total and by layer."""
+    """The costs of a network, in total and by layer, as JSON values."""
     from archdsl.passes.analyses.shapes import infer
     from archdsl.passes.costs.cost import network_cost
     from archdsl.passes.costs.layers import layer_table
@@ -98,14 +98,14 @@ def _layer_rows(found: dict[str, Any]) -> tuple[tuple[str, ...], list[list[str]]
 
 
 def network_text(found: dict[str, Any]) -> str:
-    """The table of layers, and the totals."""
+    """The table of layers, and the totals, as text."""
     head, rows = _layer_rows(found)
     lines = [f"{name:<16} {value}" for name, value in _totals(found)]
     return table(head, rows, numeric=(2, 3, 4, 5, 6, 7)) + "\n" + "\n".join(lines) + "\n"
 
 
 def network_page(found: dict[str, Any]) -> str:
-    """The same with bars by layer."""
+    """An HTML page with the table of layers, bars of their costs, and the totals."""
     from archdsl.report.charts import Bar, bars, short
     from archdsl.report.sheet import section, sheet
 
@@ -130,7 +130,10 @@ def network_page(found: dict[str, Any]) -> str:
 
 
 def of_space(space: Space, samples: int | None, seed: int, train_outputs: bool = False) -> dict[str, Any]:
-    """Costs of the networks of a space: extremes, expectation under uniform decisions, quantiles."""
+    """The costs of the networks of a space as JSON values: extremes, mean and quantiles.
+
+    The mean is the expectation under uniform decisions.
+    """
     from archdsl.passes.analyses.networks import Networks
     from archdsl.passes.costs.pricing import MACS, PARAMS
     from archdsl.passes.costs.space_cost import SpaceCost
@@ -197,7 +200,7 @@ def _extreme(cost: SpaceCost, found: Extreme) -> dict[str, Any]:
 
 
 def space_text(found: dict[str, Any]) -> str:
-    """Extremes, means and quantiles, a histogram of MACs, and the networks of the extremes."""
+    """Extremes, means, quantiles, a histogram of MACs, and the networks of the extremes, as text."""
     lines = [f"{found['space']}: {plural(found['decisions'], 'decision')}, {found['_counted']}", ""]
     if not found["closed_form"]:
         lines += [
@@ -237,7 +240,7 @@ def _value(extreme: dict[str, Any]) -> str:
 
 
 def _decisions(decisions: dict[str, str]) -> list[str]:
-    """Wraps decisions to lines."""
+    """Decisions as lines of text."""
     if not decisions:
         return []
     lines, line = [], " "
@@ -262,7 +265,9 @@ def _histogram(values: list[float]) -> list[str]:
 
 
 def space_page(found: dict[str, Any]) -> str:
-    """An HTML page with histograms, parameters against MACs with their Pareto front, and the table."""
+    """An HTML page with histograms, parameters against MACs with their Pareto front, and the table of
+    costs.
+    """
     from archdsl.report.charts import Point, histogram, scatter
     from archdsl.report.sheet import section, sheet
 

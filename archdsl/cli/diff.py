@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from archdsl.ir.graph import Graph, Node
 
 Pair = tuple[Any, Any]
-"""The values in A and B; None where missing."""
+"""The values in A and B; None for a missing value."""
 
 _SHOWN = 60
 _FOLD = 100  # a larger factor is not shown in percent
@@ -35,7 +35,7 @@ Exit codes: 0, or with --exit-code 1 if they differ; 2 usage.
 
 @dataclass(frozen=True)
 class Difference:
-    """Differences of two graphs by name; for a cell, the number of layers that differ."""
+    """The differences of two graphs, by name; for a cell, the number of layers that differ."""
 
     settings: dict[str, Pair] = field(default_factory=dict)
     decisions: dict[str, Pair] = field(default_factory=dict)
@@ -78,7 +78,7 @@ def _graph(spec: str, settings: dict[str, Any]) -> Graph:
 
 
 def _sizes(a: Graph, b: Graph) -> dict[str, Pair]:
-    """The numbers of networks of two spaces."""
+    """The numbers of networks of two spaces, if they differ."""
     from archdsl.passes.analyses.networks import Networks
 
     left, right = Networks(a).count, Networks(b).count
@@ -121,7 +121,7 @@ def _unequal(a: Mapping[str, Any], b: Mapping[str, Any]) -> dict[str, Pair]:
 
 
 def _layers(graph: Graph, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, dict[str, Any]]:
-    """The compared properties of each layer."""
+    """The properties of each layer that are compared."""
     from archdsl.ir.graph import Node
 
     return {

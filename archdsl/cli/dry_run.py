@@ -1,4 +1,4 @@
-"""`archdsl search --dry-run`: forecasts the costs and duration of a search; nothing is written."""
+"""The option `archdsl search --dry-run`: forecasts the costs and duration of a search; writes nothing."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def _range(name: str, values: Sequence[float]) -> str:
 
 
 def _print_steps(program: Program, options: SearchOptions) -> None:
-    """Prints the initial output of the search, run in a temporary folder."""
+    """Prints what the search prints at its beginning, by running it in a temporary folder."""
     from archdsl.cli.reporting import TerminalReporter
     from archdsl.cli.searching import print_start
     from archdsl.search.run import prepared

@@ -1,4 +1,4 @@
-"""`--engine`, `--workers`: where a search by trials evaluates networks."""
+"""The options `--engine` and `--workers`: where a search by trials evaluates networks."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def engine_options(command: F) -> F:
-    """Adds the engine options; their values are parsed by `archdsl.search.engines.choice.read_engine`."""
+    """Adds the options of engines to a command; `archdsl.search.engines.choice.read_engine` parses their
+    values.
+    """
     options = (
         click.option(
             "--workers", type=int, metavar="N",

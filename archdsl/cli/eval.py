@@ -88,7 +88,7 @@ def _text(scores: Scores, dataset: Dataset, _split: str) -> str:
 
 
 def _shown(scores: Mapping[str, float]) -> str:
-    """The scores of an output in a line: shares in percent, errors as numbers."""
+    """The scores of an output in one line: ratios in percent, errors as numbers."""
     from archdsl.report.scores import LOWER, NAMES
 
     texts = {

@@ -1,4 +1,4 @@
-"""`archdsl compile --out DIR`: all forms of a network, and its output on an image."""
+"""The command `archdsl compile --out DIR`: writes all forms of a network, and its output on an image."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _FILES: dict[str, Kind] = {
 
 
 def outputs(folder: Path, trained: bool) -> list[Output]:
-    """The files to be written."""
+    """The files that will be written."""
     weights = [Output(folder / "network.safetensors", "weights")] if trained else []
     return [*(Output(folder / name, kind) for name, kind in _FILES.items()), *weights]
 
@@ -92,7 +92,7 @@ def _write_python(net: Filled, folder: Path) -> None:
 
 
 def _run(net: Filled, folder: Path, image_HWC: NDArray[np.uint8]) -> None:
-    """Writes what the network makes of the image: its outputs, one below the other.
+    """Writes output.png: the outputs of the network for the image, one below the other.
 
     Further channels of the image, and further inputs, are 0.
     """
@@ -123,7 +123,9 @@ def _run(net: Filled, folder: Path, image_HWC: NDArray[np.uint8]) -> None:
 def _picture(
     output_CHW: NDArray[np.floating], colours: Sequence[tuple[int, int, int]], size: tuple[int, int]
 ) -> NDArray[np.uint8]:
-    """Colours of the largest channel at each pixel; of one channel, its values in grey."""
+    """A picture of an output: the colour of the largest channel at each pixel, or grey values for one
+    channel.
+    """
     import numpy as np
     from PIL import Image
 
@@ -143,9 +145,9 @@ def _described(name: str, output_CHW: NDArray[np.floating], named: bool) -> str:
 
 
 def _settle(module: CompiledNetwork, inputs: Sequence[torch.Tensor]) -> None:
-    """Sets batch-norm statistics from the image: with the initial ones, the output of a deep network with
-    random weights hardly depends on its input.
+    """Sets the batch-norm statistics from the image, since they are not trained.
 
+    With the initial statistics, the output of a deep network with random weights hardly depends on its input.
     The flipped image is a second sample, needed for the variance of 1 × 1 maps.
     """
     import torch
@@ -160,7 +162,7 @@ def _settle(module: CompiledNetwork, inputs: Sequence[torch.Tensor]) -> None:
 
 
 def _write_onnx(net: Filled, folder: Path) -> None:
-    """Exports the network and compares onnxruntime with PyTorch at the network's own size."""
+    """Exports the network to ONNX, and compares onnxruntime with PyTorch at the declared input size."""
     from archdsl.backends.onnx_file import deviation
     from archdsl.train.exporting import write
 
@@ -187,7 +189,7 @@ def _image(picture: Path | None, height: int, width: int) -> NDArray[np.uint8]:
 
 
 def _colours(net: Filled) -> Sequence[tuple[int, int, int]]:
-    """Class colours from the weights' metadata, else those of Cityscapes, repeated."""
+    """The colours of classes from the metadata of the weights, otherwise those of Cityscapes, repeated."""
     from archdsl.data.cityscapes import COLOURS
     from archdsl.train.weights import classes_of
 
@@ -201,8 +203,9 @@ def _painted(classes_HW: NDArray[np.integer], colours: Sequence[tuple[int, int, 
 
 
 def _normalized(image_HWC: NDArray[np.uint8], channels: int) -> NDArray[np.float32]:
-    """An image as input of a network: (3, height, width), or of one channel for a network with fewer, each
-    normalized as in training.
+    """An image as the input of a network, normalized as in training, of shape (3, height, width).
+
+    The shape is (1, height, width), in grey, for a network with fewer than three channels.
     """
     import numpy as np
     from PIL import Image

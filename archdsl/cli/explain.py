@@ -39,7 +39,7 @@ Examples:
 
 
 def _lists(command: Any) -> Any:
-    """Adds a flag for each list."""
+    """Adds a flag for each list of names to a command."""
     for kind in reversed(LISTS):
         command = click.option(
             f"--{kind}", "listed", flag_value=kind, default=None, help=f"List all {kind}."
@@ -85,15 +85,17 @@ def explain(
 
 
 def as_text(program: Program, target: Space | Network, *, chosen: bool = True) -> str:
-    """A space's decisions or a network's layers, with requirements and searches.
+    """The decisions of a space or the layers of a network, with requirements and searches, as text.
 
-    `chosen`: also the decisions of a network.
+    With `chosen`, also the fixed decisions of a network.
     """
     return "\n".join(_text(program, target, _searches(program, target), chosen)) + "\n"
 
 
 def as_json(program: Program, target: Space | Network) -> str:
-    """The same as a JSON document."""
+    """The decisions of a space or the layers of a network, with requirements and searches, as a JSON
+    document.
+    """
     return _json(program, target, _searches(program, target))
 
 
@@ -113,7 +115,7 @@ def _explain_list(kind: str, as_json: bool) -> None:
 
 
 def _explain_word(ctx: click.Context, word: str, as_json: bool) -> bool:
-    """Prints the page of a name; returns whether it exists."""
+    """Prints the page of a name; returns whether the name has a page."""
     from archdsl.cli.words import known_names, page_of
 
     group = ctx.find_root().command
@@ -145,9 +147,9 @@ def _explain_code(code: str, as_json: bool) -> None:
 
 
 def _explain_file(program: Program, as_json: bool) -> None:
-    """Explains a file without spaces and networks: its declarations.
+    """Prints the declarations of a file without spaces and networks.
 
-    Raises SpecError if these have errors.
+    Raises SpecError if these declarations have errors.
     """
     from archdsl.lang import ast
     from archdsl.spec.check import check
@@ -234,7 +236,7 @@ def _totals(graph: Graph) -> str:
 
 
 def _search_text(program: Program, name: str) -> str:
-    """A search as formatted source."""
+    """The formatted source text of a search."""
     from archdsl.lang import ast
     from archdsl.lang.formatter import unparse
 
@@ -245,7 +247,7 @@ def _search_text(program: Program, name: str) -> str:
 def _settings(program: Program, target: Space | Network) -> dict[str, object]:
     """The settings of a space or network, in the order of its declaration.
 
-    Sets and other values without a form in the graph are shown as written.
+    Sets, and other values that a graph does not store, are shown as written.
     """
     from archdsl.lang import ast
 

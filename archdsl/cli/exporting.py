@@ -1,4 +1,4 @@
-"""`archdsl compile` to forms with weights."""
+"""The command `archdsl compile` for output forms that contain weights."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def form_of(emit: str | None, output: Path | None) -> str | None:
-    """The form of `archdsl.train.exporting` that --emit and -o select; None for a form without weights."""
+    """The form in `archdsl.train.exporting` that --emit and -o select; None for a form without weights."""
     if output is None:
         return None
     if emit == "torch":
@@ -30,7 +30,7 @@ def form_of(emit: str | None, output: Path | None) -> str | None:
 def fitted(
     program: Program, name: str | None, settings: dict[str, Any], weights: Path | None, train_outputs: bool
 ) -> Network:
-    """The network of a file, with the number of classes recorded in its weights."""
+    """The network of a file, with the number of classes that is recorded in the weights."""
     classes = None
     if weights is not None:
         from archdsl.train.weights import classes_of, read_metadata
@@ -61,7 +61,7 @@ def _holds_trained(path: Path) -> bool:
 
 
 def export(network: Network, form: str, output: Path, weights: Path | None, seed: int, dynamic: bool) -> None:
-    """Exports a network, and describes the files on standard error."""
+    """Exports a network, and prints a description of the files to standard error."""
     from archdsl.train.exporting import filled, write
 
     if weights is None and form != "python":  # source without weights states that

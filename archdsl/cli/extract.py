@@ -30,8 +30,8 @@ Examples:
 @click.option("-o", "--output", required=True, type=click.Path(dir_okay=False, path_type=Path))
 @click.option(
     "--network", "spec", type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="For a search: a network of the space (default: best.arch of the run); of a co-search in the folder"
-    " of its architecture.",
+    help="For a search: the file of a network of the space (default: best.arch of the run). In a co-search,"
+    " its folder determines the architecture.",
 )  # fmt: skip
 @click.option(
     "--calibrate", type=click.IntRange(0), default=0, show_default=True, metavar="BATCHES",
@@ -72,7 +72,7 @@ def extract(
 
 
 def _files(run: Path, spec: Path | None) -> list[Path]:
-    """The files of a run that are read or must be kept."""
+    """The files of a run that are read, or must not be overwritten."""
     from archdsl.search.folder import SearchFolder
     from archdsl.train.folder import RunFolder
 
@@ -116,7 +116,10 @@ def _inherited(
 
 
 def _of_the_best(*folders: Path) -> dict[str, str]:
-    """What the weights of a search read and predict, from those of its network found, if there are any."""
+    """Metadata of the best weights of a search: the inputs that they read and the outputs that they predict.
+
+    Read from the first of the folders that contains the weights of the network found; empty if none does.
+    """
     from archdsl.diagnostics import SpecError
     from archdsl.search.folder import SearchFolder
     from archdsl.train.read_inputs import INPUTS

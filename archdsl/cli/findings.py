@@ -12,7 +12,7 @@ from archdsl.render.terminal import Palette, is_terminal, palette
 
 
 def print_findings(diagnostics: Sequence[Diagnostic], *, err: bool = False) -> None:
-    """Prints diagnostics, and after errors the command that explains their codes."""
+    """Prints diagnostics; after errors, also the command that explains their codes."""
     if not diagnostics:
         return
     from archdsl.render import text  # imported late: most runs print nothing

@@ -38,7 +38,7 @@ Exit codes: 0 success, 1 a spec has errors or (--check, --diff) is not formatted
 def fmt(ctx: click.Context, specs: tuple[str, ...], only_check: bool, show_diff: bool) -> None:
     """Format specs in the canonical style; comments are kept.
 
-    Files are replaced atomically, and only if their syntax tree is unchanged.
+    Files are replaced atomically, and only if their syntax tree stays the same.
     """
     failed = changed = 0
     paths = opening.find_all(specs)

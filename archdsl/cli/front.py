@@ -35,10 +35,10 @@ A folder of `search --seeds` is expanded to the runs of all its seeds.
 @click.option("--json", "as_json", is_flag=True, help="Print fronts and figures as JSON.")
 @overwrite_option
 def front(runs: tuple[Path, ...], output: Path | None, as_json: bool, overwrite: bool) -> None:
-    """Compare searches by trials of the same objectives: fronts, hypervolumes, best values.
+    """Compare searches by trials with the same objectives: fronts, hypervolumes, best values.
 
     The hypervolume is the share that a front dominates of the box between the best and the worst values of
-    all runs.  `joint` counts the networks of a run that no network of any of the runs dominates.
+    all runs. `joint` counts the networks of a run that no network of any run dominates.
     """
     from archdsl import atomic
     from archdsl.search.trials.comparing import compare, histories_of, picture

@@ -73,9 +73,9 @@ def fuzz(
 ) -> None:
     """Sample random networks of a space and compare the backends on each.
 
-    For each network: its .arch text and graph text parse to the same graph; inferred shapes equal PyTorch's;
-    the emitted Python computes identical logits, and ONNX agrees to 1e-4 of the largest logit. For a file
-    without a space, its network is tested once.
+    For each network, checks that its .arch text and graph text parse to the same graph; that inferred shapes
+    equal PyTorch's; that the emitted Python computes identical logits; and that ONNX agrees to 1e-4 of the
+    largest logit. If the file has no space, its network is tested once.
     """
     if image is not None:
         settings = {**settings, "image": parse_value(image)}
@@ -107,7 +107,7 @@ def fuzz(
 
 
 def _sized(program: Program, name: str | None, settings: dict[str, Any]) -> dict[str, Any]:
-    """Settings that also give inputs of the size of the image its new size, unless they are set."""
+    """Adds settings that resize the other inputs with the size of the image, unless they are set."""
     plain = {key: value for key, value in settings.items() if key != "image"}
     inputs = opening.target(program, name, plain).graph.inputs
     if "image" not in inputs or not isinstance(settings["image"], tuple | list):
@@ -119,7 +119,7 @@ def _sized(program: Program, name: str | None, settings: dict[str, Any]) -> dict
 
 
 class _Repeat:
-    """The command that reproduces one network."""
+    """The command that reproduces the test of one network."""
 
     def __init__(self, spec: str, name: str, settings: dict[str, Any], onnx: bool, over: Over):
         given = [f"{k}={setting(v)}" for k, v in settings.items()]
@@ -132,7 +132,7 @@ class _Repeat:
 
 
 def _progress(seeds: list[int], *, quiet: bool) -> Iterator[int]:
-    """Iterates over seeds and reports progress: a bar on a terminal, otherwise a line each."""
+    """Iterates over seeds and reports progress: as a bar on a terminal, otherwise one line per network."""
     if not quiet and is_terminal(sys.stderr):
         with click.progressbar(seeds, label="networks", file=sys.stderr, show_pos=True) as bar:
             yield from bar
@@ -150,7 +150,7 @@ def _draw(target: Space | Network, seed: int, over: Over) -> Network:
 
 
 def _try(program: Program, target: Space | Network, seed: int, onnx: bool, over: Over) -> list[str]:
-    """The failures of the network of a seed, including failing to build it."""
+    """The failures of the network of a seed, including a failure to build it."""
     from archdsl.cli.parity import failures
 
     try:
@@ -160,7 +160,7 @@ def _try(program: Program, target: Space | Network, seed: int, onnx: bool, over:
 
 
 def _path(folder: Path, target: Space | Network, seed: int) -> Path:
-    """The path for a failing network."""
+    """The path to which a failing network is written."""
     return folder / f"{target.name.lower()}_{seed}.arch"
 
 

@@ -1,4 +1,4 @@
-"""The click group: loads commands lazily, and maps diagnostics to exit codes."""
+"""The click group, which imports commands when they are called, and maps diagnostics to exit codes."""
 
 from __future__ import annotations
 
@@ -81,14 +81,14 @@ class CommandGroup(click.Group):
 
 
 def _interrupted() -> int:
-    """Ends the line on which a terminal shows ^C; returns the exit code."""
+    """Ends the line on which the terminal shows ^C; returns the exit code."""
     if is_terminal(sys.stderr):
         click.echo(err=True)
     return INTERRUPTED
 
 
 def use_plugins(names: Sequence[str]) -> None:
-    """Loads the plug-ins of the command line, and those of the project in the working directory."""
+    """Loads the plug-ins named on the command line, and those of the project in the working directory."""
     from archdsl import plugins
 
     for name in dict.fromkeys((*plugins.of_project(Path.cwd()), *names)):
@@ -96,8 +96,8 @@ def use_plugins(names: Sequence[str]) -> None:
 
 
 def _refused(error: Exception) -> tuple[Diagnostic, ...]:
-    """Reports a system error as a diagnostic. Raises UsageError for a file that cannot be opened; re-raises
-    other errors.
+    """The diagnostic for a system error. Raises UsageError for a file that cannot be opened, and any other
+    error again.
     """
     from archdsl.refusals import refusal
 

@@ -1,4 +1,6 @@
-"""`--input NAME=DIR`: files of the inputs of a network behind its image, for `archdsl predict`."""
+"""The option `--input NAME=DIR`: files for the inputs of a network other than the image, for `archdsl
+predict`.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,7 @@ _HELP = "NAME=DIR[,map_scale=NUMBER][,map_unknown=NUMBER|none]"
 
 @dataclass(frozen=True)
 class InputFiles:
-    """Files of an input: a folder with one for each image, or one file; `settings` are those of its
+    """The files for an input: a folder with one for each image, or one file; `settings` are those of its
     `MapKind`.
     """
 
@@ -34,12 +36,12 @@ class InputFiles:
 
 
 class InputFilesType(click.ParamType):  # type: ignore[type-arg, unused-ignore]
-    """`depth=scans/depth,map_scale=0.001`."""
+    """The type of `--input`: `depth=scans/depth,map_scale=0.001`."""
 
     name = _HELP
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """The name, the path and the settings of a text."""
+        """Parses the name of an input, the path of its files, and settings."""
         if isinstance(value, InputFiles):
             return value
         name, equals, rest = str(value).partition("=")
@@ -67,11 +69,12 @@ class InputFilesType(click.ParamType):  # type: ignore[type-arg, unused-ignore]
 def files_of_inputs(
     given: Sequence[InputFiles], graph: Graph, read: ReadInputs, images: Sequence[Path]
 ) -> list[tuple[MapKind, list[Path]]]:
-    """The maps that a network reads, each with its file for every image, in the order of its channels.
+    """The maps that a network reads as inputs, each with its file for every image, in the order of the
+    channels.
 
-    Raises UsageError for names of inputs that the network does not have; SpecError: ARCH939 for an input
-    without files, or with other channels than its files, ARCH936 for an image without a file, and ARCH900 for
-    an empty folder.
+    Raises UsageError for names of inputs that the network does not have. Raises SpecError: ARCH939 for an
+    input without files, or whose channels differ from those of its files, ARCH936 for an image without a
+    file, and ARCH900 for an empty folder.
     """
     from archdsl.data.channels import IMAGE_CHANNELS
     from archdsl.data.faults import grouped

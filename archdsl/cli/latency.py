@@ -65,13 +65,13 @@ class _Backend(click.ParamType[str]):
 def latency() -> None:
     """Build latency tables on this machine, estimate networks, and validate the estimates.
 
-    Latencies are milliseconds per image. `validate` calibrates the sum of op latencies on networks measured
-    end to end.
+    Latencies are milliseconds per image. `validate` calibrates the sum of op latencies on networks that are
+    measured end to end.
     """
 
 
 def _timing(command: F) -> F:
-    """The options of commands that measure."""
+    """Adds the options of commands that measure latencies."""
     for option in (
         click.option(
             "--backend", type=_Backend(), default="onnxruntime", show_default=True,
@@ -91,7 +91,7 @@ def _timing(command: F) -> F:
 
 
 def _spec(command: F) -> F:
-    """The SPEC argument and its settings."""
+    """Adds the SPEC argument and the options for its settings."""
     image = click.option("--image", metavar="HxW", help="Image size; same as --set image=3xHxW, also CxHxW.")
     return click.argument("spec", metavar="SPEC")(name_option(set_option(image(command))))
 
@@ -172,7 +172,7 @@ def _timer(backend: str, threads: int, device: str) -> Timer:
 )
 @click.option(
     "--most", type=click.IntRange(1), default=2000, show_default=True,
-    help="Maximum number of networks sampled to find the keys of a space.",
+    help="Maximum number of networks sampled to find the distinct ops of a space.",
 )  # fmt: skip
 @_stale_option
 @_json_option
@@ -180,9 +180,9 @@ def build(
     spec: str, name: str | None, settings: dict[str, Any], image: str | None, backend: str, threads: int,
     device: str, path: Path, passes: int, most: int, allow_stale: bool, as_json: bool,
 ) -> None:  # fmt: skip
-    """Measure each op of a space, or of a network, once.
+    """Measure each distinct op of a space, or of a network, once.
 
-    Run it again to resume an interrupted run.
+    Run the command again to resume an interrupted run.
     """
     from dataclasses import replace
 
@@ -278,7 +278,7 @@ def validate(
 ) -> None:  # fmt: skip
     """Measure random networks end to end, calibrate the table on some, and validate it on the others.
 
-    Calibration and error are stored in the table. Missing rows are measured first.
+    The calibration and its error are stored in the table. Rows that the table lacks are measured first.
     """
     from dataclasses import replace
 
@@ -307,7 +307,7 @@ def validate(
 
 
 def _demand_free(program: Program, table: Path, overwrite: bool, **outputs: Path | None) -> None:
-    """Raises SpecError where an output, by file kind, would overwrite another kind of file."""
+    """Raises SpecError if an output would overwrite a file of another kind."""
     kinds: dict[str, Kind] = {"json": "json", "html": "html"}
     written = [Output(path, kinds[kind]) for kind, path in outputs.items() if path is not None]
     demand_free(written, [table, *opening.files(program)], overwrite)
@@ -344,8 +344,8 @@ def estimate(
 ) -> None:  # fmt: skip
     """Estimate the latency of a network by layer, or the distribution over a space.
 
-    Missing rows are listed, not guessed.  The exit code is 1 then, and if the network violates a requirement
-    on latency or rate.
+    Rows that the table lacks are listed, not guessed. The exit code is 1 if rows are missing, or if the
+    network violates a requirement on latency or rate.
     """
     from archdsl.cli import latency_text
     from archdsl.devices import estimate as estimating

@@ -1,4 +1,4 @@
-"""Formats latencies as text, JSON, and an HTML page."""
+"""Formats latencies as text, JSON and HTML pages."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def estimate_text(found: Estimate, judged: Sequence[Judged] = ()) -> str:
-    """The layers, the total with its error, and notes on its validity."""
+    """The text of an estimate: the layers, the total with its error, and notes on its validity."""
     rows = [
         [line.name, line.op, _ms(line.ms), _share(line.ms, found.total_ms), line.note] for line in found.lines
     ]
@@ -32,7 +32,7 @@ def estimate_text(found: Estimate, judged: Sequence[Judged] = ()) -> str:
 
 
 def _rate(found: Estimate) -> str:
-    """Frames per second; an upper bound if rows are missing, empty if all are."""
+    """Frames per second; an upper bound if table rows are missing, empty if all are missing."""
     if not found.total_ms:
         return ""
     return f"  ({'at most ' if found.missing else ''}{found.fps:.1f} fps)"
@@ -76,7 +76,7 @@ def _estimate_data(found: Estimate) -> dict[str, Any]:
 
 
 def estimate_page(found: Estimate) -> str:
-    """A bar chart by layer, and the totals."""
+    """An HTML page with a bar chart of latency by layer, and the totals."""
     from archdsl.report.charts import Bar, bars
     from archdsl.report.sheet import section, sheet
 
@@ -97,7 +97,7 @@ def estimate_page(found: Estimate) -> str:
 
 
 def space_text(space: Space, networks: Sequence[Network], found: Sequence[Estimate]) -> str:
-    """The distribution of estimates over random networks."""
+    """The distribution of estimated latencies over random networks, as text."""
     data = _space_data(space, networks, found)
     if data["complete"] == 0:
         text = f"{space.name}: none of {plural(len(found), 'network')} could be estimated\n"
@@ -143,7 +143,9 @@ def _space_data(space: Space, networks: Sequence[Network], found: Sequence[Estim
 
 
 def space_page(space: Space, networks: Sequence[Network], found: Sequence[Estimate]) -> str:
-    """The distribution of latencies, and latency against parameters with the Pareto front."""
+    """An HTML page with the distribution of latencies, and latency against parameters with the Pareto
+    front.
+    """
     from archdsl.passes.costs.cost import costs, total
     from archdsl.report.charts import Point, histogram, scatter
     from archdsl.report.sheet import section, sheet
@@ -179,7 +181,7 @@ _ACCURACY = ("", "Spearman", "Kendall", "mean error", "worst", "within 5 %", "wi
 
 
 def validation_text(space: Space, found: Validation, path: Path) -> str:
-    """The accuracy on held-out networks, compared with simpler predictors."""
+    """The accuracy of predictions on held-out networks, compared with that of simpler predictors, as text."""
     calibration = found.table.calibration
     assert calibration is not None
     text = text_tables.table(_ACCURACY, _accuracy_rows(found), numeric=range(1, 7))
@@ -216,7 +218,7 @@ def _accuracy(a: Accuracy) -> list[str]:
 
 
 def validation_json(space: Space, found: Validation, raw: bool = False) -> str:
-    """The calibration and its accuracy; with `raw`, also all networks."""
+    """The calibration and its accuracy as JSON; with `raw`, also the latencies of all networks."""
     calibration = found.table.calibration
     assert calibration is not None
     data = calibration.model_dump()
@@ -239,7 +241,7 @@ def validation_json(space: Space, found: Validation, raw: bool = False) -> str:
 
 
 def validation_page(space: Space, found: Validation) -> str:
-    """Predicted against measured latency, with a band of ±10 %."""
+    """An HTML page of predicted against measured latency, with a band of ±10 %."""
     from archdsl.report.charts import Point, scatter
     from archdsl.report.sheet import section, sheet
 

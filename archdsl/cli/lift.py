@@ -28,7 +28,7 @@ Examples:
 
 
 class _Size(click.ParamType):  # type: ignore[type-arg]  # generic in new versions of click only
-    """Channels, height and width: 3x512x1024."""
+    """The type of --input: channels, height and width, such as 3x512x1024."""
 
     name = "size"
 
@@ -76,9 +76,9 @@ def lift(
     """Turn a PyTorch model into a spec of primitives, in which repeated blocks are ops and stages.
 
     MODULE is a module that Python can import, or a file; CLASS is a class or a function without required
-    arguments, or a module object. Its code is run. The network is compiled and compared with the model: its
-    outputs are equal up to rounding. What no primitive computes is listed with its place, and becomes an
-    input of the network.
+    arguments, or a module object. Its code is run. The network is compiled and compared with the model: the
+    outputs must be equal up to rounding. A tensor that no primitive can compute becomes an input of the
+    network, and is listed with its location in the model.
     """
     outputs = [Output(path, kind) for path, kind in ((output, "spec"), (weights_out, "weights")) if path]  # type: ignore[arg-type]
     file = model.rpartition(":")[0]
@@ -100,7 +100,7 @@ def lift(
 
 
 def _name_of(model: str) -> str:
-    """CLASS as the name of a network."""
+    """The name of the network: CLASS as an identifier."""
     word = re.sub(r"[^A-Za-z0-9]+", "_", model.rpartition(":")[2]).strip("_")
     return word if word[:1].isupper() else "".join(part.capitalize() for part in word.split("_")) or "Lifted"
 

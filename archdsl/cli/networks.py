@@ -1,4 +1,4 @@
-"""Networks of commands, with as many classes as the dataset, and matching weights."""
+"""Opens the networks of commands, with as many classes as the dataset or the weights."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 def open_trained(
     spec: str, name: str | None, settings: dict[str, Any], dataset: Dataset, loss: str
 ) -> Network:
-    """The network that SPEC names, to be trained on a dataset by a loss.
+    """The network that SPEC names, to be trained on a dataset with a loss.
 
-    Raises SpecError as `demand_fits`, and as `read_loss` for errors in the loss.
+    Raises SpecError as `demand_fits` does, and as `read_loss` does for errors in the loss.
     """
     from archdsl.data.maps import channels_of, channels_of_maps
     from archdsl.train.networks import demand_fits
@@ -37,9 +37,9 @@ def open_scored(
     spec: str, name: str | None, settings: dict[str, Any], metadata: Mapping[str, str],
     dataset: Dataset | None = None,
 ) -> Network:  # fmt: skip
-    """The network that SPEC names, to be scored on a dataset; without one, to be run on images.
+    """The network that SPEC names, to be scored on a dataset, or without one to be applied to images.
 
-    `metadata` is that of its file of weights. Raises SpecError as `demand_fits`.
+    `metadata` is the metadata of the file of weights. Raises SpecError as `demand_fits` does.
     """
     from archdsl.data.maps import channels_of, channels_of_maps
     from archdsl.train.networks import demand_fits
@@ -62,7 +62,7 @@ def with_classes(
     program: Program, name: str | None, settings: dict[str, Any], classes: int | None,
     train_outputs: bool = False,
 ) -> Network:  # fmt: skip
-    """A network of a file, with its setting `classes` set to `classes` unless overridden."""
+    """A network of a file, with `classes` as its setting of that name unless that is overridden."""
     from archdsl.train.networks import network_of
 
     try:
@@ -75,7 +75,7 @@ def with_classes(
 
 
 def fixed(target: Any) -> Network:
-    """The target, if it is a network. Raises SpecError for a space."""
+    """Returns the target if it is a network. Raises SpecError for a space."""
     from archdsl.program import Network
 
     if isinstance(target, Network):

@@ -1,4 +1,4 @@
-"""Opens SPEC arguments: programs, spaces and networks."""
+"""Opens the files that SPEC arguments name, and selects programs, spaces and networks in them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ STDIN = "-"
 
 
 def find(spec: str) -> Path:
-    """The file that SPEC names: a path, or the name of a spec that ships with archdsl."""
+    """The path of the file that SPEC names: a path, or the name of a shipped spec."""
     path = Path(spec)
     if path.is_file():
         return path
@@ -35,7 +35,9 @@ def find(spec: str) -> Path:
 
 
 def find_all(specs: Iterable[str]) -> list[Path | None]:
-    """The files of SPEC arguments, including all specs in folders; None for `-`."""
+    """The paths of the files that SPEC arguments name, including all specs in folders; None stands for
+    `-`.
+    """
     found: list[Path | None] = []
     for spec in specs:
         if spec == STDIN:
@@ -58,7 +60,7 @@ def load(spec: str) -> Program:
 
 
 def unit(path: Path | None) -> Unit:
-    """The parsed file at a path, or in standard input; raises SpecError."""
+    """Parses the file at a path, or standard input for None. Raises SpecError."""
     from archdsl.lang.loader import load as load_unit
 
     with paused():
@@ -69,7 +71,7 @@ def unit(path: Path | None) -> Unit:
 
 
 def read(path: Path | None) -> Source:
-    """The text of a file, or of standard input; raises SpecError if it is not a spec."""
+    """Reads the text of a file, or of standard input for None. Raises SpecError if it cannot be a spec."""
     from archdsl.lang.source_files import MAX_BYTES, decode, too_large
     from archdsl.lang.source_files import read as read_file
 
@@ -84,7 +86,7 @@ def read(path: Path | None) -> Source:
 def target(
     program: Program, name: str | None, settings: Mapping[str, Any], train_outputs: bool = False
 ) -> Space | Network:
-    """The named space or network, or the file's default one, with these settings.
+    """The space or network with this name, or the default one of the file, with these settings.
 
     Train-only outputs are excluded unless `train_outputs`.
     """
@@ -95,7 +97,7 @@ def target(
 
 
 def left_out(target: Space | Network) -> str:
-    """A note on the train-only outputs that were removed from a graph; empty if there are none."""
+    """A note that train-only outputs were removed from a graph; empty if none were."""
     from archdsl.program import Network
 
     if not isinstance(target, Network) or target.train_outputs:
@@ -104,13 +106,13 @@ def left_out(target: Space | Network) -> str:
 
 
 def without(train_only: Iterable[str]) -> str:
-    """A note that these train-only outputs were removed; empty if there are none."""
+    """A note that these train-only outputs were removed; empty if the list is empty."""
     names = ", ".join(sorted(train_only))
     return f"removed train-only outputs: {names} (include them with --train-outputs)" if names else ""
 
 
 def space(program: Program, name: str | None, settings: Mapping[str, Any]) -> Space:
-    """The named space, or the file's only or last one, if its networks are well-typed."""
+    """The space with this name, or the file's last one. Raises SpecError if some network is ill-typed."""
     from archdsl.spec.check import demand_proved
 
     if name is None and not program.spaces:
@@ -123,7 +125,7 @@ def space(program: Program, name: str | None, settings: Mapping[str, Any]) -> Sp
 
 
 def chosen(program: Program, name: str | None) -> str:
-    """`name` if the program declares it, or the name of its default space or network."""
+    """`name`, if the program declares it; without a name, that of the default space or network."""
     known = [*program.spaces, *program.networks]
     if not known:
         raise click.UsageError(f"{name_of(program)} declares no space or network")
@@ -137,7 +139,7 @@ def chosen(program: Program, name: str | None) -> str:
 
 
 def files(program: Program) -> list[Path]:
-    """The file of a program and its transitive imports."""
+    """The paths of the file of a program and of all files that it imports, directly or indirectly."""
     found: dict[Path, None] = {}
     ahead = [program.unit]
     while ahead:
@@ -154,12 +156,14 @@ def name_of(program: Program) -> str:
 
 
 def ships(spec: str) -> bool:
-    """Whether a spec of that name ships with archdsl."""
+    """Whether a spec with this name is shipped with archdsl."""
     return _shipped(Path(spec)) is not None
 
 
 def _shipped(path: Path) -> Path | None:
-    """The shipped spec with that name; the prefix `specs/` and suffix `.arch` are optional."""
+    """The path of the shipped spec with this name; the prefix `specs/` and the suffix `.arch` are
+    optional.
+    """
     if path.is_absolute() or ".." in path.parts:
         return None
     parts = path.parts[1:] if path.parts[:1] == ("specs",) else path.parts

@@ -1,6 +1,4 @@
-"""Output files: never overwrite inputs, files of other programs, or other kinds of files without
-`--overwrite`.
-"""
+"""Checks that output files do not replace inputs or files of other kinds or programs."""
 
 from __future__ import annotations
 
@@ -22,10 +20,10 @@ Kind = Literal[
 ]  # fmt: skip
 
 PREDICTED = "archdsl predict"
-"""The PNG metadata of predictions, to distinguish them from masks and photographs."""
+"""The PNG metadata of predictions, which distinguishes them from masks and photographs."""
 
 _HEAD = 4096
-"""Bytes read to detect the kind of a file."""
+"""The number of bytes that are read to detect the kind of a file."""
 
 _KINDS: tuple[tuple[Kind, str, bytes], ...] = (
     ("html", "an HTML page", rb"\s*(<!doctype html|<html)"),
@@ -48,7 +46,7 @@ _KINDS: tuple[tuple[Kind, str, bytes], ...] = (
     ("spec", "a spec", rb"(\xef\xbb\xbf)?(\s|#[^\n]*\n)*arch +\d"),
     ("ir", "the text of a graph", rb"(space|network) [^\n]*\{\n"),
 )  # fmt: skip
-"""Display names of file kinds, and their magic prefixes; specific ones first."""
+"""Kinds of files with display names and patterns of their first bytes; specific kinds come first."""
 
 _SIGNED: tuple[Kind, ...] = ("html", "svg", "png", "pdf", "dot", "onnx", "program", "weights")
 """Kinds that other programs write too: files of archdsl contain its name near their beginning or end."""
@@ -63,7 +61,7 @@ overwrite_option = click.option(
 
 @dataclass(frozen=True)
 class Output:
-    """A file to be written."""
+    """A file that a command will write."""
 
     path: Path
     kind: Kind
@@ -72,8 +70,8 @@ class Output:
 def demand_free(outputs: Iterable[Output], inputs: Iterable[Path], overwrite: bool = False) -> None:
     """Raises SpecError, before anything is written, if writing would destroy data.
 
-    ARCH932 for two outputs with the same path; unless `overwrite`, ARCH930 for an output that is one of
-    `inputs`, and ARCH931 for an existing file of another kind, or of another program. Files are compared by
+    ARCH932 is for two outputs with the same path; unless `overwrite`, ARCH930 is for an output that is one of
+    `inputs`, and ARCH931 for an existing file of another kind or of another program. Files are compared by
     identity, following links.
     """
     found = list(outputs)
@@ -112,7 +110,7 @@ def _problem(output: Output, read: dict[tuple[int, int], Path]) -> Diagnostic | 
 
 
 def kind_of(path: Path) -> Kind | Literal["other"] | None:
-    """The kind of a file by its first bytes; None for an empty or irregular file."""
+    """The kind of a file, detected from its first bytes; None for an empty or irregular file."""
     if not path.is_file():
         return None  # writing reports the error
     with path.open("rb") as stream:
@@ -130,7 +128,7 @@ def _is_signed(path: Path) -> bool:
 
 
 def _is_spec_by_name(path: Path) -> bool:
-    """Whether a file is a spec by name, despite an unusual beginning."""
+    """Whether a file is a spec judging by its name, although its beginning is unusual."""
     return path.suffix == ".arch" and kind_of(path) == "other"
 
 
@@ -145,7 +143,7 @@ def _twice(outputs: Sequence[Output]) -> Iterator[Diagnostic]:
 
 
 def _spelling(path: Path) -> str:
-    """A canonical spelling, equal for paths to the same, maybe future, file."""
+    """A canonical form of a path, equal for paths to the same file, even if the file does not exist yet."""
     real = os.path.realpath(path)
     folder = os.path.dirname(real)
     while not os.path.exists(folder):
@@ -154,13 +152,13 @@ def _spelling(path: Path) -> str:
 
 
 def _ignores_case(folder: str) -> bool:
-    """Whether the file system is case-insensitive, tested on an existing folder."""
+    """Whether the file system of an existing folder is case-insensitive."""
     other = folder.swapcase()
     return other != folder and os.path.exists(other) and os.path.samefile(folder, other)
 
 
 def _identity(path: Path) -> tuple[int, int] | None:
-    """The identity of a file across links and spellings; None if it does not exist."""
+    """The device and inode of a file, equal for all links to it; None if it does not exist."""
     try:
         found = path.stat()
     except OSError:

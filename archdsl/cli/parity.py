@@ -1,4 +1,4 @@
-"""Checks that all forms of a network agree: text, graph, module, Python source, ONNX."""
+"""Checks that all forms of a network agree: text, graph, PyTorch module, Python source, ONNX."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from archdsl.program import Network, Program
 
 ONNX_TOLERANCE = 1e-4
-"""Tolerance of onnxruntime's logits, relative to the largest logit."""
+"""The maximum deviation of onnxruntime's logits, relative to the largest logit."""
 
 
 def failures(program: Program, network: Network, *, seed: int, onnx: bool) -> Iterator[str]:
-    """The differences between the forms of a network."""
+    """Yields the differences between the forms of a network."""
     network = network.with_train_outputs()
     yield from _texts(program, network)
     import torch
@@ -56,7 +56,7 @@ def _texts(program: Program, network: Network) -> Iterator[str]:
 
 
 def _shapes(graph: Graph, module: torch.nn.Module, inputs: Sequence[torch.Tensor]) -> Iterator[str]:
-    """Layers and outputs whose inferred shapes differ from PyTorch's."""
+    """Yields layers and outputs whose inferred shapes differ from PyTorch's."""
     from archdsl.backends.naming import identifier
     from archdsl.passes.analyses.shapes import infer
 

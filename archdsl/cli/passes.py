@@ -22,9 +22,9 @@ Examples:
 @click.argument("names", metavar="[NAME]...", nargs=-1)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def passes(names: tuple[str, ...], as_json: bool) -> None:
-    """List the passes of `compile --passes`: options, and what each needs, changes and guarantees.
+    """List the passes of `compile --passes`: options, and what each pass needs, changes and guarantees.
 
-    A transform maps a graph to a new graph; an analysis computes a fact about it.
+    A transform maps a graph to a new graph; an analysis computes a fact about a graph.
     """
     from archdsl.passes.registry import PASSES
 

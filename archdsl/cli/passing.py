@@ -1,4 +1,4 @@
-"""`--passes`: applies a pipeline to a space or network before output."""
+"""The option `--passes`, which applies a pipeline of passes to a space or network before output."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def passes_options(command: Any) -> Any:
-    """Adds --passes and options to print and check its steps."""
+    """Adds `--passes` to a command, with options to print and verify the steps."""
     options = [
         click.option(
             "--passes", metavar="PIPELINE",
@@ -35,7 +35,7 @@ def passes_options(command: Any) -> Any:
 def piped(
     target: Space | Network, pipeline: Pipeline, verify: bool = False, printing: bool = False
 ) -> Space | Network:
-    """Applies a pipeline to a space or network.
+    """Applies a pipeline to a space or network; returns the result.
 
     Results of analyses, and with `printing` the graph after each transform, are printed to standard error.
     """

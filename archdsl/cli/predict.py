@@ -1,4 +1,6 @@
-"""`archdsl predict`: predictions of a network on images, as overlays and class indices."""
+"""The command `archdsl predict`: writes the predictions of a network on images, as overlays and class
+indices.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +35,7 @@ if TYPE_CHECKING:
     from archdsl.train.tallies import ScoredOutput
 
 Size = tuple[int, int]
-"""Height and width."""
+"""The height and width of an image."""
 _MOST_THREADS = 8
 
 _EPILOG = """\b
@@ -76,10 +78,11 @@ def predict(
     """Draw the predictions of a network.
 
     For each IMAGE, writes DIR/NAME.png, an overlay of class colours with a legend, and DIR/NAME_classes.png,
-    a mask of class indices.  Of an output that is a map, writes DIR/NAME_OUTPUT.png: its probabilities, or
-    its numbers from the smallest (black) to the largest; and the numbers to DIR/NAME_OUTPUT_values.png, with
-    16 bits, in the scale of the files it was trained on.  For a network with further inputs, --input names
-    the folder of each, with a file for every IMAGE.
+    a mask of class indices. For an output that predicts a map of probabilities or numbers, writes
+    DIR/NAME_OUTPUT.png: the probabilities, or the numbers from the smallest (black) to the largest (white).
+    Numbers are also written to DIR/NAME_OUTPUT_values.png, with 16 bits, in the scale of the files that the
+    network was trained on. If the network has further inputs, --input gives a folder for each, with one file
+    for every IMAGE.
     """
     from archdsl.runs.processes import processes
     from archdsl.train.read_inputs import read_inputs_of
@@ -122,7 +125,7 @@ def predict(
 
 @dataclass(frozen=True)
 class _Pictures:
-    """A dataset of images without labels; `beside` has the maps of each image."""
+    """A dataset of images without labels; `beside` are the maps of further inputs for each image."""
 
     paths: Sequence[Path]
     channels: int
@@ -180,7 +183,9 @@ def _sizes(pictures: _Pictures) -> set[Size]:
 
 
 def _fits(module: torch.nn.Module, sizes: Sequence[Size], channels: int) -> dict[Size, Size]:
-    """The padded size for each image size. Raises SpecError (ARCH918) for unsupported sizes."""
+    """For each size of images, the padded size that the network accepts. Raises SpecError (ARCH918) if none
+    exists.
+    """
     from archdsl.train.evaluation import demand_fitting
 
     fits = {size: demand_fitting(module, size, channels) for size in sizes}
@@ -195,7 +200,9 @@ def _seen(
     module: torch.nn.Module, pictures: _Pictures, n: int, size: tuple[int, int] | None, device: torch.device,
     fits: Mapping[Size, Size], outputs: Sequence[ScoredOutput],
 ) -> tuple[NDArray[Any], list[NDArray[Any]]]:  # fmt: skip
-    """An image and the outputs of the network, channels × height × width, at original size."""
+    """An image, and the outputs of the network for it at its original size, channels × height × width
+    each.
+    """
     import torch
 
     from archdsl.data.batches import whole
@@ -224,7 +231,7 @@ def _of_classes(
 
 
 def _of_map(found: NDArray[Any], output: ScoredOutput) -> list[Image]:
-    """A grey picture of a map; of one of numbers, also the numbers."""
+    """The pictures of an output that is a map: in grey, and for a map of numbers also the numbers."""
     from archdsl.data.maps import MapKind, samples_of
     from archdsl.train.overlay import grey, picture, probabilities
 
@@ -234,7 +241,7 @@ def _of_map(found: NDArray[Any], output: ScoredOutput) -> list[Image]:
 
 
 def _pictures(image: Path, out: Path, outputs: Sequence[ScoredOutput]) -> list[Path]:
-    """The output paths of an image: overlay and class indices, and of a map the picture, and its numbers."""
+    """The paths of the pictures for an image: overlay and class indices, and for each map its pictures."""
     found: list[str] = []
     for one in outputs:
         if one.task == "classes":

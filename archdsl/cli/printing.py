@@ -1,8 +1,8 @@
 """Sanitizes everything that commands print.
 
-Printed names and texts come from untrusted files.  A control character or a direction mark in them could move
-the cursor, hide text, or set the title of a window, so all are escaped, except the few sequences that archdsl
-writes itself. Characters missing in the stream's encoding are escaped, too.
+Printed names and texts come from untrusted files. A control character or a direction mark in them could move
+the cursor, hide text, or set the title of a window, so all of these are escaped, except the few escape
+sequences that archdsl writes itself. Characters that the encoding of the stream lacks are escaped as well.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _SPLIT = re.compile("(" + "|".join(map(re.escape, _OURS)) + ")")
 class Printed:
     """A text stream whose `write` escapes control characters.
 
-    A leading carriage return is kept, for progress bars.
+    A carriage return at the beginning of a text is kept, for progress bars.
     """
 
     buffer = None  # click would bypass `write` for ASCII encodings
@@ -45,7 +45,7 @@ class Printed:
         return self._put(text if text.isascii() and text.isprintable() else _shown(text))
 
     def isatty(self) -> bool:
-        """Whether the stream writes to a terminal; one without `isatty` does not."""
+        """Whether the stream is a terminal; a stream without `isatty` is not."""
         return bool(getattr(self.stream, "isatty", lambda: False)())
 
     def writelines(self, lines: Iterable[str]) -> None:
@@ -53,7 +53,7 @@ class Printed:
             self.write(line)
 
     def document(self, text: str) -> int:
-        """Writes machine-readable text unchanged, unless the stream is a terminal."""
+        """Writes machine-readable text: unchanged, unless the stream is a terminal."""
         return self.write(text) if self.isatty() else self._put(text)
 
     def _put(self, text: str) -> int:
@@ -72,7 +72,7 @@ def _shown(text: str) -> str:
 
 @contextmanager
 def printed() -> Iterator[None]:
-    """Context in which standard output and error are wrapped by `Printed`."""
+    """A context manager in which standard output and standard error escape control characters (`Printed`)."""
     before = sys.stdout, sys.stderr
     sys.stdout, sys.stderr = (s if isinstance(s, Printed) else Printed(s) for s in before)
     try:
@@ -84,7 +84,7 @@ def printed() -> Iterator[None]:
 def console() -> Console:
     """A rich console on standard error, for progress bars.
 
-    It bypasses `Printed`, so `clean` its texts.
+    The console bypasses `Printed`, so its texts must be passed through `clean`.
     """
     from rich.console import Console
 
@@ -109,7 +109,9 @@ def document(text: str) -> None:
 
 
 def forget_output() -> None:
-    """Redirects standard output to the null device after a broken pipe, for Python's final flush."""
+    """Redirects standard output to the null device after a broken pipe, so that Python's final flush
+    succeeds.
+    """
     try:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except (OSError, ValueError):  # a stream without a file descriptor

@@ -1,4 +1,4 @@
-"""Numeric options with a range."""
+"""Types of options that are numbers within a range."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from archdsl.runs.limits import LIMITS
 
 
 class Within(click.ParamType):  # type: ignore[type-arg]  # generic in new versions of click only
-    """A number within the limits of a training setting (`archdsl.runs.limits`)."""
+    """The type of a number within the limits of a training setting (`archdsl.runs.limits`)."""
 
     def __init__(self, setting: str):
         self.limit = LIMITS[setting]

@@ -16,9 +16,10 @@ if TYPE_CHECKING:
 
 
 def run_seeds(spec: str, options: SearchOptions, count: int | None) -> int:
-    """Runs a search with `count` seeds, starting with that of the options or 0; returns the exit code.
+    """Runs a search with `count` seeds, beginning with the seed in `options` or 0; returns the exit code.
 
-    Existing runs are resumed if the options request it; with `count` None, the seeds are those of the folder.
+    Existing runs are resumed if the options request it; if `count` is None, the seeds are those of the
+    folder.
     """
     from archdsl.cli.searching import run_search
     from archdsl.search.repeats import RepeatedFolder, summarize

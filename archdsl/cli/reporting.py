@@ -1,4 +1,4 @@
-"""Reports progress of runs on the terminal."""
+"""Reports the progress of runs on the terminal."""
 
 from __future__ import annotations
 
@@ -43,9 +43,9 @@ class TerminalReporter(Reporter):
 
 
 class Bar:
-    """A progress bar with the remaining time on standard error, if that is a terminal.
+    """A progress bar with the remaining time on standard error; nothing if that is not a terminal.
 
-    It is redrawn by the calling thread, since a thread of its own would disturb timing.
+    The calling thread redraws the bar, since a thread of its own would disturb time measurements.
     """
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""The SPEC of a run that is resumed."""
+"""The error for resuming a run without SPEC."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ import click
 
 
 def without_spec(resume: Path | None, kind: str) -> click.UsageError:
-    """An error for a command without SPEC; it shows by which command the run to resume was started.
+    """The error for a command without SPEC; it shows by which command the run to resume was started.
 
-    The manifest of a run records the text of its spec, which cannot be evaluated if it imports other files.
+    SPEC is required, since the manifest of a run records the text of the spec only, which cannot be evaluated
+    if it imports other files.
     """
     if resume is None:
         return click.UsageError("missing argument SPEC")

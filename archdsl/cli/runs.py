@@ -32,7 +32,8 @@ Examples:
 def runs(folder: Path, as_json: bool) -> None:
     """List searches and trainings in FOLDER (default: runs) and up to three levels below.
 
-    A run is running while a process holds its folder, finished, or interrupted: --resume resumes it.
+    A run is `running` while a process holds its folder; otherwise `finished`, or `interrupted`, and then
+    --resume resumes it.
     """
     from archdsl.cli.findings import print_findings
     from archdsl.search.overview import runs_in

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from archdsl.program import Network, Program, Space
 
 TRIES = 1_000
-"""Networks sampled before the requirements are reported as unsatisfied."""
+"""The number of networks that are sampled before the requirements are reported as unsatisfied."""
 
 _EPILOG = """\b
 Examples:
@@ -67,10 +67,10 @@ def sample(
 ) -> None:
     """Sample random networks of a space as .arch text, uniformly over the outcomes of each decision.
 
-    With --over networks, sampling is uniform over networks, and inactive decisions are omitted.  The same
-    seed gives the same network.  Networks that violate requirements of the space are resampled; requirements
-    on latency and rate are ignored. Networks written as decisions import their space, so its file is copied
-    to DIR.
+    With --over networks, sampling is uniform over networks, and inactive decisions are omitted. The same seed
+    gives the same network. Networks that violate requirements of the space are resampled; requirements on
+    latency and rate are ignored. Networks written as decisions import their space, so the file of the space
+    is copied to DIR.
     """
     program = opening.load(spec)
     space = opening.space(program, name, settings)
@@ -125,7 +125,7 @@ def _draw(space: Space, seed: int, over: Over) -> dict[str, str]:
 
 
 def _one_file(texts: list[str]) -> str:
-    """Several files as one, since their text before the network is the same."""
+    """Joins files that are equal up to their networks to one file with all networks."""
     head, first, body = texts[0].partition("\nnetwork ")
     return "".join([head, first, body, *(first + text.partition("\nnetwork ")[2] for text in texts[1:])])
 
@@ -141,7 +141,7 @@ def _path(folder: Path, space: Space, seed: int) -> Path:
 
 
 def _copies(program: Program, output: Path) -> dict[Path, str]:
-    """The paths and texts of copies of a spec and its local imports."""
+    """The path and text of each file to copy: a spec and its local imports."""
     root, library = program.unit.path.parent, specs_folder().resolve() / "std"
     if output.resolve() == root:
         return {}
@@ -156,7 +156,9 @@ def _copies(program: Program, output: Path) -> dict[Path, str]:
 
 
 def _copy(copies: dict[Path, str], overwrite: bool) -> None:
-    """Writes missing copies, after checking that none overwrites a different file."""
+    """Writes copies of files. Raises UsageError if that would overwrite a different file without
+    `overwrite`.
+    """
     there = {path for path in copies if path.exists()}
     for path in there:
         if not overwrite and path.read_bytes() != copies[path].encode("utf-8"):

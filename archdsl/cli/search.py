@@ -60,7 +60,7 @@ class _TableType(click.ParamType):  # type: ignore[type-arg]  # generic in new v
 
 
 def _refuse_aux(_ctx: click.Context, _param: click.Parameter, weight: str | None) -> None:
-    """Rejects --aux, and shows how to train auxiliary outputs."""
+    """Raises UsageError for `--aux`; the message shows how to train auxiliary outputs."""
     if weight is not None:
         then = f"archdsl train RUN/best.arch --init RUN --aux {weight} --data … --out DIR"
         raise click.UsageError(
@@ -122,8 +122,8 @@ def search(
 
     The strategy `differentiable` trains a supernet of the space together with its architecture parameters,
     and writes the network found as best.arch, its inherited weights as best.safetensors, and report.html into
-    the folder of the run.  Other strategies propose networks, which `evaluate` scores one by one: best.arch
-    is the best of them, front/ has those that no other beats in every objective, trials.csv has all.
+    the folder of the run. Other strategies propose networks, which `evaluate` scores one by one: best.arch is
+    the best network, front/ contains the Pareto-optimal networks, trials.csv lists all.
     """
     from archdsl.cli.searching import run_search
 
@@ -168,7 +168,7 @@ def search(
 
 
 def _resumed(options: SearchOptions, resume: Path, given: set[str]) -> tuple[SearchOptions, bool]:
-    """The options of a run, or of the first run of several seeds; and whether these are several."""
+    """The options of the run to be resumed, of several seeds the first; and whether there are several."""
     from archdsl.runs.manifest import read_manifest
     from archdsl.search.folder import SearchFolder
     from archdsl.search.repeats import RepeatedFolder

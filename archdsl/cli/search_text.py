@@ -1,4 +1,4 @@
-"""Shows the progress of a search: bars on a terminal, lines elsewhere."""
+"""Shows the progress of a search: as bars on terminals, as lines elsewhere."""
 
 from __future__ import annotations
 
@@ -24,14 +24,17 @@ if TYPE_CHECKING:
     from archdsl.search.trials.history import Trial
 
 _EVERY = 10.0
-"""Seconds between lines within an epoch, and between those of trials."""
+"""The number of seconds between progress lines within an epoch, or between lines about trials."""
 _REDRAWN = 0.1
-"""Seconds after which a bar shows further trials."""
+"""The minimum number of seconds between updates of the bar by trials."""
 
 
 @contextmanager
 def shown(first_step: int, steps: int) -> Iterator[Callable[[SearchProgress], None]]:
-    """A progress callback: a bar if standard error is a terminal, else lines on standard output."""
+    """A context manager that yields a progress callback.
+
+    The callback draws a bar if standard error is a terminal, otherwise it prints lines to standard output.
+    """
     if not is_terminal(sys.stderr):
         yield _Lines().report
         return
@@ -79,7 +82,7 @@ class _Lines:
 
 
 def _line(now: SearchProgress) -> str:
-    """Epoch, loss, expected costs, depths (expected, or chosen), scores of outputs."""
+    """A progress line: epoch, loss, expected costs, depths (expected or chosen), and scores of outputs."""
     if now.scratch:
         where = f"{now.scratch} from scratch, epoch {now.epoch + 1}/{now.epochs}"
         return "  ".join([where, *_scores(now.scores)])
@@ -104,12 +107,12 @@ def _line(now: SearchProgress) -> str:
 
 
 def _scores(scores: Mapping[str, float]) -> list[str]:
-    """The leading score of each output."""
+    """The main score of each output."""
     return [f"{name} {score:.3f}" for name, score in scores.items()]
 
 
 def result_text(found: Result, verdict: Mapping[str, Any]) -> str:
-    """The result with its quality measures and warnings, in a few lines."""
+    """The result of a search with its quality measures and warnings, in a few lines."""
     cost = found.costs
     text = f"found {cost['params']:,} parameters, {cost['macs']:,} MACs: {found.how}"
     text += "".join(f"\nit violates `{one}`" for one in found.unmet)
@@ -127,7 +130,7 @@ def result_text(found: Result, verdict: Mapping[str, Any]) -> str:
 
 
 def trials_text(trials: Sequence[Trial], front: int) -> str:
-    """The number of trials, of failures by kind, and of networks in the front."""
+    """A line with the number of trials, of failures by kind, and of networks in the front."""
     counts: dict[str, int] = {}
     for trial in trials:
         if trial.state != "scored":
@@ -146,13 +149,15 @@ _KINDS = {
     "nan": "not finite",
     "lost": "lost their worker",
 }
-"""How kinds of failures are called; others by their own names."""
+"""Display names of kinds of failures; other kinds are displayed by their own names."""
 
 
 def comparison_text(
     found: Network, baseline: Network, compared: Mapping[str, Mapping[str, float]], epochs: int
 ) -> str:
-    """A line about the network found and the baseline, each trained from scratch for these epochs."""
+    """A line that compares the network found with the baseline, each trained from scratch for `epochs`
+    epochs.
+    """
     rows = []
     for called, network, role in (("found", found, "found"), (baseline.name, baseline, "baseline")):
         scores = ", ".join(f"{score:.3f} {name}" for name, score in compared[role].items())
@@ -169,7 +174,7 @@ def _short(value: float) -> str:
 
 
 def time_line(found: Forecast, workers: int | None) -> str:
-    """The estimated duration of a search by trials, from measurements."""
+    """A line with the estimated duration of a search by trials, from measurements."""
     config = found.config
     about = "at least" if found.at_least else "about"
     line = f"{about} {short(found.trial_s)} s per trial (measured: {found.how})"

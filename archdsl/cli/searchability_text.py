@@ -1,4 +1,4 @@
-"""How a space can be searched, as text and as JSON."""
+"""Formats which methods can search a space, as text and as JSON."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ FLOAT32 = 4
 
 
 def lines(graph: Graph) -> Iterator[str]:
-    """How the space of a graph can be searched."""
+    """Yields lines that say how the space of a graph can be searched."""
     found = searchability(graph)
     yield "how it can be searched:"
     yield f"  supernet of all candidates: {_params(found.candidates)}"
@@ -30,7 +30,7 @@ def lines(graph: Graph) -> Iterator[str]:
 
 
 def data(graph: Graph) -> dict[str, Any]:
-    """The same as JSON values."""
+    """How the space of a graph can be searched, as JSON values."""
     found = searchability(graph)
     return {
         "share": found.share,
@@ -57,17 +57,17 @@ def _json(found: int | Diagnostic) -> dict[str, Any]:
 
 
 def _why(found: Diagnostic) -> str:
-    """A headline without its beginning, `no supernet: `."""
+    """The reason in a headline: its part after the last `: `, without `no supernet: `."""
     return found.headline.rpartition(": ")[2]
 
 
 def _names(paths: Iterable[str]) -> list[str]:
-    """Paths without the numbers of rounds."""
+    """Decision paths without the subscripts of iterations, each once."""
     return list(dict.fromkeys(re.sub(r"\[[^\]]*\]", "", path) for path in paths))
 
 
 def _grouped(found: Searchability) -> dict[str, list[str]]:
-    """The strategies that would do the same, by what that is."""
+    """The strategies that can search the space, grouped by the sentence that describes how."""
     grouped: dict[str, list[str]] = {}
     for name, sentence in found.strategies():
         grouped.setdefault(sentence, []).append(name)

@@ -21,13 +21,12 @@ if TYPE_CHECKING:
 def search_notes(
     unit: Unit, settings: Mapping[str, Any], spaces: Mapping[str, Elaborated]
 ) -> Iterator[Diagnostic]:
-    """Notes on searches of a file that `archdsl search` would reject; `spaces` are the file's spaces without
-    errors.
+    """Yields notes on searches that `archdsl search` would reject; `spaces` are those without errors.
 
-    ARCH419 for a space that no search of the file uses, and whose networks cannot share weights; for
-    searches, ARCH415 for unsupported settings or objectives, ARCH414 for a space without a supernet. Searches
-    with errors, and of spaces with errors, are skipped.  Invalid settings that a search sets in its space are
-    errors.
+    ARCH419 is for a space that no search of the file uses and whose networks cannot share weights. For
+    searches, ARCH415 is for unsupported settings or objectives, ARCH414 for a space without a supernet.
+    Searches with errors, and searches of spaces with errors, are skipped. Errors in settings of the space
+    that a search sets are yielded as errors.
     """
     searched = {d.space.id for d in unit.declared.values() if isinstance(d, ast.Search)}
     for name, space in spaces.items():
@@ -47,7 +46,7 @@ def search_notes(
 
 
 def _refused(unit: Unit, declared: ast.Search, settings: Mapping[str, Any]) -> Iterator[Diagnostic]:
-    """Errors of the space under the settings that a search, or a group in it, sets."""
+    """Yields the errors of the space under the settings that a search, or a group in it, sets."""
     from archdsl.spec.search import read_search
 
     spec = read_search(unit, declared)
@@ -124,9 +123,10 @@ def _live(graph: Graph, space: Elaborated) -> list[Node | Mux]:
 
 
 def _runnable(spec: SearchSpec, graph: Graph, unit: Unit) -> list[tuple[SearchConfig, Mapping[str, int]]]:
-    """The settings of a search, and the decisions that it fixes; of several architectures those of each.
+    """The configuration of a search and the decisions that it fixes; for several architectures, those of
+    each.
 
-    Raises SpecError (ARCH606) if it is rejected by its text alone.
+    Raises SpecError (ARCH606) if the search is rejected without evaluating anything.
     """
     from archdsl.devices.replacing import replacements
     from archdsl.search.architectures import fixed_outcomes

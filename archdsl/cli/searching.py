@@ -1,4 +1,4 @@
-"""Runs a search from the command line: output and interruption."""
+"""Runs a search from the command line: prints progress and handles interruption."""
 
 from __future__ import annotations
 
@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 
 
 def run_search(spec: str, options: SearchOptions, *, hint: bool = True) -> int:
-    """Runs a search, and returns the exit code; `hint` shows how to resume it when it is interrupted."""
+    """Runs a search; returns the exit code. With `hint`, prints how to resume the search if it is
+    interrupted.
+    """
     from archdsl.search.dispatch import by_trials
     from archdsl.search.options import with_clauses
 
@@ -111,7 +113,7 @@ def _run_trials(spec: str, program: Program, options: SearchOptions, hint: bool)
 
 
 def _print_trials_forecast(program: Program, options: SearchOptions, inputs: Inputs) -> None:
-    """Prints the estimated duration of a search whose networks are trained, measured on one of them."""
+    """Prints the estimated duration of a search that trains networks, measured by training one of them."""
     from archdsl.cli.search_text import time_line
     from archdsl.search.trials.forecast import forecast
 
@@ -123,7 +125,7 @@ def _print_trials_forecast(program: Program, options: SearchOptions, inputs: Inp
 
 
 _MEASURED_S = 10.0
-"""A network is trained no longer than this for the estimate that a search prints first."""
+"""The maximum number of seconds for which that network is trained."""
 
 
 def print_start(search: Search) -> None:
@@ -152,7 +154,7 @@ def print_start(search: Search) -> None:
 
 
 def _print_untrained(search: Search) -> None:
-    """Reports outputs that are not trained, how to train them, and their exclusive decisions."""
+    """Reports outputs that are not trained, how to train them, and the decisions that only they depend on."""
     from archdsl.passes.analyses.symbolic import infer_symbolic
     from archdsl.search.result import not_searched
 
@@ -175,7 +177,7 @@ def _print_untrained(search: Search) -> None:
 
 
 def _warn_of_memory(there: int | None, need: int) -> bool:
-    """Reports a search that needs more bytes than there are, before it takes any."""
+    """Warns if a search needs more bytes than are free; returns whether it does."""
     if there is None or need <= there:
         return False
     click.echo(
@@ -188,7 +190,7 @@ def _warn_of_memory(there: int | None, need: int) -> bool:
 
 
 def _forecast(search: Search) -> str:
-    """Estimated duration and memory of the search, and how to limit them."""
+    """The estimated duration and memory of the search, and how to limit them, as text."""
     from archdsl.diagnostics import SpecError
     from archdsl.runs.faults import explain_memory, is_out_of_memory
     from archdsl.search.differentiable import footprint as memory
@@ -228,7 +230,7 @@ def _forecast(search: Search) -> str:
 
 
 _LONG_S = 900.0
-"""Searches longer than this, without a budget, get a hint on how to set one."""
+"""The number of seconds above which a search without a budget gets a hint on how to set one."""
 
 
 def _reporting(shown: Callable[[SearchProgress], None], search: Search) -> Callable[[SearchProgress], None]:

@@ -1,4 +1,4 @@
-"""`--set image=3x360x480 classes=11`: overrides settings of a space or network."""
+"""The option `--set image=3x360x480 classes=11`, which overrides settings of a space or network."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ _TAKEN = ("name", "self")  # argument names of functions that take settings as k
 
 
 class SetCommand(click.Command):
-    """A command whose `--set` consumes all following words of the form k=v."""
+    """A click command whose option `--set` takes all following words of the form k=v."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         return super().parse_args(ctx, spread(args))
 
 
 def spread(words: list[str]) -> list[str]:
-    """Inserts `--set` before each k=v that follows a `--set`."""
+    """Inserts `--set` before each word of the form k=v that follows a `--set`."""
     out: list[str] = []
     inside = False
     for n, word in enumerate(words):

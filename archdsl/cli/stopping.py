@@ -10,8 +10,9 @@ from typing import Any
 
 @contextmanager
 def stop_signals() -> Iterator[Callable[[], bool]]:
-    """Context with a function that returns whether SIGINT or SIGTERM was received; the second signal exits at
-    once.
+    """A context manager that yields a function: whether SIGINT or SIGTERM was received.
+
+    The second signal ends the process at once.
     """
     received = []
 

@@ -156,8 +156,8 @@ def train(
 ) -> None:  # fmt: skip
     """Train a network.
 
-    SGD with momentum 0.9; the averaged weights are evaluated on the validation split after each epoch, and
-    the best are saved to weights.safetensors.  Interrupted or killed runs are continued by --resume.
+    Uses SGD with momentum 0.9; the averaged weights are evaluated on the validation split after each epoch,
+    and the best are saved to weights.safetensors. Interrupted or killed runs are resumed by --resume.
     """
     if spec is None:
         raise without_spec(resume, "train")
@@ -215,7 +215,9 @@ def train(
 
 
 def _demand_teacher(ctx: click.Context, distill: str | None, weights: Path | None) -> None:
-    """Rejects options of a teacher that need another one."""
+    """Raises UsageError for --distill without --teacher-weights, or other options of a teacher without
+    --distill.
+    """
     if distill is not None and weights is None:
         raise click.UsageError("--distill needs the weights of the teacher: --teacher-weights FILE")
     if distill is None:
@@ -225,7 +227,9 @@ def _demand_teacher(ctx: click.Context, distill: str | None, weights: Path | Non
 
 
 def _demand_same_epochs(before: Manifest, epochs: int | None, spec: str, run: Path) -> None:
-    """Rejects a different number of epochs, since the learning rate decays to zero over all epochs."""
+    """Raises SpecError (ARCH912) for another number of epochs, over which the learning rate decays to
+    zero.
+    """
     from archdsl.diagnostics import Diagnostic, SpecError
 
     there = before.settings.get("epochs")

@@ -1,4 +1,4 @@
-"""Shows the progress of a training: bars on a terminal, lines elsewhere."""
+"""Shows the progress of a training: as a bar on terminals, as lines elsewhere."""
 
 from __future__ import annotations
 
@@ -20,12 +20,15 @@ if TYPE_CHECKING:
 Report = Callable[["TrainProgress"], None]
 
 _EVERY = 10.0
-"""Seconds between progress lines within an epoch."""
+"""The number of seconds between progress lines within an epoch."""
 
 
 @contextmanager
 def shown(first_step: int, steps: int, steps_per_epoch: int) -> Iterator[Report]:
-    """A progress callback: a bar if standard error is a terminal, else lines on standard output."""
+    """A context manager that yields a progress callback.
+
+    The callback draws a bar if standard error is a terminal, otherwise it prints lines to standard output.
+    """
     if not is_terminal(sys.stderr):
         yield _Lines(steps_per_epoch).report
         return
@@ -72,5 +75,5 @@ class _Lines:
 
 
 def evaluated(now: TrainProgress) -> str:
-    """One line about an evaluation."""
+    """A line with the results of an evaluation."""
     return "  ".join([f"epoch {now.epoch}", *(f"{name} {score:.4f}" for name, score in now.scores.items())])

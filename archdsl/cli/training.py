@@ -1,4 +1,4 @@
-"""Runs a training from the command line: output and interruption."""
+"""Runs a training from the command line: prints progress and handles interruption."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def run_training(spec: str, network: Network, splits: Splits, options: TrainOptions) -> int:
-    """Trains, and returns the exit code; `spec` is the SPEC argument as typed."""
+    """Trains a network; returns the exit code. `spec` is the SPEC argument as typed."""
     from archdsl.cli.reporting import TerminalReporter
     from archdsl.cli.train_text import shown as progress
     from archdsl.runs.interrupted import Interrupted

@@ -1,4 +1,4 @@
-"""Options of `archdsl search` by trials: the scoring program, seeds, initial networks, a forecast."""
+"""Options of searches by trials: the scoring program, seeds, initial networks, a forecast."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
 def around_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Adds `--command`, `--seeds`, `--start` and `--dry-run`."""
+    """Adds `--command`, `--seeds`, `--start` and `--dry-run` to a command."""
     for option in reversed(_OPTIONS):
         command = option(command)
     return command
 
 
 def _words(_ctx: click.Context, _param: click.Parameter, text: str | None) -> tuple[str, ...] | None:
-    """The words of a command, as a shell splits them."""
+    """Splits a command line into words, as a shell does."""
     if text is None:
         return None
     try:
@@ -61,7 +61,7 @@ _OPTIONS = (
 
 
 class SearchCommand(SetCommand):
-    """A command whose `--start` takes all files that follow it, if SPEC precedes it."""
+    """A click command whose option `--start` takes all file names that follow it, if SPEC precedes it."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         return super().parse_args(ctx, _spread(args))
@@ -79,6 +79,6 @@ def _spread(words: list[str]) -> list[str]:
 
 
 def demand_one_process(flag: str) -> None:
-    """Raises UsageError if several processes were started by torchrun, which `flag` does not support."""
+    """Raises UsageError if torchrun started several processes, with which the option `flag` does not work."""
     if int(os.environ.get("WORLD_SIZE", "1") or 1) > 1:
         raise click.UsageError(f"{flag} runs in one process: run it without torchrun")

@@ -72,7 +72,7 @@ def dot_text(graph: Graph, what: str | None) -> Dot:
 
 
 def rendered(graph: Graph, what: str | None, suffix: str) -> bytes:
-    """A drawing of a graph, in the format of a suffix."""
+    """A drawing of a graph as bytes, in the format of a file suffix."""
     from archdsl.backends.diagram import picture
 
     return picture(dot_text(graph, what), suffix.removeprefix("."))

@@ -1,4 +1,4 @@
-"""`--weights FILE`: a file of weights; suggests the file for a run folder."""
+"""The type of `--weights FILE`: a file of weights."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import Any
 import click
 
 _OF_RUNS = ("weights.safetensors", "best.safetensors")
-"""File names of weights in run folders."""
+"""The names of files of weights in run folders."""
 
 
 class WeightsFile(click.Path):
-    """An existing file; for a folder, the error names the weights in it."""
+    """The type of an existing file of weights; for a folder, the error names the weights in the folder."""
 
     def __init__(self) -> None:
         super().__init__(exists=True, dir_okay=False, path_type=Path)

@@ -27,7 +27,7 @@ STEP = Fraction(1, 4)
 
 
 class _Factors(click.ParamType):  # type: ignore[type-arg]  # generic in new versions of click only
-    """Factors of widths: 0.5..1.5, or with their distance, 0.5..1.5 step 0.25."""
+    """The type of --width: factors such as 0.5..1.5, optionally with a step, 0.5..1.5 step 0.25."""
 
     name = "factors"
 
@@ -45,7 +45,7 @@ class _Factors(click.ParamType):  # type: ignore[type-arg]  # generic in new ver
 
 
 class _Depth(click.ParamType):  # type: ignore[type-arg]  # generic in new versions of click only
-    """How many rounds more or fewer: 1, or ±1."""
+    """The type of --depth: the number of iterations by which depths vary, 1 or ±1."""
 
     name = "depth"
 
@@ -61,15 +61,15 @@ class _Depth(click.ParamType):  # type: ignore[type-arg]  # generic in new versi
 @name_option
 @click.option(
     "--width", "factors", type=_Factors(), default=None, metavar="LOW..HIGH",
-    help="Vary widths by these factors, in steps of 0.25 (LOW..HIGH step S for others).",
+    help="Multiply widths by factors in this range, in steps of 0.25, or of S in LOW..HIGH step S.",
 )  # fmt: skip
 @click.option(
     "--multiple", type=click.IntRange(1, 1024), default=8, show_default=True,
-    help="Round widths to multiples of this; narrower ones to integers.",
+    help="Round widths to multiples of this number; smaller widths to integers.",
 )  # fmt: skip
 @click.option(
     "--depth", type=_Depth(), default=0, metavar="±N",
-    help="Vary how often blocks that keep their size are repeated, at least once.",
+    help="Vary the number of repetitions of blocks that keep their size by up to N; at least one remains.",
 )  # fmt: skip
 @click.option(
     "--ops", default="", metavar="OPS",
@@ -96,9 +96,9 @@ def widen(
 ) -> None:
     """Write the neighbourhood of a network as a space that contains the network.
 
-    Widths, depths and ops become decisions. Widths that must agree, as both sides of a sum, are one decision;
-    widths of outputs do not vary. Every network of the space is proved to be well-typed. The file also has
-    the network itself, as decisions of the space.
+    Widths, depths and ops become decisions. Widths that must be equal, such as those of the operands of a
+    sum, are one decision; widths of outputs do not vary. Every network of the space is proved to be
+    well-typed. The file also contains the network itself, as decisions of the space.
     """
     if factors is None and not depth and not ops.strip():
         raise click.UsageError("nothing to vary: use --width 0.5..1.5, --depth 1 or --ops sep_conv")

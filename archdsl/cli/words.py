@@ -1,4 +1,4 @@
-"""Reference pages and lists of primitives, library ops, names in searches, and commands."""
+"""Lists and reference pages of primitives, library ops, names in searches, and commands."""
 
 from __future__ import annotations
 
@@ -28,11 +28,13 @@ LISTS = (
     "runtimes",
     "plugins",
 )
-"""The available lists; "ops" are those of the shipped library, "plugins" the installed ones."""
+"""The lists that can be printed; "ops" are the ops of the shipped library, "plugins" the installed
+plug-ins.
+"""
 
 
 def listing(kind: str) -> list[dict[str, str]]:
-    """Names of a kind, with signatures and summaries."""
+    """The names of one kind, each with signature and summary."""
     if kind == "primitives":
         from archdsl.ops import primitives
         from archdsl.ops.signature import signature
@@ -67,7 +69,7 @@ def listing_text(kind: str) -> str:
 
 
 def page_of(name: str, group: click.Group) -> str | None:
-    """The page of a primitive, a library op, a name in searches or a command; None for other names."""
+    """The page about a primitive, a library op, a name in searches or a command; None for other names."""
     from archdsl.ops import primitives
 
     parts = [
@@ -81,7 +83,7 @@ def page_of(name: str, group: click.Group) -> str | None:
 
 
 def known_names(group: click.Group) -> list[str]:
-    """All names with a page."""
+    """All names that have a page."""
     from archdsl.configs.clauses import Search
     from archdsl.configs.setting import settings_of
 
@@ -120,7 +122,7 @@ def _primitive(primitive: Primitive) -> str:
 
 
 def _example(primitive: Primitive) -> Iterator[str]:
-    """Output size and cost on inputs of 16 × 64 × 128, where the defaults suffice."""
+    """The output size and cost of a primitive on inputs of 16 × 64 × 128, if its defaults suffice."""
     needed = [s for s in primitive.settings if s.default is None and not s.optional]
     if needed or (primitive.tensor_settings and primitive.arity == (1, 1)):
         return
@@ -138,7 +140,7 @@ def _example(primitive: Primitive) -> Iterator[str]:
 
 
 def _declaration(name: str) -> Iterator[str]:
-    """The source of an op or cell of the library."""
+    """The source text of an op or cell of the library."""
     from archdsl.lang import ast, shipped
     from archdsl.lang.formatter import unparse
     from archdsl.lang.loader import load as load_unit
@@ -184,7 +186,7 @@ def settings_table(settings: Mapping[str, Setting], function: int = 0) -> str:
 
 
 def reference() -> str:
-    """The reference of search settings as Markdown (docs/vocabulary.md)."""
+    """The reference of the settings of searches as Markdown (docs/vocabulary.md)."""
     from archdsl.configs.clauses import ArchitectureGroup, Group, Search
     from archdsl.configs.setting import settings_of
     from archdsl.configs.words import GROUPS
@@ -211,7 +213,7 @@ def reference() -> str:
 
 
 def _shared_settings(words: Mapping[str, Word]) -> dict[tuple[str, ...], dict[str, Setting]]:
-    """Settings common to several words of a group, with the names of these words."""
+    """Settings that several words of a group have in common, by the names of these words."""
     users: dict[tuple[str, Setting], list[str]] = {}
     for name, word in words.items():
         for key, one in word.settings.items():
@@ -262,7 +264,7 @@ def default(one: Setting) -> str:
 
 
 def _verb(name: str, group: click.Group) -> str | None:
-    """The help of a command."""
+    """The help text of a command; None if there is no command of this name."""
     context = click.Context(group, info_name="archdsl")
     command = group.get_command(context, name)
     if command is None:
@@ -288,7 +290,7 @@ def _state(word: Word) -> str:
 
 
 def _library() -> Iterator[tuple[str, str, str]]:
-    """Ops and cells of the library: name, signature and path."""
+    """Yields the ops and cells of the library: name, signature and path."""
     import re
 
     from archdsl.resources import specs_folder
@@ -300,7 +302,7 @@ def _library() -> Iterator[tuple[str, str, str]]:
 
 
 def _specs() -> Iterator[tuple[str, str]]:
-    """Shipped specs with their declarations."""
+    """Yields the shipped specs with the names that they declare."""
     from archdsl.lang import ast
     from archdsl.lang.loader import load as load_unit
     from archdsl.resources import specs_folder

@@ -48,8 +48,8 @@ def work(
 ) -> int:  # fmt: skip
     """Evaluate networks of a search that was started with --engine folder.
 
-    Waits for the search to begin, takes trials from its folder, and ends with it.  Ctrl-C and SIGTERM give
-    the trials back, for other workers.
+    Waits for the search to begin, takes trials from its folder, and ends with the search. Ctrl-C and SIGTERM
+    return the current trials to the folder, for other workers.
     """
     from archdsl import plugins
     from archdsl.cli.reporting import TerminalReporter

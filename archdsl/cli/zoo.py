@@ -27,7 +27,7 @@ Examples:
 
 @dataclass(frozen=True)
 class Accuracy:
-    """A published figure: mIoU in percent on a split of a dataset; `note` names its initial weights."""
+    """A published mIoU in percent, on a split of a dataset; `note` names the initial weights."""
 
     data: str
     split: str
@@ -42,9 +42,7 @@ class Accuracy:
 
 @dataclass(frozen=True)
 class Entry:
-    """The source of a network, which of its properties were compared with public code, and published
-    accuracies.
-    """
+    """A network of the zoo: its source, what was compared with public code, and published accuracies."""
 
     name: str
     title: str
@@ -87,10 +85,10 @@ def entries() -> dict[str, Entry]:
 @overwrite_option
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def zoo(names: tuple[str, ...], output: Path | None, overwrite: bool, as_json: bool) -> None:
-    """List the networks of other papers that ship: parameters, MACs, published accuracy.
+    """List the shipped networks of other papers: parameters, MACs, published accuracy.
 
-    Costs are those of inference at the input that the spec declares. Accuracies are the papers' own; their
-    networks differ in size of images, pre-training and split, which stand beside each figure.
+    Costs are those of inference at the input that the spec declares. Accuracies are those of the papers,
+    which differ in size of images, pre-training and split; these are listed beside each figure.
     """
     chosen = _chosen(names)
     if output is not None:

@@ -263,7 +263,7 @@ class DotAttention(Primitive):
     ) -> Places:
         """The places of the values.  Raises NotShared unless queries and keys have the same places."""
         if xs[0] != xs[1]:
-            raise NotShared("queries and keys have channels of different origins")
+            raise NotShared("queries and keys would use different channels of the shared weights")
         return xs[2] or leading(c)
 
     def expression(

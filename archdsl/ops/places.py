@@ -84,7 +84,7 @@ def within_group(places: Places, width: int, groups: int) -> Places:
 
 
 def one_origin(what: str, xs: Sequence[Places]) -> Places:
-    """The common indices of the channels of all operands.  Raises NotShared if they differ."""
+    """Returns the channel indices that all operands have in common. Raises NotShared if they differ."""
     if any(x != xs[0] for x in xs):
-        raise NotShared(f"channels of different origins are combined by a {what}")
+        raise NotShared(f"the operands of a {what} would use different channels of the shared weights")
     return xs[0]

@@ -141,7 +141,9 @@ space S {
 """
     space = archdsl.load(text).space()
     net = build(space.searched)
-    with pytest.raises(SpecError, match="channels of different origins are combined by a sum") as caught:
+    with pytest.raises(
+        SpecError, match="the operands of a sum would use different channels of the shared weights"
+    ) as caught:
         net.path(*inputs(space), outcomes=dict.fromkeys(space.searched.decisions, 0))
     (found,) = caught.value.diagnostics
     assert found.code == "ARCH810"

@@ -109,7 +109,12 @@ op concat_twice(x) {
         ("conv(c = one of {4, 8})", 'path = "run", distill = none', "ARCH415", "cannot be combined"),
         ("conv(c = one of {4, 8})", "train = sandwich, distill = in_place", None, ""),
         ("conv(c = one of {4, 8})", "train = uniform, distill = in_place", "ARCH415", "the largest network"),
-        ("conv(c = one of {4, 8}) -> concat_twice", "epochs = 1", "ARCH414", "different origins"),
+        (
+            "conv(c = one of {4, 8}) -> concat_twice",
+            "epochs = 1",
+            "ARCH414",
+            "different channels of the shared weights",
+        ),
         ("conv(c = one of {1..33}) -> bn", "bn = per_width", "ARCH414", "more than 32"),
         ("conv(c = one of {4, 8}, k = one of {3, 5})", "kernels = transformed", None, ""),
         ("conv(c = one of {4, 8})", "kernels = transformed", "ARCH415", "applies to searched kernels"),

@@ -78,9 +78,8 @@ def test_it_says_what_is_drawn_and_what_each_strategy_would_do(capsys) -> None:
 
 def test_it_says_why_networks_share_no_weights(capsys) -> None:
     said = explained(APART, capsys)
-    assert (
-        "elastic weights: not possible: channels of different origins are combined by a sum (ARCH810)" in said
-    )
+    why = "the operands of a sum would use different channels of the shared weights (ARCH810)"
+    assert f"elastic weights: not possible: {why}" in said
     assert "differentiable: not possible: networks share no weights" in said
     assert "networks trained from scratch; not by evaluate = weights(…)" in said
 

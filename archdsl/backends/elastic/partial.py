@@ -355,7 +355,9 @@ class _Fixing:
         if len({self.shapes[item] for item, _ in left}) > 1:
             raise self._unsampled(mux, f"the size of `{mux.name}` differs between networks")
         if any(one is not lays[0] for one in lays):
-            raise self._unsampled(mux, f"`{mux.name}` has channels of different origins")
+            raise self._unsampled(
+                mux, f"the inputs of `{mux.name}` use different channels of the shared weights"
+            )
         self.lays[mux.name] = lays[0]
         if all(read == left[0] for read in left):
             return left[0]
