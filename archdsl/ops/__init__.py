@@ -1,7 +1,7 @@
 """The primitives: ops that are not composed of others.
 
-`PRIMITIVES` is the explicit list of built-in primitives; a new one is one class in its family's file and one
-line here.
+`PRIMITIVES` lists the built-in primitives explicitly; a new one is one class in the file of its family and
+one line here.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ def primitives() -> Mapping[str, Primitive]:
 
 
 def get(name: str) -> Primitive:
-    """The primitive with that name. Raises KeyError."""
+    """The primitive with this name. Raises KeyError if it is unknown."""
     return _BY_NAME[name]
 
 
@@ -101,7 +101,7 @@ def words() -> frozenset[str]:
 
 
 def register(name: str, place: str, plugin: str) -> None:
-    """Adds the primitive of a plug-in, an object or a class at "module:attribute".
+    """Registers the primitive of a plug-in, an object or a class at "module:attribute".
 
     Raises SpecError: ARCH864 if it is not a primitive of that name, ARCH865 if the name is taken.
     """

@@ -1,4 +1,4 @@
-"""Activations: a function of each value, or of the values of all channels at each position (softmax)."""
+"""Activation functions: of each value, or of the values of all channels at each position (softmax)."""
 
 from __future__ import annotations
 
@@ -176,8 +176,8 @@ class Elu(Activation):
 
 
 class Gelu(Activation):
-    """Gaussian error linear unit, x · Φ(x) with the standard normal distribution function Φ
-    (arXiv:1606.08415).
+    """Gaussian error linear unit, x · Φ(x) with the standard normal distribution function Φ:
+    arXiv:1606.08415.
     """
 
     name = "gelu"
@@ -198,7 +198,7 @@ class Gelu(Activation):
         return f'F.gelu({names[0]}, approximate="tanh")' if a["approximate"] else f"F.gelu({names[0]})"
 
     def onnx(self, to: OnnxWriter, names: Sequence[str], xs: Sequence[Sizes], y: Sizes, a: Attrs) -> str:
-        """Writes Gelu from its definition by Erf or Tanh: the ONNX operator exists from opset 20 on only."""
+        """Writes Gelu from its definition by Erf or Tanh: ONNX has the operator from opset 20 on only."""
         (x,), half, one = names, to.filled("half", 0.5, (1,)), to.filled("one", 1.0, (1,))
         if a["approximate"]:
             square = to.node("Mul", [x, x], "square")
@@ -255,7 +255,7 @@ class Prelu(Activation):
 
 
 class Softmax(Activation):
-    """exp(x), divided by its sum over all channels at each position."""
+    """Softmax over the channels at each position: exp(x) divided by its sum over all channels."""
 
     name = "softmax"
     summary = "exp(x) / its sum over the channels at each position"

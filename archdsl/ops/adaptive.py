@@ -1,4 +1,4 @@
-"""Pooling to a given size, over bins of nearly equal size."""
+"""Adaptive pooling: pooling to a given size, over bins of nearly equal size."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ def bin_of(at: int, x: int, y: int) -> tuple[int, int]:
 
 
 def onnx_bins(to: OnnxWriter, x: str, size: Sizes, y: Sizes, mode: str) -> str:
-    """Writes adaptive pooling as slices and reductions, first along rows, then along columns; returns the
-    output.
+    """Writes adaptive pooling as slices and reductions, first along rows, then along columns.
 
-    ONNX has no operator for adaptive pooling to more than one bin. `mode` is "mean" or "max".
+    Returns the name of the output. ONNX has no operator for adaptive pooling to more than one bin. `mode` is
+    "mean" or "max".
     """
     reduction = _REDUCTIONS[mode]
     for axis in (2, 3):
@@ -47,8 +47,8 @@ def onnx_bins(to: OnnxWriter, x: str, size: Sizes, y: Sizes, mode: str) -> str:
 class AdaptivePool(Primitive):
     """The mean or maximum over size × size bins of the map: PyTorch's adaptive pooling.
 
-    Row i of n bins over h rows covers rows floor(i h / n) to ceil((i + 1) h / n) - 1, so bins are of nearly
-    equal size, and overlap where n does not divide h.  TensorFlow has no such operator.
+    Bin i of n over h rows covers rows floor(i h / n) to ceil((i + 1) h / n) - 1, so bins are of nearly equal
+    size, and overlap where n does not divide h. TensorFlow has no such operator.
     """
 
     name = "adaptive_pool"

@@ -1,4 +1,4 @@
-"""Attention between the positions of maps."""
+"""Attention between the positions of feature maps."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ _HEADS = Setting("heads", "int", 1, "number of heads: groups of channels with se
 class Attention(Primitive):
     """Multi-head self-attention over all positions: arXiv:1706.03762; reduced as in arXiv:2105.15203.
 
-    Query, key and value are linear layers of all channels. Keys and values are of a map that is `reduction`
-    times smaller, rounded down: a convolution with k = s = reduction and a bias, then layer normalization
-    (eps 1e-5). Each head has c / heads channels, and computes softmax(q k^T / sqrt(c / heads)) v of them.
-    A linear layer of the heads' channels gives the output.
+    Query, key and value are linear layers of all channels. Keys and values are computed from a map that is
+    `reduction` times smaller, rounded down: a convolution with k = s = reduction and a bias, then layer
+    normalization (eps 1e-5). Each head has c / heads channels, and computes softmax(q k^T / sqrt(c / heads))
+    v of them. A linear layer of the heads' channels gives the output.
     """
 
     name = "attention"
@@ -56,7 +56,9 @@ class Attention(Primitive):
         return Cost(params + c * c * r * r + 3 * c, macs + m * c * c * r * r)
 
     def traffic(self, xs: Sequence[Sizes], y: Sizes, a: Attrs) -> tuple[int, int]:
-        """The values that linear layers and reduction read and write, without the attention matrix."""
+        """The values that the linear layers and the reduction read and write, without the attention
+        matrix.
+        """
         (c, h, w), r = xs[0], a["reduction"]
         whole, reduced = c * h * w, c * (h // r) * (w // r)
         both_ways = 2 * whole + 2 * reduced  # queries and their results, keys and values
@@ -65,8 +67,8 @@ class Attention(Primitive):
         return both_ways + 2 * whole + 2 * reduced, both_ways + whole + 2 * reduced
 
     def sees(self, at: int, x: int, y: int, a: Attrs) -> tuple[int, int]:
-        """All rows that the reduction reads (without a remainder of fewer than `reduction` rows), and row
-        `at` itself.
+        """All rows that the reduction reads, which omits a remainder of fewer than `reduction` rows, and row
+        `at`.
         """
         return (0, max(at, x // a["reduction"] * a["reduction"] - 1))
 
@@ -84,8 +86,9 @@ class Attention(Primitive):
         return leading(c)
 
     def parts(self, x: Places, y: Places, width: int, a: Attrs, most: Attrs) -> Parts:
-        """The first channels of each head for queries, keys and values; the first channels for the reduced
-        map.
+        """The slices of the weights: for queries, keys and values the first channels of each head.
+
+        For the reduced map, the slices are the first channels.
         """
         for name in ("heads", "reduction"):
             if a[name] != most[name]:
@@ -107,7 +110,7 @@ class Attention(Primitive):
         n, m = h * w, (h // r) * (w // r)
 
         def rows(x: str, label: str) -> str:
-            """A map as a matrix with a row for each position."""
+            """Writes a map as a matrix with a row for each position; returns its name."""
             last = to.node("Transpose", [x], f"{label}.last", perm=[0, 2, 3, 1])
             return to.node("Reshape", [last, to.ints(f"{label}.rows", [-1, c])], label)
 
@@ -183,7 +186,7 @@ class _Linear:
 
 
 def _linear(node: Applied) -> _Linear | None:
-    """The linear layer that a node is, or a range of the outputs of one."""
+    """The linear layer that a node computes, or whose outputs it slices; None for any other node."""
     if node.op == "slice":
         whole = _linear(node.inputs[0])
         if whole is None or whole.parts[0].op == "slice":
@@ -204,7 +207,9 @@ def _is_pointwise(conv: Applied) -> bool:
 
 
 def _reduction(z: Applied, x: Applied) -> tuple[Applied, Applied] | None:
-    """The layer normalization and the convolution that reduce the map x to z."""
+    """The nodes of the layer normalization and the convolution that reduce the map x to z; None if z is not
+    that.
+    """
     conv = z.inputs[0] if z.op == "layer_norm" and z.attrs["eps"] == 1e-5 and z.attrs["affine"] else None
     if conv is None or conv.op != "conv" or not conv.attrs["bias"] or conv.inputs[0] is not x:
         return None
@@ -215,9 +220,11 @@ def _reduction(z: Applied, x: Applied) -> tuple[Applied, Applied] | None:
 
 
 class DotAttention(Primitive):
-    """softmax(q k^T / sqrt(c / heads)) v, by heads: arXiv:1706.03762, equation 1, with positions as rows.
+    """Attention without weights: softmax(q k^T / sqrt(c / heads)) v for each head; positions are the rows of
+    q, k, v.
 
-    The first tensor is q, which has the height and width of the output; then k and v, of equal sizes.
+    arXiv:1706.03762, equation 1. The first tensor is q, which has the height and width of the output; k and v
+    follow, which have equal sizes.
     """
 
     name = "dot_attention"
@@ -252,7 +259,7 @@ class DotAttention(Primitive):
         return (0, x - 1)
 
     def sees_in(self, port: int, at: int, x: int, y: int, a: Attrs) -> tuple[int, int]:
-        """For keys and values all rows; for the queries only row `at`."""
+        """All rows for keys and values; only row `at` for the queries."""
         return (at, at) if port == 0 else self.sees(at, x, y, a)
 
     def widest(self, widths: Sequence[int], most: Attrs) -> int:
@@ -261,7 +268,9 @@ class DotAttention(Primitive):
     def places(
         self, xs: Sequence[Places | None], widths: Sequence[int], c: int, width: int, a: Attrs
     ) -> Places:
-        """The places of the values.  Raises NotShared unless queries and keys have the same places."""
+        """The channel indices of the values. Raises NotShared unless queries and keys have equal channel
+        indices.
+        """
         if xs[0] != xs[1]:
             raise NotShared("queries and keys would use different channels of the shared weights")
         return xs[2] or leading(c)
@@ -289,7 +298,9 @@ class DotAttention(Primitive):
         return to.node("Reshape", [last, to.ints("whole", [to.batch, *y])])
 
     def lifted(self, call: Call) -> Lifted | None:
-        """A fused attention call, or softmax(q k^T / sqrt(channels per head)) v written as products."""
+        """Recognizes a fused attention call, or softmax(q k^T / sqrt(channels per head)) v written as
+        products.
+        """
         found = _fused(call) if call.operator == "scaled_dot_product_attention" else _unfused(call)
         if found is None:
             return None
@@ -307,14 +318,20 @@ def _demand_heads(c: Any, heads: Any, demand: Demand) -> None:
 
 
 def _attended(to: OnnxWriter, query: str, key: str, value: str, channels: int) -> str:
-    """Of queries and values by rows, keys by columns, and the channels of a head."""
+    """Writes attention of queries (by rows), keys (by columns) and values (by rows); returns the output's
+    name.
+
+    `channels` is the number of channels of a head.
+    """
     scaled = to.node("Mul", [query, to.filled("scale", channels**-0.5, (1,))], "scaled")
     weights = to.node("Softmax", [to.node("MatMul", [scaled, key], "scores")], "softmax", axis=-1)
     return to.node("MatMul", [weights, value], "attended")
 
 
 def by_head(x: Operand, heads: int) -> Layout | None:
-    """The layout of a map as N × heads × positions × channels of a head."""
+    """The layout of a map as N × heads × positions × channels of a head; None if heads do not divide the
+    channels.
+    """
     if x.sizes is None or x.sizes[0] % heads:
         return None
     c, h, w = x.sizes
@@ -352,7 +369,7 @@ def _unfused(call: Call) -> tuple[Operand, Operand, Operand] | None:
 
 
 def _unscaled(x: Operand) -> tuple[Operand, float]:
-    """A tensor before it was multiplied by numbers, and their product."""
+    """The tensor from which x was computed by multiplication with numbers, and their product."""
     factor = 1.0
     while (made := x.call) is not None and made.operator in ("mul", "div"):
         other = made["other"]

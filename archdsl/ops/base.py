@@ -23,10 +23,10 @@ Sizes = tuple[Any, Any, Any]
 
 
 class Demand(Protocol):
-    """Adds a constraint for well-typedness: a condition, and the message if it fails.
+    """A function that adds a constraint for well-typedness: a condition, and the message if it fails.
 
-    `code` is the diagnostic's code; `message` is a format string, filled with the keyword arguments' values
-    in the failing network.
+    `code` is the code of the diagnostic; `message` is a format string, filled with the values of the keyword
+    arguments in the failing network.
     """
 
     def __call__(self, condition: Any, code: str, message: str, /, **values: Any) -> None: ...
@@ -36,11 +36,11 @@ class Demand(Protocol):
 class Setting:
     """A setting of a primitive.
 
-    `default` may be a function of the input shapes. None: the setting is required, or, if it is `optional`,
-    omitted from a node's attrs. `kind` is one of "int", "float", "bool", "str", "ints", and "pair": an
-    integer for both axes, or two, for rows and columns (`archdsl.ir.expr.by_axis`). `choices` are the values
-    of a str, or the words that a pair may be instead; `low` and `high` the minimum and maximum. `implied` is
-    the value that an optional setting has where it is omitted; a node's attrs never contain it.
+    `default` may be a function of the input shapes; if it is None, the setting is required, or, if
+    `optional`, omitted from a node's attrs. `kind` is one of "int", "float", "bool", "str", "ints", and
+    "pair": an integer for both axes, or two, for rows and columns (`archdsl.ir.expr.by_axis`). `choices` are
+    the values of a str, or the words that a pair may be instead of numbers; `low` and `high` are the minimum
+    and maximum. `implied` is the value that an omitted optional setting has; a node's attrs never contain it.
     """
 
     name: str
@@ -54,15 +54,16 @@ class Setting:
     implied: Any = None
 
     def entries(self, value: Any) -> tuple[Any, ...]:
-        """The numbers or words of a value; each must satisfy the limits."""
+        """The numbers or words in a value, each of which must satisfy the limits."""
         if self.kind == "pair":
             rows, columns = by_axis(value) if value != () else (value, value)
             return (rows,) if rows is columns else (rows, columns)
         return value if isinstance(value, tuple) else (value,)
 
     def demands(self, owner: str, value: Any) -> Iterator[tuple[Any, str]]:
-        """Pairs of a condition and a message for an entry of the right type; `{value}` in a message is the
-        value.
+        """Yields pairs of a condition and a message for an entry of the right type.
+
+        `{value}` in a message stands for the value.
         """
         what = f"`{self.name}` of `{owner}`"
         if self.kind == "pair":
@@ -80,7 +81,7 @@ class Setting:
             yield known, what + " is {value}, and must be one of " + ", ".join(self.choices)
 
     def _pair_demands(self, what: str, value: Any) -> Iterator[tuple[Any, str]]:
-        """The constraints on one entry of a pair, which may be a word; see `demands`."""
+        """Yields the constraints on one entry of a pair, which may be a word (see `demands`)."""
         limits = f"at least {self.low}"
         if not self.choices or kind(value) in ("int", "number"):
             yield apply("whole", value), what + " must be an integer, got {value}"
@@ -96,14 +97,14 @@ class Setting:
             yield apply("le", self.low, value), what + " is {value}, and must be " + limits
 
     def is_fine(self, value: Any) -> bool:
-        """Whether a value is a constant within the range, or a boolean: a fast path without `demands`."""
+        """Whether a value is an integer within the limits, or a boolean: a fast test instead of `demands`."""
         if self.kind == "bool":
             return type(value) is bool
         low, high = self.low, self.high
         return type(value) is int and (low is None or low <= value) and (high is None or value <= high)
 
     def repaired(self, owner: str, value: Any) -> Any:
-        """The value, or a valid replacement with which shapes can still be computed."""
+        """Returns the value, or if it is invalid, a valid one with which shapes can still be computed."""
         items = self.entries(value)
         if all(holds is not False for item in items for holds, _ in self.demands(owner, item)):
             return value
@@ -125,7 +126,7 @@ class Cost:
 class Layer:
     """A module to construct: a class of `torch.nn` or of `archdsl.ops.layers`, and its arguments.
 
-    The first `positional` arguments are written without their names in emitted Python.
+    The first `positional` arguments are written without names in emitted Python.
     """
 
     cls: str
@@ -134,54 +135,55 @@ class Layer:
 
 
 class OnnxWriter(Protocol):
-    """Collects the ONNX nodes and constants of one application of a primitive, and returns their names.
+    """Collects the ONNX nodes and constants of one application of a primitive; methods return names of
+    tensors.
 
     Names are derived from the application, with the suffix `.label` if there is a label.
     """
 
     @property
     def batch(self) -> int:
-        """The batch size of the model."""
+        """The batch size of the ONNX model."""
 
     def node(self, operator: str, inputs: Sequence[str], label: str = "", **attributes: Any) -> str:
-        """Adds a node with one output, and returns its name; an omitted optional input is an empty name."""
+        """Adds a node with one output; returns the name of the output. The name of an omitted optional input
+        is empty.
+        """
 
     def nodes(
         self, operator: str, inputs: Sequence[str], labels: Sequence[str], **attributes: Any
     ) -> list[str]:
-        """Adds a node with several outputs, one for each label, and returns their names."""
+        """Adds a node with several outputs, one for each label; returns their names."""
 
     def weight(self, name: str, shape: Sequence[int]) -> str:
-        """The name of a parameter or buffer of the layer; `name` is its name in the layer. Tied layers share
-        it.
-        """
+        """The name of a parameter or buffer, given its name in the layer; tied layers share it."""
 
     def ints(self, label: str, values: Sequence[int]) -> str:
-        """The name of a constant vector of int64, such as sizes, axes or pads."""
+        """Adds a constant vector of int64, such as sizes, axes or pads; returns its name."""
 
     def filled(self, label: str, value: float, shape: Sequence[int]) -> str:
-        """The name of a constant float32 tensor whose elements all equal `value`."""
+        """Adds a constant float32 tensor whose elements all equal `value`; returns its name."""
 
 
 class Primitive:
-    """A primitive op: one class that owns every rule of the op; passes never depend on its name.
+    """A primitive op: one class that defines every rule of the op; passes never depend on its name.
 
     `arity` is the minimum and maximum number of tensors (None: no limit). `tensor_settings` are optional
-    settings whose value is a tensor (`like`); they follow the positional tensors in a node's inputs, and only
-    the height and width of such a tensor are read.
+    settings whose value is a tensor (`like`); these tensors follow the positional ones in a node's inputs,
+    and only their height and width are read.
 
     Properties used by simplification: `makes_zero`: the output is zeros for any values of the inputs, of
     which only the size matters; `keeps_zero`: zero inputs give a zero output; `zero_is_neutral`: inputs that
-    are zeros can be omitted, as `contributing` says; `is_identity`: the output is the first input.
+    are zeros can be omitted, as `contributing` defines; `is_identity`: the output is the first input.
     `keeps_size`: height and width are those of the first input. `commutes`: the order of the inputs does not
-    matter, up to rounding. `stacks`: the channels of its inputs add up, so that a missing input has no
-    channels. `stateless`: its layer holds neither parameters nor statistics. `over_batch`: in training, a
-    channel is normalized by its values in the batch, and a single value is not enough. `keeps_places`: its
-    channels are those of its first input, one by one. `fresh`: the output is a new tensor that its own
-    gradient does not need, so that its only reader may overwrite it. `by_image`: its layer computes each
-    image of a batch by itself, in training, too, and a call costs more than copying a small map.
+    matter, up to rounding. `stacks`: the channels of the inputs add up, so that a missing input has no
+    channels. `stateless`: the layer has neither parameters nor statistics. `over_batch`: in training, a
+    channel is normalized by its values in the batch, and a single value is not enough. `keeps_places`: output
+    channel i belongs to channel i of the first input. `fresh`: the output is a new tensor that the gradient
+    of this op does not need, so that its only reader may overwrite it. `by_image`: the layer computes each
+    image of a batch separately, in training as well, and a call costs more than copying a small map.
 
-    `lifts` are the ATen operators that it may stand for, without overloads (`archdsl lift`).
+    `lifts` are the ATen operators, without overloads, that `archdsl lift` may translate to this primitive.
     """
 
     name: ClassVar[str]
@@ -202,25 +204,26 @@ class Primitive:
     lifts: ClassVar[tuple[str, ...]] = ()
 
     def tensors(self, inputs: int) -> int:
-        """The number of a node's inputs that are positional tensors; the rest are tensor settings."""
+        """The number of positional tensors among a node's inputs; the other inputs are tensor settings."""
         most = self.arity[1]
         return inputs if most is None or not self.tensor_settings else min(inputs, most)
 
     @property
     def has_weights(self) -> bool:
-        """Whether its nodes have parameters or running statistics, which can be tied."""
+        """Whether nodes of this primitive have parameters or running statistics, which can be tied."""
         return self.has_layer and not self.stateless
 
     @property
     def has_layer(self) -> bool:
-        """Whether equal nodes may compute different results, since each has parameters, statistics or random
-        state.
+        """Whether nodes of this primitive have parameters, statistics or random state.
+
+        If they do, equal nodes may compute different results.
         """
         return type(self).layer is not Primitive.layer
 
     @property
     def is_shared(self) -> bool:
-        """Whether equal nodes are merged: nodes without weights or state.
+        """Whether simplification merges equal nodes of this primitive: those without weights or state.
 
         Zeros are not merged although they are equal, since this would create dependences between unrelated
         parts of a space.
@@ -228,7 +231,7 @@ class Primitive:
         return not (self.has_layer or self.makes_zero)
 
     def written(self, a: Attrs) -> Attrs:
-        """The settings that source text must state: without optional ones that have their implied value."""
+        """The settings that source text must contain: without optional ones that have their implied value."""
         implied = [s for s in self.settings if s.implied is not None and a.get(s.name) == s.implied]
         return {k: v for k, v in a.items() if k not in {s.name for s in implied}} if implied else a
 
@@ -240,12 +243,14 @@ class Primitive:
         return a
 
     def along(self, a: Attrs, axis: int) -> Attrs:
-        """The settings for one axis, rows (0) or columns (1): pairs replaced by their entry."""
+        """The settings for one axis, rows (0) or columns (1): pairs are replaced by their entry for that
+        axis.
+        """
         pairs = [s.name for s in self.settings if s.kind == "pair" and isinstance(a.get(s.name), tuple)]
         return {**a, **{name: by_axis(a[name])[axis] for name in pairs}} if pairs else a
 
     def title(self, a: Attrs) -> str:
-        """The name of its box in a diagram; kernel, dilation and stride are appended to it."""
+        """The title of a node's box in a diagram; kernel, dilation and stride are appended to it."""
         return self.name
 
     def keeps_zero(self, a: Attrs) -> bool:
@@ -260,15 +265,15 @@ class Primitive:
         return range(len(xs))
 
     def is_identity(self, xs: Sequence[Sizes], y: Sizes, a: Attrs) -> bool:
-        """Whether the output is the first input; for concrete shapes and settings."""
+        """Whether the output equals the first input; for concrete shapes and settings."""
         return False
 
     def shape(self, xs: Sequence[Sizes], a: Attrs, demand: Demand) -> Sizes:
-        """The output shape; adds all constraints through `demand`."""
+        """The output shape; all constraints are added through `demand`."""
         raise NotImplementedError
 
     def sizes(self, xs: Sequence[Sizes], a: Attrs, demand: Demand) -> Sizes:
-        """The output shape even if constraints fail: invalid settings are reported through `demand`, and
+        """The output shape even if constraints fail: invalid settings are reported through `demand` and
         replaced.
 
         No dimension is below 1, so that the shape rules of readers can divide by it.
@@ -284,17 +289,17 @@ class Primitive:
         return at_least_one(self.shape(xs, a, demand))
 
     def size_follows(self, xs: Sequence[Sizes], y: Sizes, a: Attrs) -> tuple[int, Pair] | None:
-        """The position of the input that determines the output size, and the stride s: height and width are
-        ceil(n / s).
+        """The position of the input that determines the output size, and a stride s; None if no input does.
 
-        For concrete shapes and settings; holds at every image size. None if no input does.
+        Height and width of the output are ceil(n / s) of those of that input, at every image size. For
+        concrete shapes and settings.
         """
         return (0, 1) if self.keeps_size else None
 
     def zeros_of(self, y: Sizes, s: Pair) -> Attrs | None:
-        """The settings of a `zero` that has shape y and is made from a tensor s times as high and wide.
+        """The settings of a `zero` node of shape y that reads a tensor s times as high and wide.
 
-        None if it cannot be made from every tensor of such a size. Defined for `zero` only.
+        None if not every tensor of that size gives shape y. Defined for the primitive `zero` only.
         """
         return None
 
@@ -303,10 +308,10 @@ class Primitive:
         return Cost()
 
     def traffic(self, xs: Sequence[Sizes], y: Sizes, a: Attrs) -> tuple[int, int]:
-        """The numbers of activation values that it reads and writes in evaluation; (0, 0) if it copies
-        nothing.
+        """The numbers of activation values that are read and written in eval mode; (0, 0) if nothing is
+        copied.
 
-        For concrete shapes. A value read by several sliding windows counts once.
+        For concrete shapes. A value that several sliding windows read counts once.
         """
         read = 0
         for c, h, w in xs[: self.tensors(len(xs))]:
@@ -314,31 +319,34 @@ class Primitive:
         return read, y[0] * y[1] * y[2]
 
     def sees(self, at: int, x: int, y: int, a: Attrs) -> tuple[int, int] | None:
-        """The first and last of x input rows (or columns) that output row `at` of y depends on; None if it
+        """The first and last of x input rows (or columns) on which output row `at` of y depends; None if it
         reads none.
 
-        Rows outside of the input are padding. Settings that are pairs have the value of the axis.
+        Rows outside of the input are padding. Settings that are pairs have their value for the axis.
         """
         return (0, 0) if x == 1 else (at, at)
 
     def sees_in(self, port: int, at: int, x: int, y: int, a: Attrs) -> tuple[int, int] | None:
-        """`sees` for the input at position `port`, for primitives whose inputs are read differently."""
+        """The result of `sees` for the input at position `port`; for primitives that read their inputs
+        differently.
+        """
         return self.sees(at, x, y, a)
 
     def layer(self, xs: Sequence[Sizes], y: Sizes, a: Attrs) -> Layer | None:
-        """The module that holds its weights or state, for concrete shapes; None without any."""
+        """The module that holds the weights or state, for concrete shapes; None if there are none."""
         return None
 
     def widest(self, widths: Sequence[int], most: Attrs) -> int | None:
-        """The number of channels of its largest variant, given those of its inputs' and the maximum of each
-        setting.
+        """The number of output channels at the largest size, given those of the inputs and the maximum of
+        each setting.
 
-        None: the maximum over the networks of the space.
+        None stands for the maximum over the networks of the space.
         """
         return widths[0]
 
     def kernel_size(self, a: Attrs) -> Any:
-        """The size of the kernel whose positions are the last two axes of its weight; None without one.
+        """The size of the kernel, whose positions are the last two axes of the weight; None if there is no
+        kernel.
 
         A number, or a pair (rows, columns); also for settings that depend on decisions.
         """
@@ -347,31 +355,33 @@ class Primitive:
     def places(
         self, xs: Sequence[Places | None], widths: Sequence[int], c: int, width: int, a: Attrs
     ) -> Places:
-        """The indices of its c output channels among the `width` channels of its largest variant, for one
-        network.
+        """The indices of the c output channels of one network among the `width` output channels at the
+        largest size.
 
-        `xs` are those indices for its inputs, None for an input that the network lacks; `widths` are the
-        channels of the inputs' largest variants.  Raises NotShared if different channels would have the same
-        index.
+        `xs` are those indices for the inputs, None for an input that the network lacks; `widths` are the
+        numbers of channels of the inputs at the largest size. Raises NotShared if different channels would
+        have the same index.
         """
         found = next(x for x in xs if x is not None)
         return found if len(found) == c else leading(c)
 
     def parts(self, x: Places, y: Places, width: int, a: Attrs, most: Attrs) -> Parts:
-        """The slices of the shared weights that a subnetwork uses; weights not returned are used in full.
+        """The slices of the shared weights that the layer of one network uses; weights not returned are used
+        in full.
 
-        `x` and `y` are the channel indices of its first input and its output, `width` is the maximum number
-        of input channels, `most` are the maximum values of its settings.  Raises NotShared.
+        `x` and `y` are the channel indices of the first input and of the output, `width` is the maximum
+        number of input channels, `most` are the maximum values of the settings. Raises NotShared if the
+        weights cannot be shared.
         """
         return {}
 
     def expression(
         self, names: Sequence[str], layer: str | None, xs: Sequence[Sizes], y: Sizes, a: Attrs
     ) -> str:
-        """The Python expression of its output, over `torch` and `F` (torch.nn.functional).
+        """The Python expression of the output, over `torch` and `F` (torch.nn.functional).
 
         `names` are the variables of the positional tensors, followed by expressions of the run-time (height,
-        width) of the tensors passed as settings; `layer` is the expression of its module. By default the
+        width) of the tensors passed as settings; `layer` is the expression of the module. By default the
         module is applied to the first tensor.
         """
         if layer is None:
@@ -381,59 +391,60 @@ class Primitive:
     def weighted_expression(
         self, names: Sequence[str], layer: str | None, weight: str, xs: Sequence[Sizes], y: Sizes, a: Attrs
     ) -> str | None:
-        """The expression of its output times a number; None if an ordinary product is needed.
+        """The Python expression of the output times a number; None if an ordinary product is needed.
 
-        It may use `layers` (archdsl.ops.layers); exactly its output if the number is 1.
+        The expression may refer to `layers` (archdsl.ops.layers). If the number is 1, the result is exactly
+        the output.
         """
         return None
 
     def fused_expression(
         self, names: Sequence[str], layers: Sequence[str], xs: Sequence[Sizes], y: Sizes, a: Attrs
     ) -> str | None:
-        """Python that computes the outputs of several nodes with equal inputs and settings in one call, as a
-        sequence.
+        """The Python expression of a sequence of the outputs of several nodes with equal inputs and settings,
+        in one call.
 
-        `names` are the variables of the inputs, `layers` the expressions of the nodes' modules, one per
-        node; a primitive without a module gets none, for a single node. The result may call functions of the
-        module archdsl.ops.layers by the name `layers`. Results are equal to those of `expression` up to
-        rounding. None if `expression` is as fast.
+        `names` are the variables of the inputs, `layers` the expressions of the nodes' modules, one per node;
+        for a primitive without a module, `layers` is empty, and there is a single node. The expression may
+        call functions of the module archdsl.ops.layers by the name `layers`. Results are equal to those of
+        `expression` up to rounding. None if `expression` is as fast.
         """
         return None
 
     @property
     def has_onnx(self) -> bool:
-        """Whether it has an ONNX lowering; other primitives use PyTorch's exporter, which takes seconds."""
+        """Whether the primitive has an ONNX lowering; others need PyTorch's exporter, which takes seconds."""
         return type(self).onnx is not Primitive.onnx
 
     def onnx(self, to: OnnxWriter, names: Sequence[str], xs: Sequence[Sizes], y: Sizes, a: Attrs) -> str:
-        """Writes its ONNX nodes (opset 18), and returns the name of its output.
+        """Writes the ONNX nodes (opset 18) of an application; returns the name of the output.
 
         For concrete shapes; `names` are those of the positional tensors.
         """
         raise NotImplementedError
 
     def in_place(self, name: str, a: Attrs) -> str | None:
-        """An expression that overwrites its only input with its output; None if there is none."""
+        """A Python expression that overwrites the only input with the output; None if there is none."""
         return None
 
     def lifted(self, call: Call) -> Lifted | None:
-        """The inverse of `expression`: the application that a call of an operator in `lifts` stands for.
+        """The inverse of `expression`: the application of this primitive that a call of an operator in
+        `lifts` computes.
 
         None if the call computes something else. By default, the primitive has one input, no settings and no
-        weights, and applies to each value alone.
+        weights, and is applied to each value separately.
         """
         return call.pointwise(call.x)
 
     def composed(self, last: Applied) -> Composed | None:
-        """Recognizes a composition: an application of this primitive that several recognized nodes compute
-        together.
+        """Recognizes an application of this primitive that several recognized nodes compute together.
 
         `last` is the last of these nodes. None if they compute something else.
         """
         return None
 
     def rearranged(self, x: tuple[int, int, int], layout: Layout) -> Attrs | None:
-        """The settings with which its output, for an input of shape x, has this layout; None if there are
+        """The settings with which the output, for an input of shape x, has this layout; None if there are
         none.
 
         For primitives that only rearrange values. A layout lists the factors of each dimension.
@@ -442,7 +453,7 @@ class Primitive:
 
 
 def at_least_one(shape: Sizes) -> Sizes:
-    """The shape with at least 1 in each dimension, for a rule whose constraints failed."""
+    """The shape with at least 1 in each dimension; used if the constraints of a shape rule failed."""
     if type(shape[0]) is type(shape[1]) is type(shape[2]) is int and min(shape) >= 1:
         return shape
     c, h, w = (maximum(n, 1) if isinstance(n, (int, float, Pick)) and _below_one(n) else n for n in shape)
@@ -455,4 +466,4 @@ def _below_one(size: Any) -> bool:
 
 
 ADVISORY = frozenset({"ARCH330"})
-"""Codes of demands whose failure leaves a network well-defined: it runs, but maybe not as meant."""
+"""Codes of constraints that a network may violate: it is well-defined, but may differ from what was meant."""

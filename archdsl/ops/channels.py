@@ -1,4 +1,4 @@
-"""Primitives over the channels at each position: linear layers, sums, slices."""
+"""Primitives over the channels at each position: linear layers, reductions, convolutions, slices."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Linear(Primitive):
-    """A linear layer over the channels at each position: a convolution with k = 1."""
+    """A linear layer over the channels at each position; equal to a convolution with k = 1."""
 
     name = "linear"
     summary = "linear layer over the channels at each position"
@@ -64,7 +64,7 @@ class Linear(Primitive):
         return to.node("Conv", inputs, kernel_shape=[1, 1])
 
     def lifted(self, call: Call) -> Lifted | None:
-        """A linear layer in any layout whose last dimension is the channels."""
+        """Recognizes a linear layer in any layout whose last dimension is the channels."""
         x, weight, bias = call.x, call["weight"], call["bias"]
         if not x.has_channels_at(-1):
             return None
@@ -149,10 +149,10 @@ class ChannelMax(Reduction):
 
 
 class ChannelConv(Primitive):
-    """A convolution along the channels at each position, with one kernel: each channel sees its neighbours.
+    """A convolution along the channels at each position, with one kernel for all positions and channels.
 
-    On a map of 1 × 1 it is the gate of efficient channel attention: Wang et al., "ECA-Net",
-    arXiv:1910.03151, equation 5.
+    On a map of 1 × 1 it is the gate of efficient channel attention: Wang et al., "ECA-Net", arXiv:1910.03151,
+    equation 5.
     """
 
     name = "channel_conv"
@@ -190,7 +190,7 @@ class ChannelConv(Primitive):
         return to.node("Reshape", [convolved, whole])
 
     def lifted(self, call: Call) -> Lifted | None:
-        """A 1-D or 2-D convolution with one kernel over a map whose rows are the channels."""
+        """Recognizes a 1-D or 2-D convolution with one kernel over a map whose rows are the channels."""
         x, weight, pad = call.x, call["weight"], call["padding"]
         if len(x.layout) < 3 or x.layout[1] or not x.has_channels_at(2) or call["bias"] is not None:
             return None
@@ -201,7 +201,7 @@ class ChannelConv(Primitive):
 
 
 class Slice(Primitive):
-    """Channels `first` to `last`, counted from 1, both included."""
+    """The channels from `first` to `last`, counted from 1, both included."""
 
     name = "slice"
     summary = "channels from the first to the last one given, counted from 1"

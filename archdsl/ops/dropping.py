@@ -12,10 +12,9 @@ if TYPE_CHECKING:
 
 
 class Dropping(Primitive):
-    """Base class of primitives that zero random parts of a tensor in training, and scale the rest by 1 / (1 -
-    p).
+    """Base class of primitives that zero random parts of a tensor in training, and divide the rest by 1 - p.
 
-    In evaluation they are the identity. `cls` is the layer's class.
+    In evaluation they are the identity. `cls` is the class of the layer.
     """
 
     cls: ClassVar[str]
@@ -65,7 +64,7 @@ class Dropout2d(Dropping):
 
 
 class DropPath(Dropping):
-    """Zeroes the entire tensor of each image with probability p; stochastic depth (arXiv:1603.09382)."""
+    """Zeroes the entire tensor of each image with probability p: stochastic depth (arXiv:1603.09382)."""
 
     name = "drop_path"
     summary = "dropout of the whole tensor of an image (stochastic depth)"

@@ -68,7 +68,7 @@ class Concat(Primitive):
 
 
 def _padded(call: Call) -> Lifted | None:
-    """Zeros before and behind the channels of a map; `pad` lists the last dimension first."""
+    """Recognizes zeros before and after the channels of a map; `pad` begins with the last dimension."""
     x, pad = call.x, [*call["pad"], 0, 0, 0, 0, 0, 0]
     plain = call["mode"] in (None, "constant") and not call["value"]
     if not plain or any(pad[:4] + pad[6:]) or min(pad) < 0 or not any(pad) or not x.is_map:
@@ -78,7 +78,7 @@ def _padded(call: Call) -> Lifted | None:
 
 
 class Broadcast(Primitive):
-    """Base class of arithmetic on tensors; each dimension is equal in all of them, or 1."""
+    """Base class of arithmetic on tensors whose dimensions are equal, or 1 and then broadcast."""
 
     what: ClassVar[str]
     sign: ClassVar[str]
@@ -104,7 +104,7 @@ class Broadcast(Primitive):
         return _larger(p[0], q[0]), _larger(p[1], q[1]), _larger(p[2], q[2])
 
     def size_follows(self, xs: Sequence[Sizes], y: Sizes, a: Attrs) -> tuple[int, int] | None:
-        """The position of an operand that is larger than 1 × 1 at every image size, and so not broadcast;
+        """The position of an operand that is larger than 1 × 1 at every image size, so never broadcast, and
         stride 1.
         """
         if all(x[1:] == y[1:] for x in xs):
@@ -130,7 +130,7 @@ class Broadcast(Primitive):
 
 
 class Add(Broadcast):
-    """The sum of tensors; each dimension is equal in all of them, or 1."""
+    """The sum of tensors; each dimension is equal in all of them, or 1 and then broadcast."""
 
     name = "add"
     summary = "sum (also written +); sizes of 1 are broadcast"
@@ -155,7 +155,7 @@ class Add(Broadcast):
         return total
 
     def lifted(self, call: Call) -> Lifted | None:
-        """A sum; several additions in one source line become one `add` of all operands."""
+        """Recognizes sums; several additions in one source line become one `add` of all operands."""
         first, before = call.x, call.x.call
         if before and before.operator == "add" and before.place == call.place and first.uses == 1:
             inner = self.lifted(before)
@@ -165,7 +165,7 @@ class Add(Broadcast):
 
 
 class Sub(Broadcast):
-    """The difference of two tensors; each dimension is equal, or 1 in one of them."""
+    """The difference of two tensors; each dimension is equal, or 1 in one of them and then broadcast."""
 
     name = "sub"
     summary = "difference (also written -); sizes of 1 are broadcast"
@@ -186,7 +186,7 @@ class Sub(Broadcast):
 
 
 class Mul(Broadcast):
-    """The product of two tensors; each dimension is equal, or 1 in one of them."""
+    """The product of two tensors; each dimension is equal, or 1 in one of them and then broadcast."""
 
     name = "mul"
     summary = "product (also written *); sizes of 1 are broadcast"
@@ -213,13 +213,13 @@ def _fits(m: Any, n: Any) -> Any:
 
 
 def _larger(m: Any, n: Any) -> Any:
-    """The size of a dimension that is m and n, or 1 in one of them."""
+    """The size of a dimension after broadcasting sizes m and n, which are equal unless one is 1."""
     if m == n or (type(n) is int and n == 1):
         return m
     return n if type(m) is int and m == 1 else maximum(m, n)
 
 
 def _shape(xs: Sequence[Sizes]) -> Sizes:
-    """The shape of tensors that are broadcast; for concrete shapes."""
+    """The shape of the result of broadcasting, for concrete shapes."""
     c, h, w = (max(sizes) for sizes in zip(*xs, strict=True))
     return c, h, w

@@ -1,6 +1,7 @@
 """Modules that `torch.nn` lacks.
 
-The source of a class here is copied into emitted Python. Imported only where modules are constructed.
+The source of a class in this file is copied into emitted Python. The file is imported only where modules are
+constructed.
 """
 
 from collections.abc import Sequence
@@ -13,7 +14,7 @@ import torch.nn.functional as F  # noqa: N812  (the usual name)
 from torch import nn
 
 Sizes = Union[int, tuple[int, int]]
-"""A size along both axes, or along rows and columns."""
+"""A size along both axes, or a pair (rows, columns)."""
 
 
 class ChannelConv(nn.Module):
@@ -68,8 +69,9 @@ class ChannelLayerNorm(nn.Module):
 
 
 class DropPath(nn.Module):
-    """In training, zeroes the entire tensor of random images with probability p, and scales the rest by 1 /
-    (1 - p).
+    """In training, zeroes the entire tensor of random images with probability p.
+
+    The tensors of the other images are divided by 1 - p.
     """
 
     def __init__(self, p: float):
@@ -86,10 +88,10 @@ class DropPath(nn.Module):
 
 
 class SelfAttention(nn.Module):
-    """Multi-head self-attention over the positions of a map (see `archdsl.ops.attention.Attention`).
+    """Multi-head self-attention over the positions of a feature map (see `archdsl.ops.attention.Attention`).
 
-    Keys and values are of a map reduced by a convolution with kernel and stride `reduction`, and layer
-    normalization.
+    Keys and values are computed from the map after a convolution with kernel and stride `reduction`, and
+    layer normalization.
     """
 
     query_bias: nn.Parameter | None
@@ -143,7 +145,7 @@ class SelfAttention(nn.Module):
 def weighted_batch_norm(norm: nn.BatchNorm2d, x_bchw: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
     """`norm(x) * weight` for a scalar weight, by scaling the layer's scale and shift instead of the tensor.
 
-    Also for subclasses that normalize over several processes.
+    Also works for subclasses that normalize over several processes.
     """
     if type(norm) is not nn.BatchNorm2d:
         borrow = getattr(norm, "borrow", None)  # a part of a stored layer
@@ -162,17 +164,21 @@ def weighted_batch_norm(norm: nn.BatchNorm2d, x_bchw: torch.Tensor, weight: torc
 
 
 LEAST_ROWS = 3
-"""Rows and columns from which on maps are worth being taken apart (measured: docs/supernet.md)."""
+"""The minimum rows and columns of interleaved maps for which splitting a map pays (measured:
+docs/supernet.md).
+"""
 
 FEW_TAPS = 3
-"""Weights of a kernel for which products cost less than a convolution (measured: docs/supernet.md)."""
+"""The number of kernel weights up to which products cost less than a convolution (measured:
+docs/supernet.md).
+"""
 
 
 def convolved(x_bchw: torch.Tensor, convs: Sequence[nn.Conv2d]) -> Sequence[torch.Tensor]:
     """The outputs of dense convolutions with equal settings and the same input, computed by one convolution.
 
-    Their weights are concatenated along the output channels. A strided 1 × 1 convolution reads only some of
-    the pixels, which are gathered once for all.
+    The weights are concatenated along the output channels. The pixels that a strided 1 × 1 convolution reads
+    are gathered once for all.
     """
     first = convs[0]
     stride = first.stride
@@ -191,10 +197,10 @@ def _joined(tensors: Sequence[torch.Tensor]) -> torch.Tensor:
 def dilated(x_bchw: torch.Tensor, convs: Sequence[nn.Conv2d]) -> Sequence[torch.Tensor]:
     """The outputs of dilated depthwise convolutions with equal settings, odd kernel and the same input.
 
-    If dilation d and stride have a common divisor, only every so many pixels are read: these are gathered. On
-    maps hardly larger than d, most weights are applied to padding only: the others are applied one by one.
-    Elsewhere, an output pixel depends on pixels that are a multiple of d apart. The d × d interleaved maps of
-    such pixels become the batch of an ordinary convolution, for which CPUs have fast kernels, unless the maps
+    If dilation d and stride have a common divisor, only the pixels that are read are gathered first. On maps
+    hardly larger than d, most weights are applied to padding only; the others are applied one by one. On
+    other maps, an output pixel depends on pixels that are multiples of d apart: the d × d interleaved maps of
+    such pixels are the batch of an ordinary convolution, for which CPUs have fast kernels, unless the maps
     are too small.
     """
     first = convs[0]
@@ -216,9 +222,9 @@ def dilated(x_bchw: torch.Tensor, convs: Sequence[nn.Conv2d]) -> Sequence[torch.
 
 
 def _tap_by_tap(x_bchw: torch.Tensor, conv: nn.Conv2d, d: int, reach: tuple[int, int]) -> torch.Tensor:
-    """A depthwise convolution of dilation d of which only weights up to `reach` from the centre contribute.
+    """A depthwise convolution of dilation d in which only weights up to `reach` from the centre contribute.
 
-    Each weight is applied to the outputs for which it is inside of the input.
+    Each weight is applied to the outputs for which its position is inside of the input.
     """
     height, width = x_bchw.shape[2:]
     middle = conv.kernel_size[0] // 2
@@ -239,12 +245,16 @@ def _tap_by_tap(x_bchw: torch.Tensor, conv: nn.Conv2d, d: int, reach: tuple[int,
 
 
 def _overlap(size: int, shift: int) -> tuple[slice, slice]:
-    """The input pixels at this offset from an output pixel, and these output pixels."""
+    """The slice of the input pixels that are at offset `shift` from an output pixel, and the slice of these
+    outputs.
+    """
     return slice(max(0, shift), size + min(0, shift)), slice(max(0, -shift), size - max(0, shift))
 
 
 def _phases(x_bchw: torch.Tensor, d: int) -> torch.Tensor:
-    """The d × d maps of every d-th pixel as a batch, padded by zeros where d does not divide a size."""
+    """The d × d interleaved maps of every d-th pixel as a batch, padded by zeros if d does not divide the
+    size.
+    """
     b, c, h, w = x_bchw.shape
     if h % d or w % d:
         x_bchw = F.pad(x_bchw, (0, -w % d, 0, -h % d))
@@ -254,7 +264,7 @@ def _phases(x_bchw: torch.Tensor, d: int) -> torch.Tensor:
 
 
 def _interleaved(y: torch.Tensor, d: int, shape: torch.Size) -> torch.Tensor:
-    """The inverse of `_phases` for `shape`."""
+    """The inverse of `_phases`, for a map of shape `shape`."""
     b, _, height, width = shape
     _, c, h, w = y.shape
     y_bchw = y.reshape(b, d, d, c, h, w).permute(0, 3, 4, 1, 5, 2).reshape(b, c, h * d, w * d)
@@ -264,7 +274,9 @@ def _interleaved(y: torch.Tensor, d: int, shape: torch.Size) -> torch.Tensor:
 def max_pool(
     x_bchw: torch.Tensor, kernel: Sizes, stride: Sizes, padding: Sizes, ceil_mode: bool = False
 ) -> torch.Tensor:
-    """`F.max_pool2d`; on a CPU in channels-last format, the only one with a vectorized kernel."""
+    """Computes `F.max_pool2d`; on a CPU in channels-last format, for which alone the CPU kernel is
+    vectorized.
+    """
     if x_bchw.device.type != "cpu" or not x_bchw.is_contiguous():
         return F.max_pool2d(x_bchw, kernel, stride, padding, ceil_mode=ceil_mode)
     last = x_bchw.contiguous(memory_format=torch.channels_last)

@@ -1,8 +1,8 @@
-"""The inverse of `expression`: recognizing primitives among the calls of a traced PyTorch program.
+"""The inverse of `expression`: recognizes primitives among the calls of a traced PyTorch program.
 
 A tensor of a program is often not a map of channels × height × width itself, but such a map in another
-arrangement: a transformer's tokens, N × (height · width) × channels, are a map whose axes were merged and
-permuted.  A `Layout` describes that, so that rules see the map behind a tensor.
+arrangement: the tokens of a transformer, N × (height · width) × channels, are a map whose axes were merged
+and permuted. A `Layout` describes the arrangement, so that rules can refer to the map.
 """
 
 from __future__ import annotations
@@ -14,20 +14,21 @@ from typing import Any, cast
 from archdsl.ir.expr import Pair, Scalar, apply
 
 FixedSizes = tuple[int, int, int]
-"""Channels, height, width."""
+"""Channels, height and width of a map."""
 
 Factor = tuple[str, int, int]
 """A part of an axis ("n", "c", "h" or "w"): its stride in positions of that axis, and its size.
 
-The channels of a map are ("c", 1, 12); in three groups of four they are ("c", 4, 3) and ("c", 1, 4).
+The channels of a map of 12 channels are ("c", 1, 12); in three groups of four they are ("c", 4, 3) and ("c",
+1, 4).
 """
 
 Layout = tuple[tuple[Factor, ...], ...]
-"""For each dimension of a tensor, the factors merged in it, the slowest first."""
+"""For each dimension of a tensor, the factors that are merged in it, beginning with the slowest-varying."""
 
 
 def map_layout(batch: int, sizes: FixedSizes) -> Layout:
-    """The layout of N × C × H × W."""
+    """The layout of a map as N × C × H × W."""
     return tuple(
         ((axis, 1, size),) if size > 1 else ()
         for axis, size in zip("nchw", (batch, *sizes), strict=True)
@@ -38,9 +39,10 @@ def map_layout(batch: int, sizes: FixedSizes) -> Layout:
 class Operand:
     """A tensor that a call reads; `shape` includes the batch.
 
-    `name` is the tensor of the network that it equals up to its layout, and `sizes` the channels, height and
-    width of that tensor; None for values that are not part of the network. `weight` is the name of a
-    parameter or buffer. `call` is the call that returned it, `uses` the number of its readers.
+    `name` is the tensor of the network that this tensor equals up to its layout, and `sizes` are the
+    channels, height and width of that tensor; both are None for values that are not part of the network.
+    `weight` is the name of a parameter or buffer. `call` is the call that returned the tensor, `uses` the
+    number of its readers.
     """
 
     shape: tuple[int, ...]
@@ -58,27 +60,27 @@ class Operand:
 
     @property
     def is_map(self) -> bool:
-        """Whether it is a tensor of the network in its usual layout, N × C × H × W."""
+        """Whether this is a tensor of the network in its usual layout, N × C × H × W."""
         return self.sizes is not None and self.layout == map_layout(self.batch, self.sizes)
 
     def zeros(self, c: int) -> Lifted | None:
-        """An application of `zero` with c channels and the height and width of this tensor, for
-        `call.lifted`.
+        """An application of `zero` with c channels and the height and width of this tensor, as an input in
+        `Call.lifted`.
 
-        None for no channels.
+        None if c is 0.
         """
         return Lifted((self,), {"c": c}, op="zero") if c else None
 
     def has_channels_at(self, dimension: int) -> bool:
-        """Whether a dimension consists of all channels, in order."""
+        """Whether a dimension of the tensor consists of all channels, in order."""
         if self.sizes is None or not self.layout:
             return False
         c = self.sizes[0]
         return self.layout[dimension] == ((("c", 1, c),) if c > 1 else ()) and self.shape[dimension] == c
 
     def slowest_channels(self, dimension: int) -> Factor | None:
-        """The channel factor that varies slowest in a dimension; None if that dimension does not begin with
-        channels.
+        """The factor of a dimension that has no other and is the slowest-varying one of the channels; else
+        None.
         """
         if self.sizes is None or not self.layout or len(self.layout[dimension]) != 1:
             return None
@@ -87,7 +89,7 @@ class Operand:
         return found if axis == "c" and stride * count == self.sizes[0] else None
 
     def with_channels(self, dimension: int, c: int) -> Layout:
-        """Its layout with another number of channels, which are one dimension."""
+        """The layout of this tensor with c channels, in order, as this dimension."""
         own = (("c", 1, c),) if c > 1 else ()
         at = dimension % len(self.layout)
         return (*self.layout[:at], own, *self.layout[at + 1 :])
@@ -95,10 +97,10 @@ class Operand:
 
 @dataclass(frozen=True, eq=False)
 class Measured:
-    """The origin of a (height, width) argument: the size of a tensor, or multiples of the network input's
+    """The origin of a (height, width) argument: the size of a tensor, or a multiple of the network input's
     size.
 
-    `times` are the multiples, `down` is the divisor of the input's size, rounded down.
+    `times` is the multiple, `down` a divisor of the input's size; the quotient is rounded down.
     """
 
     like: Operand | None = None
@@ -111,7 +113,7 @@ class Call:
     """A call of an ATen operator; `operator` is its name without overload and final underscore.
 
     `arguments` are by name, with defaults filled in; tensors are `Operand`s. `shape` is the shape of the
-    result, `index` its place in a list of results, `place` the source line of the call.
+    result, `index` its position in a list of results, `place` the source line of the call.
     """
 
     operator: str
@@ -122,12 +124,12 @@ class Call:
     measured: Measured | None = None
 
     def __getitem__(self, name: str) -> Any:
-        """An argument; None where the operator has none of that name."""
+        """An argument; None if the operator has no argument of that name."""
         return self.arguments.get(name)
 
     @property
     def x(self) -> Operand:
-        """The first argument."""
+        """The first argument of the call."""
         first = next(iter(self.arguments.values()))
         return first if isinstance(first, Operand) else Operand(())
 
@@ -135,7 +137,7 @@ class Call:
         """The common value of a list argument, such as the kernel size of a square kernel; None if values
         differ.
 
-        `default` for an empty list.
+        `default` is returned for an empty list.
         """
         values = self[name]
         if isinstance(values, int):
@@ -145,9 +147,9 @@ class Call:
         return int(values[0]) if values else default
 
     def pair(self, name: str, default: Pair | None = 1) -> Pair | None:
-        """The value of a list argument for rows and columns; one number if both are equal.
+        """The value of a list argument for rows and columns; one number if they are equal.
 
-        `default` for an empty list; None for anything else, such as a padding given as a word.
+        `default` is returned for an empty list, None for anything else, such as a padding given as a word.
         """
         values = self[name]
         if isinstance(values, int):
@@ -163,7 +165,7 @@ class Call:
         layout: Layout | None = None,
         **attrs: Any,
     ) -> Lifted | None:
-        """An application to maps; with `layout`, one whose result has that layout.
+        """An application of the primitive to maps; with `layout`, one whose result has that layout.
 
         None if an input is not a tensor of the network, or a weight is computed rather than stored.
         """
@@ -178,7 +180,9 @@ class Call:
     def pointwise(
         self, *inputs: Any, weights: Mapping[str, Any] | None = None, **attrs: Any
     ) -> Lifted | None:
-        """An application to each value separately: to maps, or to inputs that share another layout."""
+        """An application of the primitive to each value separately: to maps, or to inputs that share another
+        layout.
+        """
         operands = [x for x in inputs if isinstance(x, Operand)]
         alike = len({(x.layout, x.sizes) for x in operands}) == 1
         return self.lifted(*inputs, weights=weights, layout=operands[0].layout if alike else None, **attrs)
@@ -186,7 +190,7 @@ class Call:
 
 @dataclass(frozen=True)
 class Rows:
-    """A stored tensor, or its rows `first` to `end` - 1."""
+    """A stored tensor, or its rows from `first` to `end` - 1."""
 
     stored: str
     first: int = 0
@@ -213,7 +217,7 @@ class Applied:
     def composed(
         self, *inputs: Applied, parts: Iterable[Applied], weights: Mapping[str, Rows | None], **attrs: Any
     ) -> Composed:
-        """The result of `Primitive.composed`: this node and `parts` together are the primitive, applied to
+        """The result of `Primitive.composed`: this node and `parts` together are one application to
         `inputs`.
         """
         absorbed = frozenset(part.name for part in parts)
@@ -222,7 +226,10 @@ class Applied:
 
 @dataclass(frozen=True)
 class Composed:
-    """A primitive that several nodes compute together: its inputs, settings, weights, and the other nodes."""
+    """An application of a primitive that several nodes compute together.
+
+    Consists of the inputs, settings, weights, and the other nodes.
+    """
 
     inputs: tuple[str, ...]
     attrs: Mapping[str, Any]
@@ -232,12 +239,12 @@ class Composed:
 
 @dataclass(frozen=True, eq=False)
 class Lifted:
-    """The application of a primitive that a call stands for.
+    """The application of a primitive that a call computes.
 
     `inputs` are the positional tensors, followed by those of tensor settings; an input can itself be an
-    application, of the primitive `op`. `attrs` are settings, of which defaults may be omitted. `weights` are
-    parameters and buffers by their names in the primitive's layer. `layout` is that of the result; None for a
-    map.
+    application, of the primitive `op`. `attrs` are settings; those with default values may be omitted.
+    `weights` are parameters and buffers by their names in the primitive's layer. `layout` is the layout of
+    the result; None for a map.
     """
 
     inputs: tuple[Operand | Lifted, ...]

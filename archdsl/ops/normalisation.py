@@ -16,10 +16,10 @@ _EPS = Setting("eps", "float", 1e-5, "added to the variance", low=0)
 
 
 class BatchNorm(Primitive):
-    """Batch normalisation over (N, H, W), with running statistics for evaluation."""
+    """Batch normalization over (N, H, W), with running statistics for evaluation: arXiv:1502.03167."""
 
     name = "bn"
-    summary = "batch normalisation"
+    summary = "batch normalization"
     lifts = ("batch_norm",)
     over_batch = True
     keeps_size = True
@@ -79,8 +79,9 @@ class BatchNorm(Primitive):
 
 
 class Standardised(Primitive):
-    """Base class of normalization by the statistics of one image: no running statistics, equal in training
-    and evaluation.
+    """Base class of normalization by the statistics of one image.
+
+    Such layers have no running statistics, and compute the same in training and evaluation.
     """
 
     keeps_size = True
@@ -153,8 +154,10 @@ class GroupNorm(Standardised):
         return Layer("GroupNorm", kwargs, positional=2)
 
     def onnx(self, to: OnnxWriter, names: Sequence[str], xs: Sequence[Sizes], y: Sizes, a: Attrs) -> str:
-        """Writes an instance normalization of groups: GroupNormalization of opset 18 has one scale per group,
-        not per channel.
+        """Writes instance normalization of each group, since GroupNormalization of opset 18 has one scale per
+        group.
+
+        Here, each channel has a scale.
         """
         (c, h, w), g = y, a["g"]
         grouped = to.node("Reshape", [names[0], to.ints("apart", [to.batch, g, c // g * h * w])], "grouped")
@@ -209,7 +212,7 @@ class InstanceNorm(Standardised):
 
 
 def _options(a: Attrs, affine: bool = True) -> dict[str, object]:
-    """The arguments that differ from the defaults of torch's layers."""
+    """The arguments of a layer that differ from the defaults of its torch class."""
     found: dict[str, object] = {}
     if a["eps"] != 1e-5:
         found["eps"] = a["eps"]

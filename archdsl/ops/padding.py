@@ -19,11 +19,14 @@ MODE = Setting(
     implied="zeros",
 )
 SPARE = {"reflect": 1, "circular": 0}
-"""Rows that a map must have beyond its padding; a map of any size can be replicated."""
+"""For a padding mode, the number of rows that a map must have in addition to the padding.
+
+The mode `replicate` is possible for maps of any size.
+"""
 
 
 def filled(a: Attrs) -> str | None:
-    """The padding mode of settings without decisions; None for zeros."""
+    """The padding mode of settings that do not depend on decisions; None for zeros."""
     mode = a.get("padding_mode", "zeros")
     return None if mode == "zeros" else str(mode)
 
@@ -44,7 +47,7 @@ def demand_room(x: Sizes, a: Attrs, demand: Demand) -> None:
 
 
 def _largest(window: Window, n: Any) -> Any:
-    """The padding at the end, where it is the largest."""
+    """The padding at the end of an axis, which is at least as large as that at the beginning."""
     if window.same is False:
         return window.pad
     total = maximum((strided(n, window.s) - 1) * window.s + window.span - n, 0)
@@ -52,7 +55,7 @@ def _largest(window: Window, n: Any) -> Any:
 
 
 def onnx_padded(to: OnnxWriter, x: str, size: Sizes, pads: Sequence[int], mode: str) -> str:
-    """Writes padding, and returns the name of the padded tensor; `pads` are top, left, bottom, right."""
+    """Writes padding; returns the name of the padded tensor. `pads` are top, left, bottom, right."""
     if not any(pads):
         return x
     if mode != "circular":
@@ -72,6 +75,6 @@ def onnx_padded(to: OnnxWriter, x: str, size: Sizes, pads: Sequence[int], mode: 
 
 
 def onnx_rows(to: OnnxWriter, x: str, axis: int, label: str, first: int, end: int) -> str:
-    """Writes a slice from `first` to `end` - 1, and returns its name; axis 2 is rows, 3 columns."""
+    """Writes a slice from `first` to `end` - 1; returns its name. Axis 2 is rows, axis 3 is columns."""
     bounds = [to.ints(f"{label}.{name}", [n]) for name, n in (("from", first), ("to", end), ("axis", axis))]
     return to.node("Slice", [x, *bounds], label)

@@ -1,8 +1,9 @@
-"""Where the channels of a tensor lie in the widest form of the tensor that some network of a space has.
+"""Channel indices in elastic weights: which channels of the largest tensor the tensor of one network has.
 
-A supernet with elastic weights stores each weight once, at its largest size.  The layer of one network has
-the part of it that belongs to the channels which its input and its output have (slimmable networks,
-arXiv:1812.08928; once-for-all, arXiv:1908.09791).
+A supernet with elastic weights stores each weight once, at its largest size. The layer of one network uses
+the slice of it that belongs to the channels of its input and output (slimmable networks, arXiv:1812.08928;
+once-for-all, arXiv:1908.09791). The widest form of a tensor has the most channels of all networks; the places
+of a network's channels are their indices in that form.
 """
 
 from __future__ import annotations
@@ -11,17 +12,17 @@ from collections.abc import Mapping, Sequence
 from typing import Union
 
 Places = tuple[int, ...]
-"""Of each channel, its number in the widest form."""
+"""For each channel of a tensor in one network, its index in the widest form of the tensor."""
 Index = Union[range, Places]
-"""A part of one dimension of a weight."""
+"""The indices of a slice along one dimension of a weight."""
 Part = tuple[Index, ...]
-"""A part of a weight, by dimension."""
+"""A slice of a weight: the indices along each dimension."""
 Parts = Mapping[str, Part]
-"""Parts of the weights and statistics of a layer, by their names."""
+"""The slices of the weights and statistics of a layer, by name."""
 
 
 class NotShared(Exception):
-    """Raised if the weights of a layer cannot be a slice of those of its largest variant.
+    """Raised if the weights of a layer in one network cannot be a slice of those at the largest size.
 
     The message states the reason.
     """
@@ -33,20 +34,22 @@ def leading(count: int) -> Places:
 
 
 def index(places: Places) -> Index:
-    """The places as a range if they are contiguous."""
+    """The places as a range if they are contiguous, otherwise unchanged."""
     first = places[0]
     run = range(first, first + len(places))
     return run if places == tuple(run) else places
 
 
 def centre(size: int, most: int) -> range:
-    """The indices of the centre of a kernel of `most` entries; one to the left if it cannot be exact."""
+    """The indices of the centre of a kernel of `most` entries; one entry earlier if an exact centre is
+    impossible.
+    """
     first = (most - size) // 2
     return range(first, first + size)
 
 
 def stacked(xs: Sequence[Places | None], widths: Sequence[int]) -> Places:
-    """The indices of concatenated channels; each tensor keeps its range where others are missing."""
+    """The places of concatenated channels; each tensor keeps its range even if another one is missing."""
     found: list[int] = []
     before = 0
     for places, width in zip(xs, widths, strict=True):
@@ -56,9 +59,7 @@ def stacked(xs: Sequence[Places | None], widths: Sequence[int]) -> Places:
 
 
 def by_group(count: int, width: int, groups: int) -> Places:
-    """The indices of the first channels of each group.  Raises NotShared if the groups do not divide the
-    width.
-    """
+    """The places of the first channels of each group. Raises NotShared if groups do not divide the width."""
     if width % groups:
         raise NotShared(f"{groups} groups do not divide {width} channels, the most that there are")
     each, whole = count // groups, width // groups
@@ -66,9 +67,9 @@ def by_group(count: int, width: int, groups: int) -> Places:
 
 
 def within_group(places: Places, width: int, groups: int) -> Places:
-    """The indices relative to the group, which must be equal in each group.
+    """The places relative to their group, which must be equal in each group. Raises NotShared otherwise.
 
-    The first channels of a tensor of one group are taken as the first ones of each group.  Raises NotShared.
+    The first channels of a tensor that has no groups are taken to be the first ones of each group.
     """
     each = len(places) // groups
     if places == leading(len(places)) and width % groups == 0:

@@ -1,6 +1,6 @@
 """Resizing by interpolation.
 
-All sizes are computed at run time from the sizes of tensors, so that a network runs, and is exported, at
+All sizes are computed at run time from the sizes of tensors, so that a network can run, and be exported, at
 sizes other than the declared one.
 """
 
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 TARGETS = ("scale", "size", "down")
 MODES = ("bilinear", "nearest", "bicubic", "area")
 _ALIGNED = ("bilinear", "bicubic")
-"""Modes for which corners can be aligned."""
+"""The modes for which `align_corners` is defined."""
 LIFTED = {
     "upsample_bilinear2d": "bilinear",
     "upsample_nearest2d": "nearest",
     "upsample_bicubic2d": "bicubic",
 }
-"""Modes by the names of ATen operators."""
+"""The modes, by the ATen operators that compute them."""
 
 
 class Resize(Primitive):
@@ -160,7 +160,7 @@ class Resize(Primitive):
 
 
 class Upsample(Resize):
-    """`resize` under the name that is usual for larger sizes."""
+    """The primitive `resize` under the name that is usual for enlarging."""
 
     name = "upsample"
     lifts = ()
@@ -178,7 +178,7 @@ def _size(names: Sequence[str], a: Attrs) -> str:
 
 
 def ratio(scale: Any) -> tuple[Any, Any]:
-    """A factor as integer numerator and denominator, so that sizes stay integers: 0.5 is (1, 2)."""
+    """A scale factor as integer numerator and denominator, so that sizes stay integers: 0.5 is (1, 2)."""
     if isinstance(scale, (int, float)):
         exact = Fraction(scale).limit_denominator(1000)
         return exact.numerator, exact.denominator

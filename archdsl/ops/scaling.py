@@ -40,7 +40,7 @@ class Scale(Primitive):
         return to.node("Mul", [names[0], to.weight("weight", (y[0], 1, 1))])
 
     def lifted(self, call: Call) -> Lifted | None:
-        """A product of a tensor and a stored factor per channel, in any layout."""
+        """Recognizes a product of a tensor with a stored factor per channel, in any layout."""
         x, weight = call["self"], call["other"]
         if getattr(x, "sizes", None) is None:
             x, weight = weight, x
@@ -68,7 +68,9 @@ class Affine(Primitive):
     )
 
     def title(self, a: Attrs) -> str:
-        """The arithmetic on x: `1 - x`, `0.5 x + 2`; a constant that depends on decisions is shown as "…"."""
+        """The arithmetic on x, such as `1 - x` or `0.5 x + 2`; a constant that depends on decisions is shown
+        as "…".
+        """
         factor, offset = (_shown(a[name]) for name in ("factor", "offset"))
         if factor == "-1":
             return "-x" if offset == "0" else f"{offset} - x"
@@ -108,7 +110,7 @@ class Affine(Primitive):
         return f"{text}.add_({a['offset']!r})" if a["offset"] else text
 
     def lifted(self, call: Call) -> Lifted | None:
-        """Arithmetic of a tensor and a number; `x * 2 + 1` in one source line is one application."""
+        """Recognizes arithmetic on a tensor and a number; `x * 2 + 1` in one line is one application."""
         found = _numbers(call)
         if found is None:
             return None
@@ -130,7 +132,7 @@ def _literal(value: float) -> str:
 
 
 def _numbers(call: Call) -> tuple[float, float] | None:
-    """The factor and offset of a call with a number."""
+    """The factor and the offset of a call on a tensor and a number; None for other calls."""
     other, alpha = call["other"], call["alpha"] or 1
     if call.operator == "neg":
         return -1, 0

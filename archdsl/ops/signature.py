@@ -1,4 +1,4 @@
-"""Signatures of primitives: tensors, settings and defaults."""
+"""Signatures of primitives as text: tensors, settings and defaults."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ _KINDS = {
 
 
 def signature(primitive: Primitive) -> str:
-    """`conv(x; c = x.c, k = 3, …)`; a setting with `?` is optional and has no default."""
+    """The signature of a primitive, such as `conv(x; c = x.c, k = 3, …)`; `?` marks optional settings without
+    default.
+    """
     least, most = primitive.arity
     tensors = "x, …" if most is None else ", ".join("xyz"[:least])
     settings = [f"{name}?: tensor" for name in primitive.tensor_settings]
@@ -29,7 +31,7 @@ def signature(primitive: Primitive) -> str:
 
 
 def default_text(setting: Setting) -> str:
-    """The default of a setting as source text; empty without one."""
+    """The default of a setting as source text; empty if it has none."""
     default = setting.default([_X]) if callable(setting.default) else setting.default
     default = setting.implied if default is None else default
     if default is None:
@@ -40,7 +42,7 @@ def default_text(setting: Setting) -> str:
 
 
 def takes(setting: Setting) -> str:
-    """The accepted values of a setting: "integer >= 1"."""
+    """The values that a setting accepts, in words: "integer >= 1"."""
     words = [f'"{choice}"' for choice in setting.choices]
     if setting.choices and setting.kind != "pair":
         return ", ".join(words)

@@ -19,10 +19,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Spread:
-    """A transposed window along one axis: input row i adds to output rows i · s to i · s + d * (k - 1).
+    """The windows of a transposed convolution along one axis: input row i adds to output rows i · s to i · s
+    + d * (k - 1).
 
-    `pad` rows are cut off at each side, and `extra` rows are added at the end. `usual`: the padding is the
-    default, which gives s times the size.
+    `pad` rows are cut off at each side, and `extra` rows are added at the end. `usual` means that the padding
+    is the default, with which the output is s times as large.
     """
 
     k: Any
@@ -41,7 +42,7 @@ class Spread:
         return n * self.s if self.usual else (n - 1) * self.s + self.span - 2 * self.pad + self.extra
 
     def reads(self, at: int, n: int) -> tuple[int, int] | None:
-        """The first and last input row that output row `at` depends on."""
+        """The first and last input row on which output row `at` depends."""
         behind, d = at + self.pad, self.d
         least, most = max(0, -(((n - 1) * self.s - behind) // d)), min(self.k - 1, behind // d)
         common = gcd(d, self.s)
@@ -54,7 +55,7 @@ class Spread:
 
 
 def spreads(a: Attrs) -> tuple[Spread, Spread]:
-    """The windows along rows and along columns of these settings."""
+    """The windows along rows and along columns for these settings."""
     settings = (a["k"], a["s"], a["d"], a.get("padding"), a.get("output_padding", 0))
     rows, columns = zip(*map(by_axis, settings), strict=True)
     return _spread(*rows), _spread(*columns)
@@ -70,11 +71,11 @@ def _spread(k: Any, s: Any, d: Any, padding: Any, extra: Any) -> Spread:
 
 
 class ConvTranspose(Primitive):
-    """A transposed convolution; without a padding, the output is s times as high and wide as the input.
+    """A transposed convolution; by default, the output is s times as high and wide as the input.
 
-    Then padding = ceil((d * (k - 1) + 1 - s) / 2), at least 0, and output_padding is what is missing, as in
-    the usual settings of PyTorch: k = 3, s = 2 has padding 1 and output_padding 1. TensorFlow's `same` gives
-    this size as well, but distributes an odd padding the other way round.
+    If `padding` is omitted, it is ceil((d * (k - 1) + 1 - s) / 2), at least 0, and output_padding supplies
+    the missing rows, as in the usual settings of PyTorch: k = 3, s = 2 has padding 1 and output_padding 1.
+    TensorFlow's `same` gives the same size, but puts the additional row of an odd padding on the other side.
     """
 
     name = "conv_transpose"
@@ -197,6 +198,6 @@ class ConvTranspose(Primitive):
 
 
 def _sides(a: Attrs) -> tuple[Any, Any]:
-    """The padding and output padding of the layer."""
+    """The arguments `padding` and `output_padding` of the layer."""
     rows, columns = spreads(a)
     return apply("pair", rows.pad, columns.pad), apply("pair", rows.extra, columns.extra)

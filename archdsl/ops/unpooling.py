@@ -1,4 +1,4 @@
-"""Unpooling to the positions of maxima."""
+"""Unpooling: values are put at the positions of the maxima of a max pooling."""
 
 from __future__ import annotations
 
@@ -32,16 +32,17 @@ _SIZES = (
 
 
 class MaxUnpool(Primitive):
-    """Puts each value at the position of the maximum of its window in the second tensor; zeros elsewhere.
+    """Puts each value of the first tensor at the position of the maximum of its window in the second; zeros
+    elsewhere.
 
     The second tensor is the input of a `max_pool` with the same settings. Of equal maxima in a window, the
-    first one in row-major order counts; if windows share a position, the last window in row-major order is
-    written, which is guaranteed on one CPU thread only. As in PyTorch and ONNX; TensorFlow has no such
-    operator. Badrinarayanan et al., "SegNet", arXiv:1511.00561, section 3.
+    first in row-major order counts. If windows share a position, the last window in row-major order is
+    written, which is guaranteed on one CPU thread only. The same as in PyTorch and ONNX; TensorFlow has no
+    such operator. Badrinarayanan et al., "SegNet", arXiv:1511.00561, section 3.
     """
 
     name = "max_unpool"
-    summary = "values of x at the positions of the maxima of y, before it was pooled; zeros elsewhere"
+    summary = "values of x at the positions of the maxima of each window of y; zeros elsewhere"
     lifts = ("max_unpool2d",)
     arity = (2, 2)
     fresh = True
@@ -70,8 +71,9 @@ class MaxUnpool(Primitive):
         return one_origin("max_unpool", [x for x in xs if x is not None])
 
     def sees_in(self, port: int, at: int, x: int, y: int, a: Attrs) -> tuple[int, int] | None:
-        """For the values: the windows that contain the row; for the second tensor: the rows that these
-        windows read.
+        """The rows that output row `at` depends on: of the values, the windows that contain it.
+
+        Of the second tensor, these are all rows that those windows read.
         """
         window = windows(a)[0]
         count, behind = window.size(y), at + window.pad
@@ -101,7 +103,9 @@ class MaxUnpool(Primitive):
         )
 
     def lifted(self, call: Call) -> Lifted | None:
-        """An unpooling by indices of a `max_pool`; the second tensor is the input of that pooling."""
+        """Recognizes unpooling by the indices of a `max_pool`; the second tensor is the input of that
+        pooling.
+        """
         pool = call["indices"].call
         if pool is None or pool.operator != "max_pool2d_with_indices" or pool.one("dilation") != 1:
             return None
@@ -111,10 +115,11 @@ class MaxUnpool(Primitive):
 
 
 def _implied(small: int, large: int, window: Window) -> tuple[int, int, int]:
-    """The kernel, stride and pads along an axis of the ONNX node.
+    """The kernel, stride and padding of the ONNX node along an axis.
 
-    The indices and the size determine its output, but onnxruntime rejects a window that implies less than one
-    row, or more rows than the size; then this is a window that implies the size.
+    The indices and the output size determine the result, but onnxruntime rejects a window that implies an
+    output of less than one row, or of more rows than given. In these cases, another window that implies a
+    valid size is returned.
     """
     if 1 <= (small - 1) * window.s + window.k - 2 * window.pad <= large:
         return window.k, window.s, window.pad

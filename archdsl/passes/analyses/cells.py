@@ -38,7 +38,7 @@ class Cells(Analysis[CellGraph]):
     """The analysis that finds the cells of a space; messages go from a cell to the next of the same form."""
 
     name = "cells"
-    summary = "the cells of a space, and the cell before each that has the same form"
+    summary = "the cells of a space, and for each cell the previous one of the same form"
     contract = Contract(needs="space")
 
     def run(self, graph: Graph) -> CellGraph:
