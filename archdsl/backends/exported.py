@@ -29,8 +29,8 @@ def export(
 
     The program returns the output, or a dict of all outputs by name if there are several. With `dynamic`, the
     axes of `open_axes` are dynamic; otherwise the program takes `batch` images of the declared size. With
-    `enlarge`, a network with a feature map of one row is traced with a larger image: height and width are
-    dynamic then, but the program's own guards reject the small image (an ONNX file has no guards).
+    `enlarge`, a network with a feature map of one row is traced with a larger image: then height and width
+    are dynamic, but the program's own guards reject the small image (an ONNX file has no guards).
     """
     module = network if isinstance(network, CompiledNetwork) else build(network)
     graph = module.archdsl_graph
@@ -52,15 +52,15 @@ def open_axes(graph: Graph, enlarge: bool = False) -> tuple[int, ...]:
     """The axes (of N × C × H × W) that can be dynamic: batch, and height and width if the network allows.
 
     Height and width are static if the network is well-typed at its declared size only (a `resize` to a fixed
-    size that is combined with another map), or, without `enlarge`, if the declared image is so small that a
-    map has one row, which torch's tracer treats as a constant.
+    size that is combined with another feature map), or, without `enlarge`, if the declared image is so small
+    that a feature map has one row, which torch's tracer treats as a constant.
     """
     factor = _factor(graph)
     return (0,) if factor is None or (factor > 1 and not enlarge) else (0, 2, 3)
 
 
 def _with_all_outputs(module: CompiledNetwork) -> CompiledNetwork:
-    """The module, or a view whose `forward` is `forward_all` if there are several outputs."""
+    """The module; for several outputs, a view of it whose `forward` returns all of them."""
     if len(module.archdsl_graph.outputs) == 1:
         return module
     view = copy.copy(module)
@@ -69,19 +69,19 @@ def _with_all_outputs(module: CompiledNetwork) -> CompiledNetwork:
 
 
 def example(module: torch.nn.Module, shape: FixedShape, batch: int = 1) -> torch.Tensor:
-    """A zero tensor of the size of an input, on the module's device and with its dtype.
+    """A zero tensor with the shape of an input, on the module's device and with its dtype.
 
-    Uninitialized memory would make saved programs, which contain their example, differ.
+    Saved programs contain this example, so uninitialized memory would make them differ.
     """
     like = next(module.parameters(), torch.empty(0))
     return torch.zeros((batch, *shape), dtype=like.dtype, device=like.device)
 
 
 def _factor(graph: Graph) -> int | None:
-    """The factor by which the declared size is multiplied for tracing; None if no size works.
+    """The factor by which the declared size is multiplied for tracing; None if no factor works.
 
-    A map with one row is not constant if it has more rows for a larger image: the image is enlarged until no
-    map has one row.
+    If a feature map has one row only because the image is small, the image is enlarged until no map has one
+    row.
     """
     factor = 1
     while factor <= LARGEST_FACTOR:
@@ -106,7 +106,7 @@ def _scaled(graph: Graph, factor: int) -> Graph:
 
 @contextmanager
 def evaluating(module: torch.nn.Module) -> Iterator[None]:
-    """Context with eval mode and without gradients; restores the previous mode."""
+    """A context manager with eval mode and without gradients; restores the previous mode."""
     training = module.training
     module.eval()
     try:
@@ -118,7 +118,7 @@ def evaluating(module: torch.nn.Module) -> Iterator[None]:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Silences warnings of torch's exporters (deprecations, missing packages)."""
+    """A context manager that silences the warnings of torch's exporters (deprecations, missing packages)."""
     logger: Any = logging.getLogger("torch.onnx")
     level = logger.level
     logger.setLevel(logging.ERROR)

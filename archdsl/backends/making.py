@@ -1,8 +1,9 @@
 """Constructs layers fast.
 
-Constructors of torch's layers spend more time on their arguments than on their weights. Each layer is
-constructed once for each set of arguments; then its plain attributes are copied, its tensors are allocated,
-and its own `reset_parameters` initializes them: the same values from the same generator state.
+Constructors of torch's layers spend more time on their arguments than on their weights. So each layer is
+constructed once for each set of arguments; for further layers, its plain attributes are copied, tensors are
+allocated, and its own `reset_parameters` initializes them: the same values from the same state of the random
+generator.
 """
 
 from __future__ import annotations
@@ -19,10 +20,10 @@ from archdsl.ops.base import Layer
 
 
 class _Pattern(NamedTuple):
-    """A constructed layer without tensors, of which shape and dtype are stored.
+    """A constructed layer without its tensors, of which the shapes and dtypes are stored.
 
-    `own` are the containers (such as hooks) of which each layer needs its own. A dtype of None is the default
-    floating-point dtype; a shape of None means that the layer has no such tensor.
+    `own` are the containers (such as those of hooks) that each layer needs a copy of. A dtype of None is the
+    default floating-point dtype; a shape of None means that the layer lacks this tensor.
     """
 
     cls: type[nn.Module]
@@ -33,7 +34,7 @@ class _Pattern(NamedTuple):
 
 
 def make(layer: Layer) -> nn.Module:
-    """A new module with initialized weights, on the default device and of the default dtype."""
+    """Constructs a module with initialized weights, on the default device and of the default dtype."""
     pattern = _pattern(layer.cls, tuple(layer.kwargs.items()))
     if pattern is None:
         return _constructed(layer.cls, layer.kwargs)
@@ -49,7 +50,7 @@ def make(layer: Layer) -> nn.Module:
 
 
 def bare(layer: Layer) -> nn.Module:
-    """A new module without parameters and statistics, which the caller provides."""
+    """Constructs a module without parameters and statistics, which the caller provides."""
     pattern = _pattern(layer.cls, tuple(layer.kwargs.items()))
     if pattern is not None:
         return _copied(pattern)
@@ -61,7 +62,7 @@ def bare(layer: Layer) -> nn.Module:
 
 
 def _copied(pattern: _Pattern) -> nn.Module:
-    """A module copied from a pattern, without tensors."""
+    """A copy of the module of a pattern, without tensors."""
     module: nn.Module = object.__new__(pattern.cls)
     attributes = module.__dict__
     attributes.update(pattern.plain)
@@ -77,7 +78,7 @@ def _constructed(cls: str, kwargs: Mapping[str, Any]) -> nn.Module:
 
 @lru_cache(maxsize=4096)
 def _pattern(cls: str, kwargs: tuple[tuple[str, Any], ...]) -> _Pattern | None:
-    """The pattern of a layer; None for a class without `reset_parameters`, or with children."""
+    """The pattern of a layer; None for a class without `reset_parameters`, or with child modules."""
     with torch.device("meta"):  # no memory, and nothing drawn from the generator
         module = _constructed(cls, dict(kwargs))
     if module._modules or not hasattr(module, "reset_parameters"):

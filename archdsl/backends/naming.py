@@ -1,4 +1,4 @@
-"""Python names for the layers and variables of a network, and the network itself."""
+"""Python names for the layers and variables of a network, and for its class."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ NAMES_IN_SCOPE = frozenset(
 
 @lru_cache(maxsize=1 << 14)
 def identifier(name: str) -> str:
-    """A Python identifier for any text: `body_3_n1_1_sep3_bn` for `body[3].n1.1.sep3.bn`."""
+    """Converts any text to a Python identifier: `body[3].n1.1.sep3.bn` to `body_3_n1_1_sep3_bn`."""
     word = re.sub(r"[^0-9A-Za-z]+", "_", name).strip("_") or "x"
     if word[0].isdigit():
         word = f"n{word}"
@@ -52,7 +52,7 @@ def identifier(name: str) -> str:
 
 
 def unique(name: str, taken: set[str]) -> str:
-    """The name, or the name with a number if it is in `taken`; the result is added to `taken`."""
+    """The name, with a number appended if it is in `taken`; the result is added to `taken`."""
     free, number = name, 2
     while free in taken:
         free, number = f"{name}_{number}", number + 1
@@ -61,12 +61,12 @@ def unique(name: str, taken: set[str]) -> str:
 
 
 def plain_text(text: str) -> str:
-    """The text on one line, without characters that are special in comments or docstrings."""
+    """A text on one line, without characters that have a special meaning in comments or docstrings."""
     return re.sub(r"[^ -!#-\[\]-~]", "?", text)
 
 
 def chain_name(chain: Sequence[Node]) -> str:
-    """The common part of the paths of a chain's nodes; `x` if it is empty."""
+    """The common part of the paths of these nodes; `x` if it is empty."""
     if len(chain) == 1:
         return identifier(_place(chain[0]))
     first, *rest = {_place(node): None for node in chain}
@@ -78,6 +78,6 @@ def chain_name(chain: Sequence[Node]) -> str:
 
 
 def _place(node: Node) -> str:
-    """The node's path without a last part that repeats its primitive."""
+    """The path of a node, without a last part that repeats the name of its primitive."""
     head, dot, tail = node.name.rpartition(".")
     return head if dot and tail.rstrip("0123456789_") == node.op else node.name

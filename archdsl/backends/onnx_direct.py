@@ -1,7 +1,8 @@
 """Lowers a network directly to an ONNX model with static shapes, in milliseconds and without torch.
 
-This model is used for timing. The file for deployment is `onnx_file`, exported by PyTorch in seconds, with
-dynamic axes, and verified against PyTorch; the nodes of both are equal except for arithmetic on sizes.
+The model is used for time measurements. The file for deployment is written by `onnx_file`: it is exported by
+PyTorch in seconds, has dynamic axes, and is verified against PyTorch; the nodes of both are equal except for
+arithmetic on sizes.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ class Weights(Protocol):
 
 
 def random_weights(seed: int = 0) -> Weights:
-    """Random weights that keep activations at about one, so that denormal numbers do not affect latency."""
+    """Random weights that keep activations near one, so that denormal numbers do not affect latency."""
     generator = np.random.default_rng(seed)
 
     def draw(node: Node, name: str, shape: tuple[int, ...]) -> NDArray[np.float32]:
@@ -99,7 +100,7 @@ def model(graph: Graph, weights: Weights | None = None, *, batch: int = 1) -> on
 
 
 def unwritten(graph: Graph) -> list[str]:
-    """The primitives of a network without an ONNX lowering (`Primitive.onnx`)."""
+    """The primitives of a network that have no ONNX lowering (`Primitive.onnx`)."""
     used = dict.fromkeys(node.op for node in graph.nodes.values() if isinstance(node, Node))
     return [op for op in used if not ops.get(op).has_onnx]
 
@@ -111,10 +112,11 @@ def _no_lowering(lacking: Sequence[str]) -> Diagnostic:
 
 
 def _ended(writer: _Writer, outputs: Mapping[str, str]) -> list[Any]:
-    """The nodes of a model, with the names of its outputs.
+    """The nodes of a model, after its outputs have got their names.
 
-    The first output of a node has no node of its own: what the node makes is renamed. Others, and outputs
-    that are inputs or constants, are copied; what else has the name of an output gets another one.
+    The tensor that is an output is renamed to the name of the output. A tensor that is several outputs, and
+    inputs or constants that are outputs, are copied by Identity nodes. Other tensors that have the name of an
+    output are renamed.
     """
     from onnx import helper
 
@@ -139,7 +141,7 @@ def _ended(writer: _Writer, outputs: Mapping[str, str]) -> list[Any]:
 
 
 class _Writer:
-    """Collects nodes and constants; `names` maps names of tensors to the names in the model."""
+    """Collects nodes and constants; `names` maps tensors of the network to the names in the model."""
 
     def __init__(self, weights: Weights, batch: int):
         self.nodes: list[Any] = []
@@ -164,7 +166,7 @@ class _Writer:
         return name
 
     def weight(self, node: Node, name: str, shape: tuple[int, ...]) -> str:
-        """The name of a weight; nodes that share weights get the same name."""
+        """The name of a weight in the model; nodes that share weights get the same name."""
         key = (node.weights, name)
         if key not in self._known:
             self._known[key] = self.constant(f"{node.weights}.{name}", self._weights(node, name, shape))
@@ -173,7 +175,7 @@ class _Writer:
 
 @dataclass(frozen=True)
 class _Application:
-    """The `archdsl.ops.base.OnnxWriter` of one node."""
+    """The `archdsl.ops.base.OnnxWriter` for one node of the network."""
 
     model: _Writer
     of: Node

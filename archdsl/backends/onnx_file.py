@@ -28,25 +28,25 @@ if TYPE_CHECKING:
 
 OPSET = 18
 TOLERANCE = 1e-4
-"""Tolerance of results, relative to the largest."""
+"""The maximum deviation of results, relative to the largest result."""
 
 SMALL = 48  # pixels; images for the comparison are not halved below it
 AXES = {0: "batch", 2: "height", 3: "width"}
 
 
 class DeviationError(RuntimeError):
-    """The results of onnxruntime and PyTorch differ: a bug in an exporter or runtime."""
+    """Raised if the results of onnxruntime and PyTorch differ, which is a bug in an exporter or runtime."""
 
 
 @dataclass(frozen=True)
 class OnnxFile:
-    """The written file, and the maximum measured deviation, relative to the largest result."""
+    """The file that was written, and the maximum deviation measured, relative to the largest result."""
 
     path: Path
     opset: int
     deviation: float | None
     open_axes: tuple[str, ...]
-    """The dynamic axes among batch, height and width."""
+    """The dynamic axes, of "batch", "height" and "width"."""
 
 
 def export(
@@ -86,9 +86,9 @@ def export(
 
 
 def of_fixed_size(graph: Graph, batch: int = 1) -> onnx.ModelProto:
-    """The model of a network for `batch` images of the declared size, by PyTorch's exporter.
+    """The ONNX model of a network for `batch` images of the declared size, by PyTorch's exporter.
 
-    For timing primitives without their own ONNX lowering (see `onnx_direct`).
+    Used to measure the latency of primitives without an ONNX lowering of their own (see `onnx_direct`).
     """
     return _model(build(graph).eval(), OPSET, dynamic=False, batch=batch)
 
@@ -99,10 +99,10 @@ def deviation(
     sizes: Iterable[Sequence[FixedShape]],
     seed: int = 0,
 ) -> float:
-    """The maximum difference between onnxruntime's and PyTorch's results, relative to the largest.
+    """The maximum difference between onnxruntime's and PyTorch's results, relative to the largest result.
 
-    Each output is compared with its own largest result.  `sizes` are the shapes of the inputs (C, H, W) of
-    each comparison; the batch is 1, then 2, and so on.
+    Each output is compared with its own largest result. `sizes` are the shapes of the inputs (C, H, W) in
+    each comparison; the batch is 1 in the first comparison, 2 in the second, and so on.
     """
     import onnxruntime
 
@@ -124,7 +124,7 @@ def deviation(
 
 
 def _relative(found: torch.Tensor, expected: torch.Tensor) -> float:
-    """The maximum relative difference; infinite for NaN."""
+    """The maximum difference relative to the largest expected result; infinite for NaN."""
     if found.shape != expected.shape:
         return float("inf")
     difference = float((found - expected).abs().max())
@@ -153,7 +153,9 @@ def _model(module: CompiledNetwork, opset: int, dynamic: bool, batch: int = 1) -
 
 
 def _describe(model: onnx.ModelProto, graph: Graph, facts: Mapping[str, str]) -> None:
-    """Sets the name, the symbols of dynamic axes and the producer; removes the exporter's own notes."""
+    """Sets the name, the symbols of dynamic axes and the producer of a model; removes the exporter's own
+    notes.
+    """
     import onnx
 
     model.graph.name = graph.name
@@ -185,7 +187,7 @@ def _json(values: Mapping[str, object]) -> str | None:
 
 
 def _small_sizes(graph: Graph) -> list[list[FixedShape]]:
-    """Two small sizes of different aspect ratio for comparing results; the declared one if necessary."""
+    """Two small sizes of different aspect ratio for comparing results; the declared one if no other works."""
     shapes = list(graph.inputs.values())
     while min(min(h, w) for _, h, w in shapes) >= 2 * SMALL:
         halved = [(c, h // 2, w // 2) for c, h, w in shapes]

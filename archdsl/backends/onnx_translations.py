@@ -1,6 +1,7 @@
 """ONNX nodes of operators that PyTorch's exporter lacks, or writes for one size only: adaptive pooling.
 
-Row i of n rows is from rows floor(i h / n) to ceil((i + 1) h / n) - 1 of h rows, which may be dynamic.
+Row i of n output rows pools rows floor(i h / n) to ceil((i + 1) h / n) - 1 of h input rows, which may be
+dynamic.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ AXES = (2, 3)
 
 
 def table() -> Mapping[Any, Callable[..., Any]]:
-    """The translations by PyTorch operator, for `torch.onnx.export`."""
+    """The translation functions by PyTorch operator, for `torch.onnx.export`."""
     aten = torch.ops.aten
     return {
         aten.adaptive_avg_pool2d.default: _adaptive_mean,
@@ -26,13 +27,16 @@ def table() -> Mapping[Any, Callable[..., Any]]:
 
 
 def _adaptive_mean(x: Any, output_size: INT64) -> Any:
-    """Two products with the weights of rows and columns; the output size may be dynamic as well."""
+    """Translates adaptive mean pooling to two matrix products, with the weights of rows and of columns.
+
+    The output size may be dynamic as well.
+    """
     rows, columns = (_weights(x, output_size, axis) for axis in AXES)
     return op.MatMul(op.MatMul(rows, x), op.Transpose(columns, perm=[1, 0]))
 
 
 def _weights(x: Any, output_size: Any, axis: int) -> Any:
-    """The weight of each input row in each output row: n × h."""
+    """The weight of each input row in each output row, n × h."""
     h = op.Squeeze(op.Shape(x, start=axis, end=axis + 1))
     n = op.Squeeze(op.Slice(output_size, _ints(axis - 2), _ints(axis - 1)))
     at = op.Unsqueeze(op.Range(_int(0), n, _int(1)), _ints(1))
@@ -44,7 +48,7 @@ def _weights(x: Any, output_size: Any, axis: int) -> Any:
 
 
 def _adaptive_maximum(x: Any, output_size: Sequence[int]) -> Any:
-    """The maxima; their indices, the second output of the operator, are not used by any primitive."""
+    """Translates adaptive max pooling; no primitive reads the indices, the second output of the operator."""
     for axis, bins in zip(AXES, output_size, strict=True):
         rows, along = op.Shape(x, start=axis, end=axis + 1), _ints(axis)
         found = []

@@ -20,7 +20,7 @@ WITHOUT_WEIGHTS = "Weights: not included; PyTorch initializes random ones."
 def emit(graph: Graph, notes: Sequence[str] = ()) -> str:
     """The source of a Python module with one class: the network (a graph without decisions).
 
-    `notes` are lines for its docstring. Layers have the same names as in the compiled module, so that
+    `notes` are lines for the docstring. Layers have the same names as in the compiled module, so that
     state_dicts are interchangeable, and the computation is the same. Raises SpecError for an ill-typed
     network.
     """
@@ -80,14 +80,16 @@ def _constructor(layer: Layer) -> str:
 
 
 def _own_classes(layers: Iterable[Layer]) -> list[str]:
-    """The source of the classes that torch lacks, in order of first use."""
+    """The source texts of the classes of layers that torch lacks, in order of first use."""
     sources = _own_sources()
     return [sources[name] for name in dict.fromkeys(layer.cls for layer in layers) if name in sources]
 
 
 @cache
 def _own_sources() -> dict[str, str]:
-    """The source of the classes in `archdsl.ops.layers`, read as text: importing them imports torch."""
+    """The source text of each class in `archdsl.ops.layers`, read from the file, since importing it imports
+    torch.
+    """
     text = (Path(ops.__file__).parent / "layers.py").read_text(encoding="utf-8")
     classes = (node for node in ast.parse(text).body if isinstance(node, ast.ClassDef))
     return {c.name: ast.get_source_segment(text, c) or "" for c in classes}

@@ -1,8 +1,9 @@
 """Lowers a network to straight-line Python: its layers, and the statements of `forward`.
 
-The compiled module and the emitted source are both rendered from this, so that they have the same layers
-under the same names and compute the same. Variables live no longer than in handwritten code: a statement
-reuses the variable of an input that it is the last to read, and deletes the others.
+The compiled module and the emitted source are both generated from this form, so that they have the same
+layers under the same names and compute the same. Variables live no longer than in handwritten code: a
+statement reuses the variable of an input that it is the last to read, and deletes the other inputs that it is
+the last to read.
 """
 
 from __future__ import annotations
@@ -21,9 +22,10 @@ from archdsl.passes.analyses.shapes import FixedShape, infer
 
 @dataclass(frozen=True)
 class Function:
-    """The body of a generated function: its statements, and the variable that holds each output at the end.
+    """The body of a generated function: its statements, and the variable that contains each output at the
+    end.
 
-    `comments` name the op or cell of the spec that begins at a statement, by the index of the statement.
+    `comments` maps the index of a statement to the name of the op or cell of the spec that begins there.
     """
 
     statements: tuple[str, ...]
@@ -36,7 +38,7 @@ class Straightline:
     """A network's layers by attribute, the variables of its inputs, and its functions.
 
     `weights` maps layers to the names of their weights in the graph; `params` is the number of trainable
-    parameters. `forward` computes the main output, the first one of the spec; `forward_all` computes all
+    parameters. `forward` computes the main output, the first one in the spec; `forward_all` computes all
     outputs, and is None if there is only one.
     """
 
@@ -50,7 +52,7 @@ class Straightline:
 
 
 def lower(graph: Graph) -> Straightline:
-    """Lowers a network.
+    """Lowers a network to straight-line code.
 
     Raises SpecError for an ill-typed network, ValueError if nodes that share weights differ.
     """
@@ -73,8 +75,8 @@ def lower(graph: Graph) -> Straightline:
 class _Step(NamedTuple):
     """A node that becomes a statement.
 
-    `layer` is the attribute of its module, `tensors` are the inputs whose values it reads, `measured` those
-    of which it reads only the size.
+    `layer` is the attribute of its module, `tensors` are the inputs whose values it reads, `measured` are the
+    inputs of which it reads only the size.
     """
 
     node: Node
@@ -89,7 +91,7 @@ class _Step(NamedTuple):
 def _steps(
     graph: Graph, shapes: Mapping[str, FixedShape]
 ) -> tuple[list[_Step], tuple[tuple[str, Layer], ...], dict[str, str], int, dict[str, str]]:
-    """The steps, layers, weights, number of parameters, and the inputs of identity nodes.
+    """The steps, layers, weights, number of parameters, and for each identity node its input.
 
     Nodes that share weights share a layer, named after the first of them.
     """
@@ -156,7 +158,7 @@ def _function(steps: Sequence[_Step], inputs: Mapping[str, str], results: Mappin
 
 
 def _needed(steps: Sequence[_Step], results: Iterable[str]) -> list[_Step]:
-    """The steps that the results depend on."""
+    """The steps on which the results depend."""
     wanted = set(results)
     needed = []
     for step in reversed(steps):
@@ -168,9 +170,10 @@ def _needed(steps: Sequence[_Step], results: Iterable[str]) -> list[_Step]:
 
 
 def _last_reads(steps: Sequence[_Step], inputs: Iterable[str], results: Iterable[str]) -> dict[str, int]:
-    """The last step that reads each value; not for inputs, which the caller owns, and results.
+    """For each value, the index of the last step that reads it; without inputs, which the caller owns, and
+    results.
 
-    A tensor of which only the size is read later is not kept: its size is stored before.
+    A tensor of which only the size is read later is not kept: its size is stored before it is deleted.
     """
     last: dict[str, int] = {}
     for at, step in enumerate(steps):
@@ -184,14 +187,14 @@ def _last_reads(steps: Sequence[_Step], inputs: Iterable[str], results: Iterable
 
 
 def _dying(step: _Step, at: int, last_read: Mapping[str, int]) -> list[str]:
-    """The values that are not read after this step."""
+    """The values that a step reads and no later step does."""
     read = step.tensors if len(step.tensors) == 1 else dict.fromkeys(step.tensors)
     dying = [i for i in read if last_read[i] == at]
     return dying + [i for i in step.measured if last_read[i] == at and i not in dying]
 
 
 def _writable(steps: Sequence[_Step]) -> set[str]:
-    """The values that the step that reads them may overwrite, since nothing reads them later."""
+    """The values that their only reader may overwrite, since no later step reads them."""
     reads = Counter(i for step in steps for i in step.tensors)
     return {s.node.name for s in steps if s.primitive.fresh and reads[s.node.name] == 1}
 
@@ -201,7 +204,7 @@ def _variables(
 ) -> tuple[dict[str, str], set[str]]:
     """The variable of each value, and all names in use.
 
-    Consecutive steps, each the last reader of the previous result, share one variable.
+    Consecutive steps, each of which is the last reader of the previous result, share one variable.
     """
     ends: dict[str, str] = {}
     for step, gone in zip(reversed(steps), reversed(dying), strict=True):
@@ -222,9 +225,7 @@ def _variables(
 def _noted_sizes(
     steps: Sequence[_Step], last_read: Mapping[str, int], variables: Mapping[str, str], taken: set[str]
 ) -> tuple[dict[str, str], dict[int, list[str]]]:
-    """Variables for sizes that are read after their tensor was deleted, and the statements that assign
-    them.
-    """
+    """The variables for sizes that are read after their tensor is deleted, and their assignments."""
     sizes: dict[str, str] = {}
     statements: dict[int, list[str]] = {}
     for at, step in enumerate(steps):
@@ -237,9 +238,10 @@ def _noted_sizes(
 
 
 def methods(code: Straightline, readable: bool = False) -> str:
-    """The source of the methods that compute the outputs, indented as in a class.
+    """The source text of the methods that compute the outputs, indented as in a class.
 
-    Includes type annotations, and above the statements of each op a comment with its path in the spec.
+    With `readable`, it includes type annotations, and above the statements of each op a comment with its path
+    in the spec.
     """
     (_, main), *_ = code.forward.results
     text = _method("forward", code.inputs, code.forward, main, "torch.Tensor", readable)

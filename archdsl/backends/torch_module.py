@@ -23,7 +23,11 @@ from archdsl.ir.graph import Graph, Node
 Initialisation = Literal["default", "kaiming"]
 
 MOST_PARAMETERS = 2**29
-"""2 GiB of numbers, what one ONNX file can hold; a slip in a width must not take all memory."""
+"""The maximum number of parameters of a compiled network: 2 GiB of float32, as much as an ONNX file can
+contain.
+
+So a mistake in a width does not exhaust the memory.
+"""
 
 
 class CompiledNetwork(nn.Module):
@@ -33,17 +37,17 @@ class CompiledNetwork(nn.Module):
     archdsl_graph: Graph
 
     def forward_all(self, *inputs: torch.Tensor) -> dict[str, torch.Tensor]:
-        """Returns all outputs by name; `forward` returns the main (first) one."""
+        """All outputs by name; `forward` returns the main (first) output only."""
         (name,) = self.archdsl_graph.outputs
         return {name: self.forward(*inputs)}
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Pickled by the source of its class, which is in no importable module."""
+        """Pickles the module by the source text of its class, which is not in an importable Python module."""
         state = dict(self.__dict__, archdsl_graph=replace(self.archdsl_graph))  # without cached views
         return _empty, (self._source,), state
 
     def __deepcopy__(self, memo: dict[int, Any]) -> CompiledNetwork:
-        """A copy with its own weights; the graph, which is immutable, is shared."""
+        """A copy with weights of its own; the graph, which is immutable, is shared."""
         from copy import deepcopy
 
         memo[id(self.archdsl_graph)] = self.archdsl_graph
@@ -54,12 +58,12 @@ class CompiledNetwork(nn.Module):
 
 
 def build(graph: Graph, init: Initialisation = "default") -> CompiledNetwork:
-    """The module of a network (a graph without decisions), in training mode.
+    """Builds the module of a network (a graph without decisions), in training mode.
 
     `forward` takes the inputs in the order of the graph, N × C × H × W, and returns the main output;
-    `forward_all` returns all of them.  `init="kaiming"` draws convolutions from a normal distribution
-    by fan-in (He et al. 2015, arXiv:1502.01852) and sets their biases to zero.
-    Raises SpecError where the network is not well-typed, or has more parameters than `MOST_PARAMETERS`.
+    `forward_all` returns all outputs. `init="kaiming"` draws convolution weights from a normal distribution
+    by fan-in (He et al. 2015, arXiv:1502.01852) and sets their biases to zero. Raises SpecError if the
+    network is not well-typed, or has more parameters than `MOST_PARAMETERS`.
     """
     code = lower(graph)
     if code.params > MOST_PARAMETERS:
@@ -76,9 +80,9 @@ def build(graph: Graph, init: Initialisation = "default") -> CompiledNetwork:
 
 
 def view(module: CompiledNetwork, graph: Graph) -> CompiledNetwork:
-    """Another network over the layers of a module: those with the same weights in its graph are shared.
+    """Another network over the layers of a module: layers with weights of the same name are shared.
 
-    KeyError where the graph has weights that the module lacks.
+    Raises KeyError if the graph has weights that the module lacks.
     """
     layer_of = {weights: attribute for attribute, weights in lower(module.archdsl_graph).weights.items()}
     code = lower(graph)
@@ -91,11 +95,11 @@ def view(module: CompiledNetwork, graph: Graph) -> CompiledNetwork:
 
 
 def features(module: CompiledNetwork, *names: str) -> CompiledNetwork:
-    """A view of a module that returns intermediate tensors: outputs of ops or nodes, by names of the layer
-    table.
+    """A view of a module that returns intermediate tensors: the outputs of ops or nodes.
 
-    It shares the layers and their mode; `forward_all` returns the tensors by name. Raises SpecError (ARCH950)
-    for an unknown name; TypeError for other modules, and without names.
+    `names` are their names in the layer table. The view shares the layers of the module and their mode;
+    `forward_all` returns the tensors by name. Raises SpecError (ARCH950) for an unknown name; TypeError for
+    other modules, and without names.
     """
     if not isinstance(module, CompiledNetwork):
         raise TypeError("features requires a module built by archdsl: Network.module(), archdsl.compile")
@@ -128,7 +132,7 @@ def _kaiming(module: nn.Module) -> None:
 
 @lru_cache(maxsize=256)
 def class_of(source: str) -> type[CompiledNetwork]:
-    """The class defined by a source text; compiled once."""
+    """The class defined by a source text, compiled once for each text."""
     scope: dict[str, Any] = {"CompiledNetwork": CompiledNetwork, "torch": torch, "F": F, "__name__": __name__}
     exec(compile(source, "<compiled network>", "exec"), scope)
     cls = cast(type[CompiledNetwork], scope.popitem()[1])  # the last name that was defined

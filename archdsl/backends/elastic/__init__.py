@@ -1,4 +1,4 @@
-"""A supernet whose networks differ in tensor shapes: each weight is stored once, at its largest size, and
+"""Elastic supernets, whose networks differ in tensor shapes: each weight is stored at its largest size, and
 sliced.
 
 A decision is sampled if each forward pass uses one of its outcomes, and mixed if its candidates are summed by

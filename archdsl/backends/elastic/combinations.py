@@ -1,7 +1,8 @@
-"""The combinations of widths that the origins of a tensor can have, for switchable batch normalization.
+"""Lists the combinations of widths that the origins of a tensor can have, for switchable batch normalization.
 
-A batch normalization can have separate parameters and statistics for each of them, as in slimmable networks
-(arXiv:1812.08928) and FasterSeg (arXiv:1912.10917).
+The origins of a tensor are the nodes that create its channels. A batch normalization can have separate
+parameters and statistics for each combination, as in slimmable networks (arXiv:1812.08928) and FasterSeg
+(arXiv:1912.10917).
 """
 
 from __future__ import annotations
@@ -17,20 +18,24 @@ from archdsl.ir.resolve import evaluate
 from archdsl.ops.places import Places
 
 Blocks = tuple[tuple[str, int], ...]
-"""The origins of the channels of a tensor, one behind the other, with how many each has at most."""
+"""The origins of the channels of a tensor, in order of the channels, each with its maximum number of
+channels.
+"""
 Combination = tuple[int, ...]
-"""Of each origin of a tensor, how many channels it has; 0 where it is missing."""
+"""The number of channels from each origin of a tensor; 0 for an origin that is missing."""
 
 MOST_TRIED = 4096
-"""Joint outcomes of the decisions that the channels of one tensor depend on, up to which they are tried."""
+"""The maximum number of joint outcomes, of the decisions on which a tensor's channels depend, that are
+enumerated.
+"""
 
 
 class Uncounted(Exception):
-    """The combinations cannot be listed; the message is the reason."""
+    """Raised if the combinations cannot be listed; the message is the reason."""
 
 
 def combination(places: Places, blocks: Blocks) -> Combination:
-    """For channels of a concatenation, by their indices: how many are from each concatenated tensor."""
+    """The number of channels from each concatenated tensor, given the indices of the channels."""
     found, start = [], 0
     for _, width in blocks:
         found.append(sum(start <= place < start + width for place in places))
@@ -39,7 +44,7 @@ def combination(places: Places, blocks: Blocks) -> Combination:
 
 
 class Combinations:
-    """The combinations of widths that tensors of a space have."""
+    """Computes the combinations of widths that tensors of a space have."""
 
     def __init__(self, graph: Graph, blocks: Mapping[str, Blocks]):
         self.graph, self.blocks = graph, blocks
@@ -49,7 +54,7 @@ class Combinations:
         self._sizes: dict[str, Value] = {}
 
     def of(self, name: str, most: int) -> dict[Combination, None]:
-        """The combinations of a tensor, at most `most` of them.
+        """The combinations of widths of a tensor's origins, at most `most` + 1 of them.
 
         Raises Uncounted if they depend on too many decisions to enumerate.
         """
@@ -70,13 +75,13 @@ class Combinations:
     # ------------------------------------------------------------ what the channels of a tensor depend on
 
     def own(self, name: str) -> bool:
-        """Whether a node creates channels; other nodes have the channels of their inputs."""
+        """Whether a node creates channels; other nodes pass on the channels of their inputs."""
         node = self.graph.nodes[name]
         assert isinstance(node, Node)
         return not ops.get(node.op).stacks and self.blocks[name][0][0] == name
 
     def size(self, name: str) -> Value:
-        """The number of channels of a node that creates them, as a value over decisions, tensors, and input
+        """The number of channels that a node creates, as a value over decisions, tensors, and input
         indices.
         """
         found = self._sizes.get(name)
@@ -119,7 +124,7 @@ class Combinations:
 
 
 class _Network:
-    """The widths of tensors of one network."""
+    """Computes the widths of tensors in one network."""
 
     def __init__(self, of: Combinations, outcomes: Mapping[str, int]):
         self.of, self.graph, self.outcomes = of, of.graph, outcomes
@@ -128,7 +133,7 @@ class _Network:
         }
 
     def widths(self, wanted: str) -> Combination | None:
-        """The widths of the origins of a tensor; None if the network does not contain it."""
+        """The widths of the origins of a tensor; None if the network does not contain the tensor."""
         ahead = [wanted]
         while ahead:
             missing = [name for name in self.of.needed(ahead[-1]) if name not in self.known]
@@ -193,7 +198,7 @@ def _has_gaps(item: Node | Mux) -> bool:
 
 
 def _filled(count: int, blocks: Blocks) -> Combination:
-    """Slices of the first channels."""
+    """The widths of the origins if the first `count` channels are used."""
     found = []
     for _, width in blocks:
         found.append(min(count, width))
@@ -202,4 +207,4 @@ def _filled(count: int, blocks: Blocks) -> Combination:
 
 
 def _ignore(condition: Value, code: str, message: str, /, **values: Value) -> None:
-    """Ignores constraints, which are proved elsewhere."""
+    """Does nothing: constraints are proved by `archdsl.spec.prove`."""

@@ -1,4 +1,6 @@
-"""Compiled code of forward passes, cached by its text and shared between them."""
+"""Compiles the code of forward passes; compiled code is cached by its text, so that forward passes share
+it.
+"""
 
 from __future__ import annotations
 
@@ -26,8 +28,9 @@ class Compiler:
         return in_steps(code, lambda statement: self.statement(statement.lines))
 
     def segments(self, code: Code) -> Forward:
-        """The function that runs the statements in segments, each recomputed in the backward pass (gradient
-        checkpointing).
+        """A function that runs the statements in segments, for gradient checkpointing.
+
+        Each segment is recomputed in the backward pass.
         """
         text = in_segments(code)
         found = self._functions.get(text)
@@ -37,7 +40,7 @@ class Compiler:
         return found
 
     def statement(self, lines: tuple[str, ...]) -> CodeType:
-        """The compiled code of a statement's lines, cached."""
+        """The compiled code of a statement's lines; cached."""
         found = self._statements.get(lines)
         if found is None:
             if len(self._statements) >= MOST_STATEMENTS:

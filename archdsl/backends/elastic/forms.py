@@ -1,7 +1,8 @@
-"""Caches of what equal nodes of different networks have in common.
+"""Caches what equal nodes of different networks have in common.
 
-Nodes of the same op, with equal settings and inputs of equal sizes and places, have equal output shapes and
-places, layers and code, whatever their names. These are computed once for each such class of nodes, a form.
+Nodes of the same op, with equal settings and inputs of equal sizes and channel indices, have equal output
+shapes and channel indices, layers and code, whatever their names are. These are computed once for each class
+of such nodes, called a form.
 """
 
 from __future__ import annotations
@@ -20,12 +21,12 @@ from archdsl.passes.transforms.bind import Binder
 Function = Callable[..., Any]
 
 MOST_FORMS = 1 << 16
-"""Forms that are remembered."""
+"""The maximum number of forms in the cache."""
 
 
 class Look:
-    """The properties of a tensor on which the code of its readers depends: size, channel places, and whether
-    it is zeros.
+    """The properties of a tensor on which the code of its readers depends: size, channel indices, whether it
+    is zeros.
 
     There is one object for each combination, so that looks are compared by identity.
     """
@@ -38,7 +39,7 @@ class Look:
 
 
 class IllTyped(Exception):
-    """A constraint that fails: its code and message."""
+    """Raised for a constraint that fails, with its code and message."""
 
     def __init__(self, code: str, message: str):
         super().__init__(message)
@@ -46,11 +47,11 @@ class IllTyped(Exception):
 
 
 class Form:
-    """The common properties of equal nodes, independent of names.
+    """The common properties of equal nodes, independent of their names.
 
-    `look` is that of the output. The node reads the inputs `kept` (indices), or the network input `source`;
-    the first `count` of them are tensors, the others sizes. `function` and `in_place` are functions of its
-    layer (or None) and of these inputs; `function` is None if the output is the first input.
+    `look` is the look of the output. The node reads the inputs with the indices `kept`, or the network input
+    `source`; the first `count` of them are tensors, the others sizes. `function` and `in_place` are functions
+    of the layer (or None) and of these inputs; `function` is None if the output is the first input.
     """
 
     __slots__ = ("count", "function", "in_place", "kept", "layer", "look", "source")
@@ -64,8 +65,9 @@ class Form:
 
 
 class Forms:
-    """Finds the forms of nodes of one space; `compiled` compiles an expression to a function of given
-    arguments.
+    """Finds the forms of nodes of one space.
+
+    `compiled` compiles an expression to a function of given arguments.
     """
 
     def __init__(self, binder: Binder, compiled: Callable[[str, str], Function]):
@@ -74,7 +76,7 @@ class Forms:
         self._forms: dict[Hashable, Form] = {}
 
     def look(self, shape: FixedShape, places: Places, is_zero: bool, sized: SizedBy | None) -> Look:
-        """The look of a tensor; equal tensors have the same object."""
+        """The look with these properties; looks with equal properties are the same object."""
         key = shape, places, is_zero, sized
         found = self._looks.get(key)
         if found is None:
@@ -84,8 +86,8 @@ class Forms:
     def of(self, node: Node, read: tuple[Look | None, ...], widths: tuple[int, ...], width: int) -> Form:
         """The form of a node with constant settings, given the looks of its inputs (None for absent ones).
 
-        `widths` are the largest numbers of channels of its inputs, `width` that of its output.  Raises
-        IllTyped, and NotShared if its channels have no places.
+        `widths` are the largest numbers of channels of the inputs, `width` is that of the output. Raises
+        IllTyped, and NotShared if the channels cannot be indexed in the shared weights.
         """
         attrs = node.attrs
         key = node.op, tuple(attrs.items()), tuple(map(type, attrs.values())), read, widths, width

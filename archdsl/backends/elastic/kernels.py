@@ -1,8 +1,8 @@
 """Learned transforms of elastic kernels: a smaller kernel is a linear map of the centre of a larger one.
 
-Cai et al., "Once-for-All", ICLR 2020, arXiv:1908.09791, section 3.3: kernel transformation matrices, shared
-by all channels of a layer, separate for each layer. As released, the matrices start as identities, and sizes
-are derived in turn: 5×5 from the centre of 7×7, 3×3 from the centre of that 5×5.
+Cai et al., "Once-for-All", ICLR 2020, arXiv:1908.09791, section 3.3: kernel transformation matrices, which
+all channels of a layer share, but layers do not. As in the released code, the matrices start as identities,
+and sizes are derived in turn: 5×5 from the centre of 7×7, 3×3 from the centre of the derived 5×5.
 """
 
 from __future__ import annotations
@@ -13,17 +13,17 @@ from dataclasses import dataclass
 from archdsl.ops.places import Part, centre
 
 WEIGHT = "weight"
-"""The tensor whose last two axes are the positions of a kernel."""
+"""The name of the tensor whose last two axes are the positions of a kernel."""
 
 KernelSize = tuple[int, int]
 
 
 @dataclass(frozen=True)
 class Transform:
-    """Derives a kernel from a larger one: the part of it (rows, columns), multiplied by a stored matrix."""
+    """Derives a kernel from a larger one: a part of it (rows, columns) is multiplied by a stored matrix."""
 
     name: str
-    """The name of the matrix, n × n for the n positions of the smaller kernel."""
+    """The name of the matrix, which is n × n for the n positions of the smaller kernel."""
     rows: range
     columns: range
 
@@ -33,14 +33,14 @@ class Transform:
 
 
 Transforms = Mapping[KernelSize, tuple[Transform, ...]]
-"""By kernel size, the transforms that derive it from the stored kernel, in order."""
+"""For each kernel size, the transforms that derive it from the stored kernel, in order."""
 
 
 def transforms(sizes: Collection[KernelSize], largest: KernelSize) -> Transforms:
-    """The transforms of all sizes that are smaller than the largest.
+    """The transforms for all sizes that are smaller than the largest.
 
-    Each size is derived from the next larger one, of fewest positions, that contains it. All are aligned with
-    the same positions of the stored kernel as cropped ones (`places.centre`).
+    Each size is derived from the next larger size that contains it, the one with fewest positions. The
+    kernels are at the same positions of the stored kernel as kernels that are cropped (`places.centre`).
     """
     found: dict[KernelSize, tuple[Transform, ...]] = {largest: ()}
     for size in sorted({*sizes} - {largest}, key=_positions_first, reverse=True):
@@ -66,7 +66,7 @@ def _within(size: int, source: int, most: int) -> range:
 
 
 def steps_of(found: Transforms) -> dict[str, Transform]:
-    """All transforms by the names of their matrices."""
+    """All transforms, by the names of their matrices."""
     return {step.name: step for steps in found.values() for step in steps}
 
 

@@ -39,9 +39,9 @@ from archdsl.passes.transforms.deployed import Deploy
 from archdsl.passes.transforms.simplify import Simplified, simplified, simplify
 
 LAYERS = 65_536
-"""Layers over parts of stored ones that are remembered."""
+"""The maximum number of layers over slices of stored layers in the cache."""
 PATHS = 512
-"""Networks whose forward is remembered."""
+"""The maximum number of networks whose forward passes are cached."""
 _NONE: Mapping[str, Any] = {}
 
 
@@ -54,11 +54,11 @@ class _Plan:
     layers: SimpleNamespace
     stateless: tuple[nn.Module, ...]
     mixed: tuple[tuple[int, Mixture | Scaled], ...]
-    """What weighs the candidates, by its number in the code."""
+    """The mixtures that give the weights of candidates, each with its number in the code."""
     bases: tuple[Mixture, ...]
     """The mixtures whose weights are computed."""
     mixes: tuple[str, ...]
-    """The decisions whose weights are needed."""
+    """The decisions whose weights of outcomes are needed."""
 
 
 class ElasticNetwork(nn.Module):
@@ -66,21 +66,19 @@ class ElasticNetwork(nn.Module):
 
     `archdsl_graph` is the graph of the space. The stored layers are ordinary children, named by their paths
     in the spec. `sampled` are the decisions that change the size of a tensor, its presence, or the origins of
-    its channels: a forward pass uses one outcome of each. All others may be mixed.
+    its channels: a forward pass uses one outcome of each. All other decisions may be mixed.
     """
 
     def __init__(
         self, simple: Simplified, widths: Widths, results: Collection[str],
         store: Mapping[str, nn.Module] = _NONE, *, checkpoint: bool = False, batch: bool = False,
     ):  # fmt: skip
-        """`widths` are of the simplified graph.
+        """`simple` is the simplified graph of the space, `widths` are its widths.
 
-        `results` are the results of op calls before simplification (`scaling.results_of_calls`).
-
-        `store` are the stored layers by the names of their weights; by default, new ones.
-
-        With `batch`, layers that a mixed forward pass applies to several small maps of one size are called
-        once, on the images of all; results are equal up to rounding.
+        `results` are the results of op calls before simplification (`scaling.results_of_calls`). `store` are
+        the stored layers by the names of their weights; by default, new ones. With `batch`, a layer that a
+        mixed forward pass applies to several small maps of one size is called once, on the images of all;
+        results are equal up to rounding.
         """
         super().__init__()
         graph = simple.graph
@@ -118,11 +116,11 @@ class ElasticNetwork(nn.Module):
     ) -> torch.Tensor:
         """The main output (N × K × H × W), with the decisions of `outcomes` sampled and all others mixed.
 
-        `outcomes` are outcome indices, `weights` vectors over the outcomes of a decision, by path. Weights of
-        a mixed decision sum to 1; with one-hot weights, the output is that of the network, bit for bit.
-        Weights of a sampled decision are one-hot in value and have a gradient (straight-through): they scale
-        the tensor that the decision selects, and the results of op calls whose channels depend on it (see
-        `scaling`).
+        `outcomes` are outcome indices, `weights` vectors over the outcomes of a decision, both by path. The
+        weights of a mixed decision sum to 1; with one-hot weights, the output is that of the network, bit for
+        bit. The weights of a sampled decision are one-hot in value and have a gradient (straight-through):
+        they multiply the tensor that the decision selects, and the results of op calls whose channels depend
+        on it (see `scaling`).
 
         Raises SpecError: ARCH811 for a decision that must be sampled and is not, ARCH504 for one that is
         neither sampled nor mixed, and the errors of a network that is not well-typed.
@@ -134,13 +132,15 @@ class ElasticNetwork(nn.Module):
 
     @property
     def compilations(self) -> int:
-        """The number of compilations of forward code, which networks that differ only in widths share."""
+        """The number of compilations of forward code so far; networks that differ only in widths share
+        code.
+        """
         return self._compiler.count
 
     def forward_all(
         self, *inputs: torch.Tensor, outcomes: Mapping[str, int] = _NONE, weights: Weights = _NONE
     ) -> dict[str, torch.Tensor]:
-        """All outputs by name, including train-only ones; otherwise as `forward`."""
+        """All outputs by name, including train-only ones; otherwise like `forward`."""
         names = tuple(self.archdsl_graph.outputs)
         return dict(zip(names, self._run(names, inputs, outcomes, weights), strict=True))
 
@@ -172,8 +172,8 @@ class ElasticNetwork(nn.Module):
     ) -> torch.Tensor:
         """The main output (N × K × H × W) of one network; `outcomes` are outcome indices.
 
-        Equal to that of `network` bit for bit, also with `weights`, whose value is 1 and which only pass
-        gradients (see `forward`). Raises SpecError if the network is not well-typed.
+        Equal to the output of the module `network(outcomes)`, bit for bit, also with `weights`, whose value
+        is 1 and which only pass gradients (see `forward`). Raises SpecError if the network is not well-typed.
         """
         if weights or self._checkpoint:
             return self(*inputs, outcomes=outcomes, weights=weights or _NONE)  # type: ignore[no-any-return]
@@ -183,8 +183,9 @@ class ElasticNetwork(nn.Module):
         return found(*inputs)[0]
 
     def network(self, outcomes: Mapping[str, int], name: str = "Found") -> CompiledNetwork:
-        """One network as a separate module, with copies of its weights and running statistics, without
-        train-only outputs, in the mode (training or evaluation) of this module.
+        """One network as a separate module, with copies of its weights and running statistics.
+
+        Train-only outputs are removed. The module is in the mode (training or evaluation) of this one.
         """
         graph, taken = self._taken({p: o for p, o in outcomes.items() if p in self.archdsl_graph.decisions})
         module = build_network(replace(graph, name=name))
@@ -214,8 +215,8 @@ class ElasticNetwork(nn.Module):
         return found
 
     def _taken(self, outcomes: Mapping[str, int]) -> tuple[Graph, dict[str, tuple[str, Parts, Transforms]]]:
-        """The deployed graph of a network; for each attribute of a layer, the stored layer, its slice of it,
-        and the transforms of its kernels.
+        """The deployed graph of a network; for each layer, the stored layer, its slices, and its kernel
+        transforms.
         """
         bound = self._binder.bind(outcomes)
         if bound.failures:
@@ -296,7 +297,9 @@ class ElasticNetwork(nn.Module):
         return SpecError([Diagnostic("ARCH504", headline, help=help)])
 
     def _sliced(self, weights: str, layer: Layer, parts: Parts) -> Sliced:
-        """A layer over a slice of stored weights; cached, since networks share most of their slices."""
+        """A layer over a slice of stored weights; cached, since networks have most of their slices in
+        common.
+        """
         key = weights, tuple(layer.kwargs.items()), tuple(parts.items())
         found = self._layers.get(key)
         if found is None:
@@ -310,7 +313,9 @@ class ElasticNetwork(nn.Module):
         return found
 
     def _bare(self, layer: Layer, cls: type[nn.Module]) -> nn.Module:
-        """A layer without tensors; of the class of the stored one, which synchronizes several processes."""
+        """A layer without tensors, of the class of the stored layer, which may synchronize several
+        processes.
+        """
         key = cls, layer.cls, tuple(layer.kwargs.items())
         found = self._bares.get(key)
         if found is None:
@@ -358,7 +363,7 @@ def _bases(found: Mixture | Scaled) -> Iterable[Mixture]:
 def build(
     graph: Graph, *, bn: BN = "shared", kernels: Kernels = "cropped", checkpoint: bool = False
 ) -> ElasticNetwork:
-    """The elastic supernet of a space, in training mode.
+    """Builds the elastic supernet of a space, in training mode.
 
     With `bn` "per_width", a batch normalization has separate weights and statistics for each combination of
     widths of the origins of its input, otherwise slices of one set. With `kernels` "transformed", smaller

@@ -1,7 +1,8 @@
-"""A space with some decisions sampled: the remaining nodes and mixtures, with the size and places of each
-tensor.
+"""Partially evaluates a space with some decisions sampled, for the forward pass of an elastic supernet.
 
-Tensors have equal sizes in all remaining networks, so these are summed by weights as in any supernet.
+The result consists of the remaining nodes and mixtures, with the size and channel indices of each tensor.
+Each tensor has the same size in all remaining networks, so the candidates of decisions that are not sampled
+are summed by weights as in any supernet.
 """
 
 from __future__ import annotations
@@ -27,17 +28,21 @@ from archdsl.passes.analyses.shapes import FixedShape
 from archdsl.passes.transforms.bind import Binder
 
 MOST_ENTRIES = 1 << 16
-"""Nodes with inputs of some sizes that are remembered."""
+"""The maximum number of nodes, each for certain input sizes, in the cache."""
 
 SMALL = 1 << 17
-"""Numbers of a map up to which a call on several maps at once pays, as they have to be copied for it."""
+"""The maximum size of feature maps, in numbers, for which one call on several maps pays, as they must be
+copied.
+"""
 
 Read = tuple[str, Factors]
-"""A tensor as it is read: the item that computes it, and the weights that it is multiplied with."""
+"""A tensor as a node reads it: the item that computes the tensor, and the weights that it is multiplied
+by.
+"""
 
 
 class Lay:
-    """The size of a tensor and the places of its channels; equal ones are the same object."""
+    """The size and the channel indices of a tensor; equal ones are the same object."""
 
     __slots__ = ("places", "shape")
 
@@ -46,11 +51,11 @@ class Lay:
 
 
 class Entry:
-    """A remaining node, for inputs of given sizes and places.
+    """A remaining node, for inputs of certain sizes and channel indices.
 
-    `look` is a number that nodes with equal code share; `alike` one that nodes share whose equal layers
-    compute small maps of one size image by image. `attribute` is the name of its layer, `x` the places of the
-    channels of its first input.
+    `look` is a number that is equal for nodes with equal code. `alike` is a number that is equal for nodes
+    whose layers are equal and can process small maps of one size in one call; None for others. `attribute` is
+    the name of its layer, `x` are the channel indices of its first input.
     """
 
     __slots__ = ("alike", "attribute", "lay", "layer", "look", "node", "x")
@@ -65,8 +70,9 @@ class Entry:
 
 @dataclass(frozen=True)
 class Remaining:
-    """The remaining layers and mixtures of a space; `parts` computes its structure. Equal `key`s have equal
-    code.
+    """The remaining layers and mixtures of a space. Equal `key`s mean equal code.
+
+    `parts` is a function that computes the structure for code generation.
     """
 
     layers: list[Entry]
@@ -76,12 +82,12 @@ class Remaining:
 
 
 class Partial:
-    """Partially evaluates a simplified space: removes what the sampled outcomes exclude."""
+    """Partially evaluates a simplified space: removes the nodes that the sampled outcomes exclude."""
 
     def __init__(
         self, graph: Graph, widths: Widths, binder: Binder, results: Collection[str], batch: bool = False
     ):
-        """With `batch`, nodes that apply equal layers to small maps of one size are alike."""
+        """With `batch`, equal layers that are applied to small maps of one size get equal `alike` numbers."""
         self.graph, self.widths, self.binder, self.batch = graph, widths, binder, batch
         self.calls = Calls(graph, widths, results)
         self.variables: dict[str, str] = {name: f"t{n}" for n, name in enumerate(graph.inputs)}
@@ -106,9 +112,7 @@ class Partial:
         return _Fixing(self, outcomes, weighed).run(outputs)
 
     def variable(self, name: str) -> str:
-        """The variable of an item in generated code; the same in all forward passes, so that code is
-        shared.
-        """
+        """The variable of an item in generated code; equal in all forward passes, so that code is shared."""
         found = self.variables.get(name)
         if found is None:
             # Short, since compiling code is a good part of what a forward costs when it is new.
@@ -129,7 +133,7 @@ class Partial:
         return found
 
     def mixture(self, on: Value, place: Mapping[Hashable, int]) -> Mixture:
-        """The mixture of the candidates that the value `on` selects, cached. Raises TooManyOutcomes."""
+        """The mixture of the candidates that the value `on` selects; cached. Raises TooManyOutcomes."""
         key = on, tuple(place.items())
         found = self._mixtures.get(key)
         if found is None:
@@ -143,8 +147,8 @@ class Partial:
         return found
 
     def moved(self, source: str, mux: Mux, lay: Lay) -> Lay:
-        """The lay of a mux's output if it selects `source`: its size, and where its channels are in the
-        widest output. `lay` is that of `source`.
+        """The size and channel indices (`Lay`) of a mux's output if it selects `source`; `lay` is that of
+        `source`.
         """
         key = mux.name, source, lay
         found = self._moved.get(key)
@@ -157,7 +161,9 @@ class Partial:
         self, origin: Node, name: str, inputs: tuple[str, ...], xs: tuple[Lay | None, ...],
         sizes: tuple[FixedShape, ...], values: tuple[Any, ...],
     ) -> Entry:  # fmt: skip
-        """A node with constant settings: `origin` itself or a variant of it. Raises SpecError."""
+        """The entry of a node with constant settings: `origin` itself or a variant of it. Raises
+        SpecError.
+        """
         key = name, inputs, xs, values, tuple(map(type, values))
         found = self._entries.get(key)
         if found is None:
@@ -198,8 +204,9 @@ class Partial:
         self, primitive: Primitive, node: Node, sizes: tuple[FixedShape, ...], y: FixedShape,
         attribute: str | None,
     ) -> int:  # fmt: skip
-        """Everything on which the code of a node depends, as a number; a sum may have fewer inputs than in
-        the space.
+        """A number that identifies everything on which the code of a node depends.
+
+        A sum may have fewer inputs than in the space.
         """
         layer, attrs = attribute and f"self.{attribute}", node.attrs
         counts = range(1, len(sizes) + 1) if primitive.zero_is_neutral else (len(sizes),)
@@ -227,7 +234,7 @@ class _Fixing:
         }
         self.reads: dict[str, Read | None] = {name: (name, UNSCALED) for name in inputs}
         self.sources: dict[str, tuple[str | None, ...]] = {}
-        """Of each mux, the candidates that are left; one where it is sampled, which may be none at all."""
+        """For each mux, the remaining candidates: a single one (or None) if its decision is sampled."""
         self.on: dict[str, Value] = {}
         self.items: dict[str, Node | Mixed] = {}
         self.mixtures: dict[Mixture | Scaled, int] = {}
@@ -248,7 +255,9 @@ class _Fixing:
         return Remaining(self.layers, tuple(self.mixtures), key, partial(self._parts, outputs, alike))
 
     def _alike(self) -> dict[str, int]:
-        """A number for each node whose layer computes small images one by one: equal for equal layers."""
+        """For each node whose layer can process several small maps in one call, a number that equal layers
+        share.
+        """
         numbers: dict[int, int] = {}
         return {
             entry.node.name: numbers.setdefault(entry.alike, len(numbers))
@@ -313,7 +322,7 @@ class _Fixing:
     # ------------------------------------------------------------ values
 
     def _value(self, value: Value) -> Value:
-        """A value, partially evaluated by the sampled decisions."""
+        """A value after the sampled decisions are replaced by their outcomes."""
         if self._is_sampled(value):
             return cast(Value, evaluate(value, self.outcomes, self._dim))
         return rebuilt(value, self._leaf)
@@ -376,7 +385,7 @@ class _Fixing:
         self.shapes[name] = self.shapes[sources[0]]
 
     def _picked(self, mux: Mux) -> Factors:
-        """The weight of the sampled candidate, if it has a gradient."""
+        """The straight-through weight of the sampled candidate; none if the weight has no gradient."""
         on = mux.on
         if isinstance(on, str):
             if on not in self.weighed:
@@ -420,8 +429,9 @@ class _Fixing:
         return node.name, self.of.calls.factors(node, self)
 
     def _inputs(self, node: Node) -> list[str]:
-        """The items that a node reads: of its op call, without the factors of its result; none if it is
-        absent.
+        """The items that a node reads; empty if the network does not contain the node.
+
+        Tensors of the node's own op call are read without the weights of the call's result.
         """
         found: list[str] = []
         inside = self.of.calls.inside[node.name]
@@ -434,7 +444,7 @@ class _Fixing:
         return found
 
     def _item(self, read: Read) -> str:
-        """The item of a tensor, multiplied by its weights."""
+        """The item of a tensor after multiplication by its weights."""
         item, factors = read
         if not factors:
             return item
@@ -458,7 +468,7 @@ class _Fixing:
     def _variants(
         self, node: Node, inputs: tuple[str, ...], varying: Sequence[str], values: Sequence[Value]
     ) -> None:
-        """A node for each combination of values of its settings, and a mixture of them."""
+        """Adds a node for each combination of values of the settings, and a mixture of these nodes."""
         decisions = self.graph.decisions
         try:
             paths, rows = tabled(values, decisions)
@@ -480,7 +490,7 @@ class _Fixing:
     # ------------------------------------------------------------ what is wrong
 
     def _unsampled(self, item: Node | Mux, why: str, *paths: str) -> SpecError:
-        """The error of a decision that must be sampled and is not."""
+        """The error (ARCH811) for decisions that must be sampled and are not."""
         if isinstance(item, Mux):
             on = item.on
             paths = (on,) if isinstance(on, str) else tuple(sorted(decisions_in(self.on[item.name])))

@@ -1,8 +1,8 @@
-"""Forward passes of individual networks of an elastic supernet, planned in one traversal of the network.
+"""Plans the forward passes of individual networks of an elastic supernet, in one traversal of the network.
 
 A search trains a different network at each step, so planning must be fast. The code and layer of a node
-depend only on its settings and on the tensors that it reads, with their sizes and places: they are cached by
-these, for all networks.
+depend only on its settings and on the sizes and channel indices of the tensors that it reads: they are cached
+by these, for all networks.
 """
 
 from __future__ import annotations
@@ -31,13 +31,15 @@ from archdsl.passes.analyses.sized_by import SizedBy
 from archdsl.passes.transforms.bind import Binder
 
 MOST_MADE = 1 << 16
-"""Nodes as they are in some network that are remembered."""
+"""The maximum number of planned nodes (`Made`) in the cache."""
 FEW = 1 << 12
-"""Joint outcomes of its decisions up to which the values of a condition are remembered."""
+"""The maximum number of joint outcomes of a condition's decisions for which the values of the condition are
+cached.
+"""
 
 
 class Tensor:
-    """A tensor of a network: its variable and its look (size, places of channels, whether it is zeros).
+    """A tensor of a network: its variable in code and its look (size, channel indices, whether it is zeros).
 
     There is one object for each combination, so that tensors are compared by identity.
     """
@@ -49,11 +51,11 @@ class Tensor:
 
 
 class Made:
-    """A node of a planned network: its output, its inputs, the inputs of which it reads only the size, and
+    """A planned node of a network: its output, its inputs, the inputs of which it reads only the size, and
     its layer.
 
-    `function` is that of its form, None if the output is the first input; `in_place` overwrites the first
-    input. Nodes with equal `equal` compute the same value.
+    `function` is the function of its form; None if the output is the first input. `in_place` overwrites the
+    first input. Nodes with equal `equal` compute the same value.
     """
 
     __slots__ = ("equal", "fresh", "function", "in_place", "layer", "measures", "names", "output", "reads")
@@ -65,13 +67,15 @@ class Made:
     ):  # fmt: skip
         self.output, self.reads, self.measures = output, reads, measures
         self.names = (*reads, *map(_size, measures))
-        """The variables that are passed to its function."""
+        """The variables that are passed to the function."""
         self.function, self.in_place, self.fresh, self.layer = function, in_place, fresh, layer
         self.equal = equal
 
 
 Step = tuple[Function, Any, tuple[str, ...], str, tuple[str, ...]]
-"""A function, its layer and variables, that of its result, and those to delete after it."""
+"""A step of a forward pass: a function, its layer, its argument variables, its result variable, variables to
+delete.
+"""
 
 
 @dataclass(frozen=True)
@@ -82,7 +86,7 @@ class Path:
     steps: tuple[Step, ...]
     results: tuple[str, ...]
     stateless: tuple[nn.Module, ...]
-    """The layers without weights, which follow the mode of the supernet."""
+    """The layers without weights, which are switched between training and evaluation with the supernet."""
 
     def __call__(self, *inputs: torch.Tensor) -> tuple[torch.Tensor, ...]:
         variables: dict[str, Any] = dict(zip(self.inputs, inputs, strict=True))
@@ -98,13 +102,13 @@ class Path:
 class Paths:
     """Plans the forward passes of networks.
 
-    Passes are planned on the space before its equal nodes were merged: a computation that several nodes share
-    is done at the first of them that the network contains, so that gradients are summed in the same order as
-    in the network compiled separately.  `binder` is of that graph, `instead` maps its nodes to those that
-    replace them; `widths` are of the simplified graph.
+    Passes are planned on the space before equal nodes were merged: a computation that several nodes share is
+    done at the first of them that the network contains, so that gradients are summed in the same order as in
+    the network compiled separately. `binder` is the binder of that graph; `instead` maps its merged nodes to
+    the nodes that replace them; `widths` are the widths of the simplified graph.
 
     `variable` returns the name of an item in code, `compiled` compiles an expression to a function of given
-    arguments, `sliced` makes the layer over a slice of stored weights.
+    arguments, `sliced` constructs the layer over a slice of stored weights.
     """
 
     def __init__(
@@ -115,7 +119,7 @@ class Paths:
         graph = binder.graph
         self.graph, self.widths, self.binder = graph, widths, binder
         self.kept = {name: instead.get(name, name) for name in (*graph.inputs, *graph.nodes)}
-        """By name, the node or input of the simplified graph that it is."""
+        """For each input and node, the input or node of the simplified graph that computes it."""
         self.variable, self.sliced = variable, sliced
         self.inputs = tuple(variable(name) for name in graph.inputs)
         self.primitives = ops.primitives()
@@ -131,7 +135,7 @@ class Paths:
             for name, item in graph.nodes.items()
             if isinstance(item, Mux) and not isinstance(item.on, str) and (found := self._leaves_of(item.on))
         }
-        """Of conditions that have few values, the decisions and sizes on which they depend."""
+        """For each condition with few values, the decisions and sizes on which it depends."""
         self._selected: dict[Hashable, Any] = {}
         self._cases = {name: dict(item.cases) for name, item in graph.nodes.items() if isinstance(item, Mux)}
         self._varying = {name: tuple(keys) for name, keys in binder._varying.items()}
@@ -143,10 +147,10 @@ class Paths:
         }
 
     def plan(self, outcomes: Mapping[str, int], outputs: Mapping[str, str]) -> Path:
-        """The forward pass of the network of these outcomes.
+        """The forward pass of the network with these outcomes.
 
-        Raises SpecError if it is not well-typed or weights cannot be shared (ARCH810), and KeyError for a
-        decision without an outcome.
+        Raises SpecError if the network is not well-typed or weights cannot be shared (ARCH810), and KeyError
+        for a decision without an outcome.
         """
         run = _Run(self, outcomes)
         results = []
@@ -160,7 +164,9 @@ class Paths:
         return self._path([step.made for step in run.order], tuple(results))
 
     def _path(self, order: list[Made], results: tuple[str, ...]) -> Path:
-        """Keeps the steps on which the results depend, and deletes each tensor after its last use."""
+        """The forward pass of the steps on which the results depend; each tensor is deleted after its last
+        use.
+        """
         wanted, count = set(results), dict.fromkeys(results, 2)
         measured: set[str] = set()
         alive: list[Made] = []
@@ -212,7 +218,7 @@ class Paths:
         return tuple(paths), tuple((leaf.node, leaf.axis) for leaf in leaves(on) if isinstance(leaf, Dim))
 
     def selected(self, mux: Mux, outcomes: Mapping[str, int], dim: Callable[[str, int], int]) -> Any:
-        """The value of the condition of a mux."""
+        """The value of the condition of a mux; cached."""
         assert not isinstance(mux.on, str)
         known = self._conditions.get(mux.name)
         if known is None:
@@ -232,7 +238,7 @@ class Paths:
         return found
 
     def moved(self, mux: Mux, source: str, tensor: Tensor) -> Tensor:
-        """The output tensor of a mux that selects `source`, whose tensor is `tensor`."""
+        """The output tensor of a mux that selects `source`, whose tensor is `tensor`; cached."""
         name, source = self.kept[mux.name], self.kept[source]
         if name == source:  # it picks nothing else
             return tensor
@@ -249,7 +255,7 @@ class Paths:
         return found
 
     def made(self, node: Node, read: tuple[Tensor | None, ...], values: tuple[Any, ...]) -> Made:
-        """The planned node for these input tensors (None for absent ones) and values of searched settings,
+        """The planned node for these input tensors (None for absent ones) and values of searched settings;
         cached.
         """
         key = self.kept[node.name], read, values, tuple(map(type, values))
@@ -295,7 +301,7 @@ class Paths:
         )
 
     def _form(self, node: Node, read: tuple[Look | None, ...]) -> Form:
-        """The form of a node with constant settings.  Raises SpecError where it is not well-typed."""
+        """The form of a node with constant settings. Raises SpecError if the node is not well-typed."""
         widths = tuple([self._width[source] for source in node.inputs])
         try:
             return self.forms.of(node, read, widths, self._width[node.name])
@@ -307,7 +313,7 @@ class Paths:
             raise not_shared(node, str(error)) from None
 
     def _layer(self, node: Node, layer: Layer, x: Places, y: Places) -> Sliced | Layer:
-        """The layer over its slice of the stored weights; a layer without weights is created for each
+        """The layer over its slice of the stored weights; a layer without weights is constructed for each
         network.
         """
         if node.weights not in self.widths.weights:
@@ -317,7 +323,7 @@ class Paths:
 
 
 def _size(variable: str) -> str:
-    """The variable of the size of a tensor."""
+    """The variable that contains the size of a tensor."""
     return f"s{variable}"
 
 
@@ -326,8 +332,9 @@ def _measured(_: None, x: torch.Tensor) -> torch.Size:
 
 
 class _Placed:
-    """A node with its position in the order of the space, in which gradients are summed as in a separate
-    network.
+    """A planned node with its position in the order of the space.
+
+    Gradients are summed in this order, as in the network compiled separately.
     """
 
     __slots__ = ("made", "place")
@@ -374,7 +381,9 @@ class _Run:
         return found[wanted]
 
     def _needs_of_mux(self, mux: Mux) -> tuple[str, ...]:
-        """The tensors resolved before a mux: those whose sizes its condition uses, then the selected one."""
+        """The tensors to resolve before a mux: first those whose sizes its condition reads, then the selected
+        one.
+        """
         dims = self.of.binder._dims.get(mux.name, ())
         if any(dim not in self.found for dim in dims):
             return dims

@@ -1,4 +1,4 @@
-"""The decisions of an elastic supernet of which one outcome must be sampled per step.
+"""Finds the decisions of an elastic supernet of which one outcome must be sampled per step.
 
 All other decisions may be computed as weighted sums of their candidates.
 """
@@ -17,7 +17,7 @@ from archdsl.passes.analyses.symbolic import Definitions, Sizes
 SIZE, PRESENCE, ORIGIN = "the size of", "whether there is", "the origin of the channels of"
 
 FIRST: Hashable = "first channels"
-"""The channels that it has are the first of its widest form."""
+"""The origin of a tensor whose channels are the first ones of its widest form."""
 
 
 def sampled_decisions(graph: Graph, widths: Widths) -> dict[str, tuple[str, str]]:
@@ -31,9 +31,9 @@ def sampled_decisions(graph: Graph, widths: Widths) -> dict[str, tuple[str, str]
 
 
 def _sizes_by_presence(graph: Graph, widths: Widths) -> tuple[Mapping[str, Shape], Definitions]:
-    """Shapes in which the channels of nodes that concatenate optional inputs are named by the node.
+    """Shapes in which the channels of nodes that concatenate optional inputs are represented by the node.
 
-    They depend on which of these inputs a network has, so they equal no other size.
+    These channels depend on which of the inputs a network has, so they equal no other size.
     """
     joining = {
         item.name
@@ -57,9 +57,9 @@ class _Finder:
         self.shapes, self.definitions = _sizes_by_presence(graph, widths)
         self.found: dict[str, tuple[str, str]] = {}
         self.partial: set[str] = set()
-        """Tensors that some networks lack."""
+        """The tensors that some networks lack."""
         self.origins: dict[str, Hashable] = dict.fromkeys(graph.inputs, FIRST)
-        """Tensors of equal origins and sizes have channels at the same places."""
+        """For each tensor, its origin: tensors of equal origins and sizes have equal channel indices."""
 
     def run(self) -> dict[str, tuple[str, str]]:
         for item in self.graph.nodes.values():
@@ -80,7 +80,9 @@ class _Finder:
                 self._note(self._deciding(size), SIZE, item.name)
 
     def _deciding(self, size: Value) -> list[str]:
-        """The decisions on which a size depends; those of tensors in it are determined separately."""
+        """The decisions on which a size depends directly; those of other tensors' sizes are determined
+        separately.
+        """
         paths = decisions_in(size)
         for leaf in leaves(size):
             if isinstance(leaf, Dim) and leaf in self.definitions:
@@ -99,7 +101,7 @@ class _Finder:
             self.origins[name] = name
 
     def _shared_origin(self, mux: Mux) -> Hashable:
-        """The common origin of the channels of all candidates of a mux; None if they have no common one."""
+        """The common origin of the channels of all candidates of a mux; None if they differ."""
         blocks = self.widths.blocks
         if all(blocks[source] == blocks[mux.name] for source in mux.inputs):
             origins = {self.origins[source] for source in mux.inputs}
@@ -124,7 +126,9 @@ class _Finder:
         return node.name
 
     def _takes_first(self, node: Node) -> bool:
-        """Whether its rule for channels always selects the first ones, independently of its inputs."""
+        """Whether the channels of a node are always the first ones of its widest form, whatever its inputs
+        are.
+        """
         most = self.widths.width(node.name)
         widths = [self.widths.width(i) for i in node.inputs]
         last = [tuple(range(width - max(1, width // 2), width)) for width in widths]

@@ -1,9 +1,9 @@
-"""Straight-through weights of sampled decisions, whose value is 1, and the tensors that they scale.
+"""Straight-through weights of sampled decisions, whose value is 1, and the tensors that they multiply.
 
 The tensor that a sampled decision selects is multiplied by the weight of its outcome. The result of an op
 call is multiplied by the weight of each sampled decision on which the channels of its arguments or of its
-result depend, as the mixed ops of FasterSeg (arXiv:1912.10917). A primitive outside of op calls is treated as
-a call if one of its settings is searched.
+result depend, like the mixed ops of FasterSeg (arXiv:1912.10917). A primitive outside of op calls is treated
+as a call if one of its settings is searched.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ if TYPE_CHECKING:
     import torch
 
 Factors = tuple[tuple[Mixture, int], ...]
-"""Weights that a tensor is multiplied with: of a mixture, that of one candidate."""
+"""Weights that a tensor is multiplied by: each is the weight of one candidate, by index, of a mixture."""
 UNSCALED: Factors = ()
 
 
 class Weighed:
-    """The weights of mixtures in a forward pass; splits of vectors and products are computed once."""
+    """The weights of mixtures in a forward pass; splits of vectors and products of weights are cached."""
 
     def __init__(self, vectors: Mapping[Mixture, torch.Tensor]):
         self.vectors = vectors
@@ -37,14 +37,14 @@ class Weighed:
         self._products: dict[Factors, torch.Tensor] = {}
 
     def candidates(self, of: Mixture) -> tuple[torch.Tensor, ...]:
-        """The weight of each candidate, as scalars."""
+        """The weights of the candidates of a mixture, as scalar tensors."""
         found = self._split.get(of)
         if found is None:
             found = self._split[of] = self.vectors[of].unbind()
         return found
 
     def product(self, factors: Factors) -> torch.Tensor:
-        """The product of the weights selected by `factors`, at least one."""
+        """The product of the weights that `factors` select; there must be at least one."""
         found = self._products.get(factors)
         if found is None:
             scalars = [self.candidates(other)[place] for other, place in factors]
@@ -54,17 +54,17 @@ class Weighed:
 
 @dataclass(frozen=True)
 class Scaled:
-    """The weights of a mixture's candidates, each multiplied by straight-through weights of decisions on
-    sizes.
+    """The weights of a mixture's candidates, each multiplied by straight-through weights of sampled
+    decisions.
 
-    Without a mixture (one candidate is computed), the product of these weights alone.
+    Without a mixture (one candidate is computed), the product of straight-through weights alone.
     """
 
     of: Mixture | None
     by: tuple[Factors, ...]
 
     def weights(self, weighed: Weighed) -> tuple[torch.Tensor, ...]:
-        """The weight of each candidate."""
+        """The weight of each candidate, as scalar tensors."""
         if self.of is None:
             return (weighed.product(self.by[0]),)
         if all(factors == self.by[0] for factors in self.by):
@@ -74,26 +74,27 @@ class Scaled:
 
     @property
     def mixtures(self) -> Iterator[Mixture]:
-        """The mixtures whose weights are needed."""
+        """Yields the mixtures whose weights are needed."""
         if self.of is not None:
             yield self.of
         yield from (other for factors in self.by for other, _ in factors)
 
 
 class SampledOutcomes(Protocol):
-    """The outcomes of a forward pass; `sampled` are the sampled decisions, `weighed` those with
-    straight-through weights.
+    """The outcomes of the sampled decisions in a forward pass.
+
+    `weighed` are the sampled decisions that have straight-through weights.
     """
 
     outcomes: Mapping[str, int]
     sampled: frozenset[str]
-    """The decisions of `outcomes`."""
+    """The paths of the decisions in `outcomes`."""
     weighed: frozenset[str]
 
 
 class Calls:
-    """The op calls of a space: the tensors they return, and the decisions that determine the channels of
-    these.
+    """The op calls of a space: the tensors that they return, and the decisions that determine channels in
+    them.
     """
 
     def __init__(self, graph: Graph, widths: Widths, results: Collection[str]):
@@ -107,18 +108,20 @@ class Calls:
             for name, item in graph.nodes.items()
             if isinstance(item, Node)
         }
-        """By node, whether each input is a tensor of its own op call."""
+        """For each node, whether each of its inputs is a tensor of the same op call."""
         self._arguments = self._find_arguments()
         self._plain: dict[str, Mixture] = {}
         self._paths: dict[tuple[str, frozenset[str]], tuple[str, ...]] = {}
         self._parts: dict[int, tuple[Value, tuple[str, ...], tuple[Dim, ...]]] = {}
-        """Decisions and dimensions in a value, by its identity: comparing equal values takes longer."""
+        """The decisions and dimensions in a value, by id of the value, since comparing equal values takes
+        longer.
+        """
 
     def _is_inside(self, reader: Node, source: str) -> bool:
         return reader.instance is not None and self._instance.get(source) == reader.instance
 
     def factors(self, node: Node, sample: SampledOutcomes) -> Factors:
-        """The weights by which the output of a node is multiplied where it is read outside of its call."""
+        """The weights by which the output of a node is multiplied where it is read outside of its op call."""
         if not sample.weighed:
             return UNSCALED
         if node.instance is None:
@@ -147,7 +150,7 @@ class Calls:
         return found
 
     def _find_arguments(self) -> dict[str, tuple[str, ...]]:
-        """For each call, the tensors that its nodes read from outside; for a node outside of calls, its
+        """For each op call, the tensors that its nodes read from outside; for a node outside of calls, its
         inputs.
         """
         found: dict[str, dict[str, None]] = {}
@@ -160,7 +163,9 @@ class Calls:
         return {call: tuple(tensors) for call, tensors in found.items()}
 
     def _sized_by(self, name: str, outcomes: Mapping[str, int], sampled: list[Mux]) -> Iterator[str]:
-        """The sampled decisions on which the channels of a tensor depend; adds their muxes to `sampled`."""
+        """Yields the sampled decisions on which the channels of a tensor depend; appends their muxes to
+        `sampled`.
+        """
         ahead: list[Value] = [self.widths.shapes[name][0]]
         while ahead:
             value = ahead.pop()
@@ -203,7 +208,9 @@ def results_of_calls(graph: Graph) -> set[str]:
     outside = set(graph.outputs.values())
     found: set[str] = set()
     calls: dict[str, set[str]] = {}
-    """By mux, the calls of all that read it, also behind other muxes; "" for what is in no call."""
+    """For each node or mux, the op calls that read it, directly or through muxes; "" for readers outside of
+    calls.
+    """
     for name, item in reversed(list(graph.nodes.items())):
         own = calls.get(name, set()) | ({""} if name in outside else set())
         if isinstance(item, Node):

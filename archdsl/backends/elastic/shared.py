@@ -1,4 +1,4 @@
-"""Several spaces over one set of elastic weights, for the networks of a co-search."""
+"""Elastic supernets of several spaces over one set of weights, for the networks of a co-search."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from archdsl.passes.transforms.simplify import Simplified, simplified
 
 
 class SharedNetworks(nn.Module):
-    """Elastic supernets of several spaces over the same stored layers; `members` by name.
+    """Elastic supernets of several spaces over the same stored layers; `members` are the supernets by name.
 
     The stored layers are children of this module, whose mode and device also apply to its members. Blocks of
-    members are often evaluated on several inputs (`Distribute`), so layers are called on batches of them.
+    members are often evaluated on several inputs (`Distribute`), so layers are called on batches of these.
     """
 
     def __init__(
@@ -56,14 +56,14 @@ def build(
     graphs: Mapping[str, Graph], private: Collection[str] = (), *, bn: BN = "shared",
     kernels: Kernels = "cropped", checkpoint: bool = False,
 ) -> SharedNetworks:  # fmt: skip
-    """Elastic supernets of spaces by name, in training mode.
+    """Builds elastic supernets of spaces, by name, in training mode.
 
     Layers of equal name in several spaces share their weights, stored at their largest size in any of them,
-    except in the parts in `private` (a name of the space, `stem`, or a path, `keep[0, 8]`), of which each
-    space has separate weights. `bn` and `kernels` are as for one space.
+    except in the parts in `private` (a name of the space, `stem`, or a path, `keep[0, 8]`), for which each
+    space has separate weights. `bn` and `kernels` are as for one space (`network.build`).
 
-    Raises SpecError: ARCH810 if weights cannot be shared, ARCH818 as for one space, ARCH606 for a part
-    without weights, ARCH801 for too many parameters.
+    Raises SpecError: ARCH810 if weights cannot be shared, ARCH818 for too many combinations of widths,
+    ARCH606 for a part without weights, ARCH801 for too many parameters.
     """
     own = {name: simplified(_with_private(graph, name, private)) for name, graph in graphs.items()}
     widths = {name: Widths(simple.graph, bn, kernels) for name, simple in own.items()}

@@ -1,4 +1,4 @@
-"""Layers of one network over slices of stored layers, bit-equal to separate layers."""
+"""Layers of one network over slices of stored layers; results are equal to separate layers bit for bit."""
 
 from __future__ import annotations
 
@@ -22,15 +22,17 @@ from archdsl.ops.base import Layer
 from archdsl.ops.places import Part, Parts
 
 LARGE = 1 << 14
-"""Numbers of a weight from which on a slice as a leaf pays: it costs some 15 µs in the backward pass."""
+"""The size of a weight, in numbers, from which a slice as a leaf tensor pays: its backward pass costs some 15
+µs.
+"""
 
 
 class Sliced:
     """A layer of one network whose weights and statistics are slices of those of a stored layer.
 
-    `module` is a layer of the size of the slice without own tensors. Before each call, the slices are
-    assigned to it, so that all slices with equal settings can use one. Where kernels have `transforms`, a
-    smaller one is derived from the slice with all positions.
+    `module` is a layer of the size of the slice without tensors of its own. Before each call, the slices are
+    assigned to it, so that all slices with equal settings can use one module. With `transforms`, a smaller
+    kernel is derived from the slice that has all kernel positions.
     """
 
     def __init__(self, stored: nn.Module, module: nn.Module, parts: Parts, transforms: Transforms):
@@ -45,17 +47,17 @@ class Sliced:
         self._buffers = _lent_of(stored._buffers, parts)
         self._gathered = [(name, part) for name, part in self._buffers if part is not None and part.apart]
         self._views: dict[str, tuple[torch.Tensor, torch.Tensor]] = {}
-        """Of statistics, the whole and a view of its part."""
+        """For statistics by name, the stored tensor and a view of its slice."""
         self._leaves: dict[str, tuple[torch.Tensor, int, torch.Tensor]] = {}
-        """Of large weights, the whole, where it was in memory, and a leaf that is its part."""
+        """For large weights by name, the stored tensor, its memory address, and the leaf tensor that is its
+        slice.
+        """
 
     def __call__(self, x: torch.Tensor) -> torch.Tensor:
         return self.borrow(_run, x)
 
     def borrow(self, run: Callable[..., torch.Tensor], *arguments: torch.Tensor) -> torch.Tensor:
-        """Calls `run` with `arguments` while the slices are assigned to the module, and returns its
-        result.
-        """
+        """Calls `run(module, *arguments)` while the slices are assigned to the module; returns its result."""
         module, stored = self.module, self.stored
         lent, parameters, buffers = module.__dict__, stored._parameters, stored._buffers
         for name, part in self._parameters:
@@ -76,7 +78,9 @@ class Sliced:
         return y
 
     def _leaf(self, name: str, part: _Lent, value: torch.Tensor) -> torch.Tensor:
-        """A slice of a large weight as a leaf, cached until the weight is in other memory."""
+        """A slice of a large weight as a leaf tensor, cached until the weight is at another memory
+        address.
+        """
         found, place = self._leaves.get(name), value.data_ptr()
         if found is None or found[0] is not value or found[1] != place:
             found = self._leaves[name] = value, place, part.written(value)
@@ -99,7 +103,7 @@ def _run(module: nn.Module, x: torch.Tensor) -> torch.Tensor:
 
 
 def _lent_of(tensors: Mapping[str, Any], parts: Parts) -> list[tuple[str, _Lent | None]]:
-    """The names of a layer's tensors, with the parts that are less than the whole."""
+    """The names of a layer's tensors, each with its slice; None if the tensor is used in full."""
     found: list[tuple[str, _Lent | None]] = []
     for name, value in tensors.items():
         part = parts.get(name)
@@ -109,19 +113,21 @@ def _lent_of(tensors: Mapping[str, Any], parts: Parts) -> list[tuple[str, _Lent 
 
 @lru_cache(maxsize=1 << 14)
 def _lent(part: Part, shape: torch.Size) -> _Lent | None:
-    """A part of a tensor of a size; None for the whole.  Most layers have those of others."""
+    """The slice of a tensor of this shape, None for the whole; cached, since most layers have equal
+    slices.
+    """
     if all(index == range(size) for index, size in zip(part, shape, strict=True)):
         return None
     return _Lent(part, shape)
 
 
 class _Lent:
-    """A slice of a tensor of some size, and how it is computed."""
+    """A slice of tensors of one shape, and how it is computed."""
 
     def __init__(self, part: Part, shape: torch.Size):
         self.part = part
         self.apart = [axis for axis, index in enumerate(part) if not isinstance(index, range)]
-        """The axes along which its places are not contiguous."""
+        """The axes along which the indices of the slice are not contiguous."""
         self._ranges = [
             (axis, index.start, len(index))
             for axis, index in enumerate(part)
@@ -133,7 +139,7 @@ class _Lent:
         self._places: dict[torch.device, list[torch.Tensor]] = {}
 
     def of(self, value: torch.Tensor) -> torch.Tensor:
-        """The slice: a view if its channels are contiguous."""
+        """The slice of a tensor: a view if all its indices are contiguous."""
         value = self._narrowed(value)
         if self.apart:
             for axis, place in zip(self.apart, self._at(value.device), strict=True):
@@ -146,13 +152,17 @@ class _Lent:
         return value
 
     def lent(self, value: torch.Tensor) -> torch.Tensor:
-        """The slice; autograd pads its gradient to the size of the stored tensor."""
+        """The slice of a tensor, through which gradients flow: autograd pads them to the size of the
+        tensor.
+        """
         crops = len(self._ranges) > 1 and not self.apart and value.requires_grad and torch.is_grad_enabled()
         # One step of the backward pass instead of one for each axis.
         return torch.constant_pad_nd(value, self._crop) if crops else self.of(value)
 
     def is_written(self, value: torch.Tensor) -> bool:
-        """Whether the gradient of the slice is added to that of the stored tensor in place."""
+        """Whether the slice is a leaf tensor whose gradient is added to that of the stored tensor in
+        place.
+        """
         return self._large and value.is_leaf and value.requires_grad and torch.is_grad_enabled()
 
     def written(self, value: torch.Tensor) -> torch.Tensor:
@@ -174,8 +184,8 @@ class _Lent:
         return leaf
 
     def give_back(self, whole: torch.Tensor | None, part: torch.Tensor) -> None:
-        """Copies statistics back to the stored tensor if the slice was a copy (its channels are not
-        contiguous).
+        """Copies statistics from a slice that is a copy, as its indices are not contiguous, to the stored
+        tensor.
         """
         assert whole is not None
         # Through `data`, as torch's kernels do: the backward pass of an earlier forward in training mode has
@@ -192,7 +202,7 @@ class _Lent:
 
 
 def state_of(stored: nn.Module, parts: Parts, transforms: Transforms) -> dict[str, torch.Tensor]:
-    """The state dict of a separate layer that computes the same as the slice of a stored one."""
+    """The state dict of a separate layer that computes the same as a slice of a stored layer."""
     parts, steps = _untransformed(stored, parts, transforms) if transforms else (parts, ())
     state = {name: _narrowed(value, parts.get(name)) for name, value in stored.state_dict().items()}
     matrices = {name: state.pop(name) for name in steps_of(transforms)}
@@ -200,7 +210,9 @@ def state_of(stored: nn.Module, parts: Parts, transforms: Transforms) -> dict[st
 
 
 def new_stored(layer: Layer, transforms: Transforms) -> nn.Module:
-    """A new stored layer, with the matrices of its transforms as further parameters, initially identities."""
+    """A new stored layer, with the matrices of kernel transforms as further parameters, initially
+    identities.
+    """
     module = make(layer)
     for name, step in steps_of(transforms).items():
         module.register_parameter(name, nn.Parameter(torch.eye(step.positions)))
@@ -210,7 +222,7 @@ def new_stored(layer: Layer, transforms: Transforms) -> nn.Module:
 def _untransformed(
     stored: nn.Module, parts: Parts, transforms: Transforms
 ) -> tuple[Parts, tuple[Transform, ...]]:
-    """The slices before transforms of the kernel, and these transforms."""
+    """The slices with all kernel positions, and the transforms to be applied to them."""
     steps = steps_to(parts[WEIGHT], transforms)
     if not steps:
         return parts, ()
@@ -233,5 +245,5 @@ def transformed(
 
 
 def _narrowed(value: torch.Tensor, part: Part | None) -> torch.Tensor:
-    """A slice of a tensor: a view if its channels are contiguous."""
+    """A slice of a tensor: a view if all its indices are contiguous."""
     return value if part is None else _Lent(part, value.shape).of(value)

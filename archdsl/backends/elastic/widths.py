@@ -1,4 +1,4 @@
-"""The widest form of each tensor of a space, and the places of a network's channels in it."""
+"""Computes the widest form of each tensor of a space, and the indices of a network's channels in it."""
 
 from __future__ import annotations
 
@@ -22,13 +22,19 @@ from archdsl.passes.transforms.bind import Bound
 from archdsl.spec.deciding.possible import Possible, Unbounded
 
 MOST_SETS = 32
-"""Sets of one batch normalization, a set for each combination of widths."""
+"""The maximum number of sets of weights of one batch normalization, one set per combination of widths."""
 
 MOST_CHANNELS, MOST_TOGETHER = 1 << 17, 1 << 22
-"""Channels of a tensor, and of all tensors of a space together: their places are listed one by one."""
+"""The maximum number of channels of a tensor, and of all tensors of a space together.
+
+Channel indices are listed individually, so their number must be limited.
+"""
 
 _ROOM = 1 << 20
-"""Rows and columns for the largest layer: whether images are large enough is a question of networks."""
+"""The number of rows and columns for which the largest layers are computed.
+
+It is large, since whether images are large enough is checked for networks instead.
+"""
 
 
 @dataclass(frozen=True)
@@ -40,28 +46,32 @@ class Slot:
     layer: Layer
     most: Mapping[str, Any]
     width: int
-    """The channels of its first input, at most."""
+    """The maximum number of channels of the first input."""
     wide: int
-    """Those of its output."""
+    """The maximum number of channels of the output."""
     params: int
     joined: tuple[int, ...]
-    """The widths of the tensors that its first input joins, each of which has a range of the channels."""
+    """The widths of the tensors that are concatenated in the first input; each has a range of its
+    channels.
+    """
     kernels: frozenset[KernelSize]
-    """The kernel sizes of all networks, if smaller ones are derived by learned transforms."""
+    """The kernel sizes of all networks if smaller kernels are derived by learned transforms, otherwise
+    empty.
+    """
     transforms: Transforms
 
 
 class Widths:
-    """The largest number of channels of each tensor, largest value of each setting, and stored layers of a
-    space.
+    """The largest number of channels of each tensor of a space, the largest values of settings, and the
+    stored layers.
 
     With `bn` "per_width", a batch normalization has a set of weights and statistics for each combination of
     widths of the origins of its input, otherwise slices of one set. With `kernels` "transformed", smaller
     kernels are derived from the largest by learned transforms, otherwise they are its centre.
 
     Raises SpecError: ARCH810 if a setting has no largest value, kernel sizes to transform cannot be listed,
-    nodes with the same weights are layers of different kinds, or a tensor has more than MOST_CHANNELS
-    channels or all MOST_TOGETHER; ARCH818 for more than MOST_SETS combinations.
+    nodes with the same weights are layers of different kinds, a tensor has more than MOST_CHANNELS channels,
+    or all tensors together have more than MOST_TOGETHER; ARCH818 for more than MOST_SETS combinations.
     """
 
     def __init__(self, graph: Graph, bn: BN = "shared", kernels: Kernels = "cropped"):
@@ -84,9 +94,11 @@ class Widths:
         self.weights = frozenset(found)
         """The names of all weights."""
         self.sets: dict[str, tuple[Blocks, dict[Combination, str]]] = {}
-        """By weights, the sources of the input, and what is stored for each combination of their widths."""
+        """For each name of weights with several sets, the origins of the input, and the stored layer for each
+        combination.
+        """
         self.slots: dict[str, Slot] = {}
-        """What is stored, by name."""
+        """The stored layers, by name."""
         combinations = Combinations(graph, self.blocks)
         for weights, nodes in found.items():
             slot = self._slot(weights, nodes)
@@ -111,8 +123,10 @@ class Widths:
         return self.blocks[node.inputs[0]] if same else ((node.name, width),)
 
     def _of_mux(self, mux: Mux) -> Blocks:
-        """Candidates of `one of` share channels from the first one on; members of a selected set have
-        separate ones.
+        """The origins of the channels of a mux's widest form.
+
+        Candidates of `one of` share channels, beginning with the first; members of a selected set have
+        separate channels.
         """
         every = [self.blocks[source] for source in mux.inputs]
         self._count(mux, max(self.width(source) for source in mux.inputs))
@@ -129,7 +143,7 @@ class Widths:
             raise not_shared(item, f"a tensor of up to {width:,} channels exceeds {most}")
 
     def chooses_several(self, mux: Mux) -> bool:
-        """Whether its decision selects several members, each with separate channels."""
+        """Whether the decision of a mux selects several members, each of which has separate channels."""
         return isinstance(mux.on, str) and self.graph.decisions[mux.on].count > 1
 
     def _most(self, node: Node, key: str) -> Any:
@@ -147,7 +161,9 @@ class Widths:
         return apply("pair", rows, columns)
 
     def _known(self, value: Value) -> Value:
-        """A value with the sizes in place of dimensions that name tensors which some networks lack."""
+        """A value in which dimensions represented by tensors that some networks lack are replaced by their
+        sizes.
+        """
         return rebuilt(value, self._size)
 
     def _size(self, leaf: Value) -> Value:
@@ -170,7 +186,7 @@ class Widths:
             raise not_shared(first, str(error)) from None
 
     def _kernels(self, nodes: list[Node]) -> frozenset[KernelSize]:
-        """The kernel sizes of nodes with the same weights; none if these have no kernel."""
+        """The kernel sizes of nodes with the same weights; empty if they have no kernel."""
         primitive = ops.get(nodes[0].op)
         sizes = [primitive.kernel_size(node.attrs) for node in nodes]
         try:
@@ -205,16 +221,16 @@ class Widths:
     # ------------------------------------------------------------ one network
 
     def places(self, bound: Bound, outcomes: Mapping[str, int]) -> dict[str, tuple[Places, Places]]:
-        """For each node of a network, the places of the channels of its first input and of its output.
+        """For each node of a network, the indices of the channels of its first input, and of its output.
 
-        They refer to the widest forms of these tensors. Raises SpecError (ARCH810) if channels of different
-        origins would be identified.
+        The indices are those in the widest forms of these tensors. Raises SpecError (ARCH810) if channels of
+        different origins would have the same index.
         """
         result: dict[str, tuple[Places, Places]] = {}
         found: dict[str, Places] = {name: leading(shape[0]) for name, shape in self.graph.inputs.items()}
 
         def of(source: str) -> Places | None:
-            """The places of a tensor of the space; None if the network does not contain it."""
+            """The channel indices of a tensor of the space; None if the network does not contain it."""
             if bound.resolved.get(source) is None:
                 return None
             if source not in found:
@@ -238,13 +254,13 @@ class Widths:
         return result
 
     def _picked(self, mux: Mux, bound: Bound, outcomes: Mapping[str, int]) -> str:
-        """The selected source of a mux in a network."""
+        """The source that a mux selects in a network."""
         if isinstance(mux.on, str):
             return next(s for key, s in mux.cases if key == outcomes[mux.on] and s is not None)
         return next(s for s in mux.inputs if bound.resolved.get(s) == bound.resolved[mux.name])
 
     def moved(self, places: Places, source: str, mux: Mux) -> Places:
-        """Converts places in the widest form of a source to places in that of the mux."""
+        """Converts channel indices in the widest form of a source to indices in that of the mux."""
         here, there = self.blocks[source], self.blocks[mux.name]
         if here == there:
             return places
@@ -255,9 +271,10 @@ class Widths:
         return tuple([own[place] for place in places])
 
     def stored(self, node: Node, x: Places, y: Places) -> tuple[str, Parts]:
-        """The stored tensors of a node, by name, and its slices of them, by the places of its channels.
+        """The name of the stored layer of a node, and the slices of its tensors, given channel indices.
 
-        Raises SpecError (ARCH810).
+        `x` and `y` are the channel indices of the first input and of the output. Raises SpecError (ARCH810)
+        if weights cannot be shared.
         """
         if node.weights in self.sets:
             blocks, named = self.sets[node.weights]
@@ -316,21 +333,22 @@ def _slot(
 
 
 def _demand_shared(condition: Any, code: str, message: str, /, **values: Any) -> None:
-    """A demand of a shape rule on the largest layer, of which no network need have all channels and settings.
+    """Raises NotShared if the largest layer violates a constraint of its shape rule.
 
-    Raises NotShared.
+    No network needs to have all channels and largest settings, but the layer stores the weights of all
+    networks.
     """
     if condition is False and code not in ADVISORY:
         raise NotShared(f"with the largest settings of all networks, {message.format(**values)}")
 
 
 def accumulated(blocks: Blocks) -> list[int]:
-    """The offset of each block."""
+    """The offset of each block in the channels."""
     return [0, *accumulate(width for _, width in blocks)][:-1]
 
 
 def _largest(values: list[Any]) -> Any:
-    """The largest of numbers, along each axis of pairs; the first of other values."""
+    """The largest of numbers, for each axis of pairs; for other values, the first one."""
     if all(type(value) in (int, float) for value in values):
         return max(values)
     if not all(type(value) in (int, tuple) for value in values):

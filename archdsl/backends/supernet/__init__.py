@@ -1,6 +1,6 @@
-"""A space as one trainable module (a supernet): muxes become weighted sums of their candidates.
+"""Supernets: a space as one trainable module, in which muxes are weighted sums of their candidates.
 
-Imported lazily, so that checking for a supernet does not import torch.
+Modules are imported lazily, so that testing whether a space has a supernet does not import torch.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The order of computation in which nodes with equal layers are computed together."""
+"""Computes an order of computation in which nodes with equal layers are computed together, in batches."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ Batches = Sequence[Sequence[Node]]
 
 @dataclass(frozen=True)
 class Batched:
-    """Batches of nodes that are computed together, and the order of all items; a batch stands at its first
-    node.
+    """Batches of nodes that are computed together, and the order of all items.
+
+    A batch is computed at the position of its first node.
     """
 
     batches: Batches
@@ -27,10 +28,12 @@ class Batched:
 def batched(
     items: Mapping[str, Node | Mixed], reads: Callable[[str], Sequence[str]], alike: Batches
 ) -> Batched:
-    """Selects sets among `alike` that can be computed together, and an order of all items that allows it.
+    """Selects sets of nodes in `alike` that can be computed together, and an order of all items that allows
+    it.
 
     `items` are in an order of computation, which the result keeps where possible. Nodes that depend on each
-    other cannot be computed together; of several sets that exclude each other, some are left out.
+    other cannot be computed together; of several sets that exclude each other, some are not computed
+    together.
     """
     batches = [batch for batch in alike if len(batch) > 1]
     if not batches:
@@ -47,7 +50,7 @@ def batched(
 def _needs(
     items: Mapping[str, Node | Mixed], reads: Callable[[str], Sequence[str]], batches: Batches
 ) -> dict[str, set[str]]:
-    """By item or first node of a batch, those that it reads."""
+    """For each item, or first node of a batch, the items or first nodes that it reads."""
     first = {node.name: batch[0].name for batch in batches for node in batch}
     needs: dict[str, set[str]] = {}
     for name in items:
@@ -57,7 +60,9 @@ def _needs(
 
 
 def _ordered(needs: Mapping[str, set[str]], place: Mapping[str, int]) -> list[str]:
-    """A topological order, earliest places first; without what cycles come before."""
+    """A topological order that begins with the earliest positions; items that depend on a cycle are missing
+    in it.
+    """
     readers: dict[str, list[str]] = {}
     for name, found in needs.items():
         for one in found:
@@ -77,7 +82,7 @@ def _ordered(needs: Mapping[str, set[str]], place: Mapping[str, int]) -> list[st
 
 
 def _excluding(needs: Mapping[str, set[str]], batches: set[str]) -> set[str]:
-    """A batch of each set of items that depend on each other."""
+    """One batch of each set of items that depend on each other."""
     graph = networkx.DiGraph((one, name) for name, found in needs.items() for one in found)
     circles = networkx.strongly_connected_components(graph)
     inside = [circle & batches for circle in circles if len(circle) > 1]

@@ -17,9 +17,10 @@ def checkpointed(
     network: nn.Module,
     *arguments: Any,
 ) -> tuple[torch.Tensor, ...]:
-    """Calls a function with gradient checkpointing: it is called again in the backward pass.
+    """Calls a function with gradient checkpointing: the backward pass calls it again.
 
-    `names` are the layers that it applies; their running statistics are unchanged by the second call.
+    `names` are the layers that the function applies; the second call does not change their running
+    statistics.
     """
     layers = [network._modules[name] for name in names]
     stateful = [layer for layer in layers if layer is not None and layer._buffers]
@@ -35,7 +36,7 @@ def checkpointed(
 
 @contextmanager
 def _buffers_aside(layers: Sequence[nn.Module]) -> Iterator[None]:
-    """Context in which layers update copies of their buffers, which are discarded."""
+    """A context manager in which layers update copies of their buffers, which are discarded."""
     kept = [layer._buffers for layer in layers]
     for layer in layers:
         layer._buffers = {name: b if b is None else b.clone() for name, b in layer._buffers.items()}

@@ -1,6 +1,7 @@
-"""Dataflow of a supernet's forward pass: the needed items, the variables of their tensors, and their readers.
+"""Dataflow of a supernet's forward pass: the items that are computed, the variables of tensors, and their
+readers.
 
-Given the outcomes of a network, only the items of that network.
+If the outcomes of a network are given, only the items of that network are computed.
 """
 
 from __future__ import annotations
@@ -24,10 +25,11 @@ class Term:
 class Dataflow:
     """The dataflow of one forward pass.
 
-    `items` are the items that outputs depend on, in order of computation; `terms` the candidates of mixtures
-    that contribute; `zeros` the zero tensors, which sums omit; `results` the returned tensors; `readers` the
-    readers of each needed tensor, in order of computation, "" for the caller; `folded` the nodes that apply
-    the weight of their mixture themselves, so that the mixture computes them.
+    `items` are the items on which outputs depend, in order of computation; `terms` are the candidates of
+    mixtures that contribute; `zeros` are the zero tensors, which sums omit; `results` are the returned
+    tensors; `readers` are the readers of each needed tensor, in order of computation, "" for the caller;
+    `folded` are the nodes that apply the weight of their mixture themselves, so that the mixture computes
+    them.
     """
 
     def __init__(self, parts: Structure, outcomes: Mapping[str, int] | None, weighted: bool):
@@ -50,7 +52,7 @@ class Dataflow:
         return tuple([inputs[port] for port in primitive.contributing(is_zero, sizes, shapes[node.name])])
 
     def source(self, name: str) -> str:
-        """The tensor behind a name, following identities."""
+        """The tensor that a name refers to, after following identities."""
         found = self.alias.get(name)
         return self._followed(name) if found is None else found
 
@@ -72,7 +74,7 @@ class Dataflow:
         return {name: items[name] for name in sorted(found, key=self.parts.place.__getitem__)}
 
     def _terms(self, mixed: Mixed) -> tuple[Term, ...]:
-        """The candidates that contribute; if all are zeros, one of them."""
+        """The candidates of a mixture that contribute; if all are zeros, one of them."""
         if self.outcomes is not None:
             picked = self.parts.mixtures[mixed.mixture].pick(self.outcomes)
             return (Term(mixed.sources[max(picked, 0)], max(picked, 0)),)
@@ -99,7 +101,7 @@ class Dataflow:
         return zeros
 
     def _same_as(self, name: str) -> str | None:
-        """The tensor that an identity node or mux returns unchanged; None for others."""
+        """The tensor that an identity node or mux returns unchanged; None for other items."""
         item = self.items.get(name)
         if isinstance(item, Mixed):
             plain = self.outcomes is not None and not self.weighted
@@ -138,7 +140,7 @@ class Dataflow:
         return [self.source(name) for name in reads]
 
     def _fold(self, mixed: Mixed, readers: dict[str, list[str]]) -> None:
-        """Selects candidates, read only by this mux, that can apply their weight themselves."""
+        """Selects the candidates, read only by this mux, that can apply their weight themselves."""
         for term in self.terms[mixed.name]:
             source = self.source(term.source)
             if source not in self.parts.weighing or readers[source] != [mixed.name]:

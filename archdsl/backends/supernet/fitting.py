@@ -1,4 +1,4 @@
-"""Checks by shape inference whether a supernet can be trained on images of a size."""
+"""Checks by shape inference whether a supernet can be trained on images of a given size."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Size = tuple[int, int]
 
 _STEPS = (8, 16, 32, 64, 128)
 NETWORKS = 14
-"""Networks of an elastic supernet that are tried at another size than the space declares."""
+"""The number of networks of an elastic supernet that are checked at a size other than the declared one."""
 
 
 def demand_trainable(graph: Graph, size: Size, batch: int, elastic: bool = False) -> None:
@@ -27,7 +27,7 @@ def demand_trainable(graph: Graph, size: Size, batch: int, elastic: bool = False
 
     `batch` is the number of images over all processes. Raises the errors of the space at its declared size;
     ARCH918, with the next supported size, at another size; ARCH829 if a normalization would have one value
-    per channel; ARCH935 without parameters.
+    per channel; ARCH935 for a supernet without parameters.
     """
     problems = _problems(graph, size, elastic)
     if problems and all(tuple(shape[1:]) == size for shape in graph.inputs.values()):
@@ -47,10 +47,9 @@ def demand_trainable(graph: Graph, size: Size, batch: int, elastic: bool = False
 
 
 def fitting(graph: Graph, size: Size, elastic: bool = False) -> Size | None:
-    """The smallest input size that a supernet supports and that is at least `size`, in steps of 8, 16 and so
-    on.
+    """The smallest input size that a supernet supports and that is at least `size`; None if none is found.
 
-    None if there is none.
+    Sizes are tried in steps of 8, then 16, and so on.
     """
     tried = [size, *((_up(size[0], step), _up(size[1], step)) for step in _STEPS)]
     return next((one for one in tried if not _problems(graph, one, elastic)), None)
@@ -61,7 +60,7 @@ def _up(side: int, step: int) -> int:
 
 
 class _Built(NamedTuple):
-    """What is trained: the graph that its nodes are from, these nodes, and the size of each tensor."""
+    """The nodes that are trained, the graph that they belong to, and the size of each tensor."""
 
     graph: Graph
     items: Sequence[Node | Mixed | Mux]
@@ -69,7 +68,9 @@ class _Built(NamedTuple):
 
 
 def _built(graph: Graph, elastic: bool) -> Iterator[_Built]:
-    """All of a supernet of candidates; with elastic weights some of its networks, sampled alike each time."""
+    """Yields the whole supernet of candidates, or some networks of an elastic supernet, the same in each
+    call.
+    """
     if not elastic:
         found = parts(graph)
         yield _Built(found.graph, list(found.items.values()), found.shapes)
@@ -84,7 +85,7 @@ def _built(graph: Graph, elastic: bool) -> Iterator[_Built]:
 
 
 def _problems(graph: Graph, size: Size, elastic: bool) -> list[Diagnostic]:
-    """What is not well-typed at a size."""
+    """The errors of shape inference at a size."""
     try:
         for found in _built(resized(graph, size), elastic):
             problems = [problem for item in found.items for problem in _of(item, found.shapes)]

@@ -25,10 +25,10 @@ from archdsl.backends.supernet.structure import Mixed, Structure
 from archdsl.ir import Node
 
 MOST_STATEMENTS = 65_536
-"""That a writer keeps for forwards to come."""
+"""The maximum number of statements that are cached for later forward passes."""
 
 Terms = tuple[Sequence[str], Sequence[Node]]
-"""What is summed up, and the nodes that are computed by it."""
+"""The Python expressions that are summed up, and the nodes that this computes."""
 
 
 class ForwardGenerator:
@@ -45,7 +45,7 @@ class ForwardGenerator:
         self._fusible: dict[tuple[str, ...], bool] = {}
 
     def forward(self, outcomes: Mapping[str, int] | None = None, weighted: bool = True) -> Code:
-        """The statements that compute the graph's outputs.
+        """The statements that compute the outputs of the graph.
 
         With `outcomes`, only the nodes of that network are computed; `weighted=False` then omits the weights
         of candidates, which are 1 and only pass gradients.
@@ -53,7 +53,7 @@ class ForwardGenerator:
         return _Forward(self, Dataflow(self.parts, outcomes, weighted)).code()
 
     def once(self, key: Hashable, write: Callable[[], Statement]) -> Statement:
-        """The cached statement of this key, written if missing."""
+        """The cached statement of this key, which `write` computes if missing."""
         found = self._statements.get(key)
         if found is None:
             if len(self._statements) >= MOST_STATEMENTS:
@@ -94,9 +94,9 @@ class _Forward:
         self.batches = {batch[0].name: batch for batch in found.batches}
         self.grouped |= {node.name: first for first, batch in self.batches.items() for node in batch}
         self.joined: dict[tuple[str, ...], str] = {}
-        """By the tensors that a batch joins, the first of the batches that do, in order."""
+        """For each tuple of tensors that batches join, the first of these batches, in order."""
         self.uses: dict[tuple[str, ...], str] = {}
-        """The last one."""
+        """For each tuple of tensors that batches join, the last of these batches, in order."""
         for name in self.order:
             if name in self.batches:
                 sources = self._joined(self.batches[name])
@@ -124,7 +124,7 @@ class _Forward:
         return Code(inputs, tuple(self.steps), outputs, tuple(self.mixtures))
 
     def _find_groups(self) -> dict[str, list[Node]]:
-        """Groups of nodes that one expression computes, by the first node of each."""
+        """Groups of nodes that one expression computes, by the first node of each group."""
         alike: dict[Hashable, list[Node]] = {}
         for node in self.items.values():
             if isinstance(node, Node):
@@ -133,7 +133,7 @@ class _Forward:
         return {group[0].name: group for group in alike.values() if self.writer.is_fusible(group)}
 
     def _reads_of(self, name: str) -> list[str]:
-        """The tensors that an item reads; a mixture also those of the nodes that it computes."""
+        """The tensors that an item reads; for a mixture, also those that the nodes that it computes read."""
         item = self.items[name]
         if isinstance(item, Node):
             return [self.source(read) for read in self.dataflow.reads(item)]
@@ -163,7 +163,9 @@ class _Forward:
     # ------------------------------------------------------------ statements
 
     def _batch(self, batch: Sequence[Node]) -> None:
-        """Nodes with equal layers: one call on the images of all their inputs, which are joined once."""
+        """Adds one call for nodes with equal layers, on the images of all their inputs, which are joined
+        once.
+        """
         node, sources, variables = batch[0], self._joined(batch), self.variables
         reads = tuple(variables[source] for source in sources)
         together = "_".join(reads)
@@ -197,7 +199,7 @@ class _Forward:
         self._state([node], reads, spare, terms)
 
     def _names(self, node: Node, reads: Sequence[str]) -> list[str]:
-        """The variables of a node's tensors, and the sizes of tensor settings."""
+        """The variables of a node's tensors, and expressions for the sizes of its tensor settings."""
         names = [self.variables[self.source(i)] for i in reads]
         count = ops.get(node.op).tensors(len(reads))
         return [*names[:count], *(f"{name}.shape[-2:]" for name in names[count:])]
@@ -239,10 +241,10 @@ class _Forward:
     def _state(
         self, items: Sequence[Node | Mixed], reads: Sequence[str], how: Hashable, terms: Callable[[], Terms]
     ) -> None:
-        """Assigns a sum of terms to the variables of some items.
+        """Adds a statement that assigns a sum of terms to the variables of some items.
 
-        The statement depends only on the tensors read, under both of their names, and `how`. Inputs of the
-        graph belong to the caller.
+        The statement depends only on the tensors read, under both of their names, and on `how`. Inputs of the
+        graph belong to the caller, so they are never overwritten.
         """
         first, sources = items[0].name, tuple(map(self.source, reads))
         key = (first, tuple(reads), sources, how)

@@ -1,8 +1,9 @@
-"""The weight of each candidate of a mux, from the weights of outcomes.
+"""Computes the weight of each candidate of a mux from the weights of outcomes.
 
-A mux of one decision weights its candidates like the outcomes. If two outcomes select the same tensor, their
-weights are added; if several decisions select together, their weights are multiplied. If some outcomes select
-nothing (`x[gate - 1]`, read only if the gate is not 1), weights are conditional on selecting something.
+If a mux depends on one decision, the weights of its candidates are those of the outcomes. If two outcomes
+select the same tensor, their weights are added; if several decisions select together, their weights are
+multiplied. If some outcomes select no tensor (`x[gate - 1]`, read only if the gate is not 1), the weights are
+conditional on selecting a tensor.
 """
 
 from __future__ import annotations
@@ -22,27 +23,27 @@ if TYPE_CHECKING:
     import torch
 
 MOST_OUTCOMES = 4096
-"""Outcomes of all the decisions that one mux or one setting may depend on together."""
+"""The maximum number of joint outcomes of the decisions on which one mux or one setting depends."""
 _TINY = 1e-12
 
 
 class TooManyOutcomes(ValueError):
-    """More than `MOST_OUTCOMES` joint outcomes; the message names the decisions."""
+    """Raised for more than `MOST_OUTCOMES` joint outcomes; the message names the decisions."""
 
 
 @dataclass(frozen=True)
 class Mixture:
-    """The candidate that each joint outcome of some decisions selects, by index; -1 for none.
+    """The index of the candidate that each joint outcome of some decisions selects; -1 for no candidate.
 
     Joint outcomes are numbered with the last decision varying fastest. Many muxes have equal mixtures, such
-    as those of one decision with its candidates in order.
+    as those that select by one decision whose candidates are in order.
     """
 
     decisions: tuple[str, ...]
     sizes: tuple[int, ...]
     picks: tuple[int, ...]
     _hash: int = field(init=False, repr=False, compare=False)
-    """Computed once, since `picks` may be long."""
+    """The hash, computed once, since `picks` may be long."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_hash", hash((self.decisions, self.sizes, self.picks)))
@@ -52,7 +53,7 @@ class Mixture:
 
     @property
     def is_plain(self) -> bool:
-        """Whether the weights of candidates are the weights of one decision's outcomes, in order."""
+        """Whether the weights of the candidates are the weights of one decision's outcomes, in order."""
         return len(self.decisions) == 1 and self.picks == tuple(range(self.sizes[0]))
 
     def pick(self, outcomes: Mapping[str, int]) -> int:
@@ -63,14 +64,16 @@ class Mixture:
         return self.picks[joint]
 
     def matrix(self) -> torch.Tensor:
-        """A matrix, candidates × joint outcomes: 1 where the outcome selects the candidate."""
+        """A matrix of shape candidates × joint outcomes: 1 where the outcome selects the candidate, else
+        0.
+        """
         import torch
 
         rows = torch.arange(max(self.picks) + 1)
         return (rows[:, None] == torch.tensor(self.picks)).float()
 
     def weights(self, of: Mapping[str, torch.Tensor], matrix: torch.Tensor) -> torch.Tensor:
-        """The weight of each candidate, from a vector over outcomes for each decision."""
+        """The weight of each candidate, computed from a vector over outcomes for each decision."""
         import torch
 
         if self.is_plain:
@@ -81,9 +84,9 @@ class Mixture:
 
 
 def mixture(on: Value, decisions: Mapping[str, Decision], place: Mapping[Hashable, int]) -> Mixture:
-    """The mixture of candidates selected by the value of `on`; `place` maps values to candidate indices.
+    """The mixture of candidates selected by the value `on`; `place` maps values to candidate indices.
 
-    Values not in `place` select nothing. Raises TooManyOutcomes.
+    Values that are not in `place` select no candidate. Raises TooManyOutcomes.
     """
     paths, rows = tabled((on,), decisions)
     sizes = tuple(decisions[p].size for p in paths)
@@ -91,14 +94,14 @@ def mixture(on: Value, decisions: Mapping[str, Decision], place: Mapping[Hashabl
 
 
 def outcome_of(decision: Decision) -> Value:
-    """The outcome index of a decision, as a value."""
+    """The outcome index of a decision, as a value over decisions."""
     return Pick(decision.path, tuple(range(decision.size)))
 
 
 def tabled(
     values: Sequence[Value], decisions: Mapping[str, Decision]
 ) -> tuple[tuple[str, ...], list[tuple[Hashable, ...]]]:
-    """The decisions on which some values depend, and the values under each of their joint outcomes.
+    """The decisions on which these values depend, and the values under each of their joint outcomes.
 
     Joint outcomes are ordered with the last decision varying fastest. Raises TooManyOutcomes.
     """
@@ -111,7 +114,7 @@ def tabled(
 
 
 def _evaluated(value: Value, outcomes: Mapping[str, int]) -> Hashable:
-    """The value in one network; None where it is undefined."""
+    """The value in one network; None if it is undefined."""
     try:
         return evaluate(value, outcomes, _no_size)  # type: ignore[no-any-return]
     except (ArithmeticError, TypeError):

@@ -1,4 +1,6 @@
-"""The supernet as a PyTorch module: shared layers, a mixed forward, and a forward for each network."""
+"""The supernet as a PyTorch module: shared layers, a mixed forward pass, and a forward pass for each
+network.
+"""
 
 from __future__ import annotations
 
@@ -30,13 +32,13 @@ from archdsl.passes.transforms.deployed import Deploy
 from archdsl.passes.transforms.simplify import Simplify
 
 Weights = Mapping[str, torch.Tensor]
-"""Weights of outcomes by decision: vectors that sum to 1."""
+"""The weights of outcomes by decision: vectors that sum to 1."""
 
 Forward = Callable[..., tuple[torch.Tensor, ...]]
-"""Of the network, its inputs, and the weights of candidates by mixture."""
+"""The function of a forward pass: of the module, its inputs, and the weights of candidates by mixture."""
 
 Compiled = tuple[Forward, tuple[int, ...]]
-"""A forward, and the mixtures whose weights it wants."""
+"""The function of a forward pass, and the numbers of the mixtures whose weights it takes."""
 
 
 GLOBALS: dict[str, Any] = {
@@ -46,13 +48,13 @@ GLOBALS: dict[str, Any] = {
     "checkpointed": checkpointed,
     "__name__": __name__,
 }
-"""What code may speak of."""
+"""The global names in generated code."""
 
 
 class SuperNetwork(nn.Module):
     """All networks of a space over shared layers; `archdsl_graph` is the graph of the space.
 
-    The layers are ordinary children, named by their path in the spec. The weights of outcomes are arguments
+    The layers are ordinary children, named by their paths in the spec. The weights of outcomes are arguments
     of `forward`, computed by the search.
     """
 
@@ -71,20 +73,20 @@ class SuperNetwork(nn.Module):
     def forward(self, *inputs: torch.Tensor, weights: Weights) -> torch.Tensor:
         """The main output (N × K × H × W), with every mux a weighted sum of its candidates.
 
-        One-hot weights give that candidate, bit for bit.
+        With one-hot weights, the output is that of the selected network, bit for bit.
         """
         function, mixtures = self._every
         mixed = {n: vector.unbind() for n, vector in self._mixed(weights, mixtures).items()}
         return function(self, *inputs, mixed)[0]
 
     sampled: tuple[str, ...] = ()
-    """The decisions of which a forward takes one outcome: none, as all networks have tensors of one size."""
+    """The decisions that must be sampled: none, since tensors have the same size in all networks."""
 
     def forward_all(
         self, *inputs: torch.Tensor, outcomes: Mapping[str, int], weights: Weights
     ) -> dict[str, torch.Tensor]:
-        """All outputs by name: of a single network if `outcomes` are given (see `path`), else of all
-        candidates, weighted (see `forward`).
+        """All outputs by name: of one network if `outcomes` are given (see `path`), else mixed (see
+        `forward`).
         """
         function, mixtures = self._path(outcomes, bool(weights)) if outcomes else self._every
         mixed = {n: vector.unbind() for n, vector in self._mixed(weights, mixtures).items()}
@@ -96,8 +98,8 @@ class SuperNetwork(nn.Module):
     ) -> torch.Tensor:
         """The main output of one network, computing only its nodes.
 
-        `outcomes` are outcome indices.  With `weights`, each candidate is multiplied by its weight; weights
-        of 1 only pass gradients (straight-through), and the output is the network's bit for bit.
+        `outcomes` are outcome indices. With `weights`, each candidate is multiplied by its weight; weights of
+        1 only pass gradients (straight-through), and the output is the network's, bit for bit.
         """
         function, mixtures = self._path(outcomes, weights is not None)
         return function(self, *inputs, None if weights is None else self._mixed(weights, mixtures))[0]
@@ -142,7 +144,7 @@ class SuperNetwork(nn.Module):
         return {n: found[n].weights(weights, self._buffers[f"archdsl_mixture_{n}"]) for n in mixtures}  # type: ignore[arg-type]
 
     def __deepcopy__(self, memo: dict[int, Any]) -> SuperNetwork:
-        """A copy with its own weights, device and dtype; immutable parts are shared."""
+        """A copy with weights, device and dtype of its own; immutable parts are shared."""
         for shared in (self.archdsl_graph, self._parts, self._generator):
             memo[id(shared)] = shared
         copy = SuperNetwork.__new__(SuperNetwork)
@@ -152,13 +154,13 @@ class SuperNetwork(nn.Module):
 
 
 def build(graph: Graph, *, fuse: bool = False, checkpoint: bool = False) -> SuperNetwork:
-    """The supernet of a space, in training mode.
+    """Builds the supernet of a space, in training mode.
 
     With `fuse`, candidates that apply the same operation to one tensor are computed together, and
     convolutions in their fastest form; results are equal up to rounding. With `checkpoint`, only tensors
-    passed between cells are stored for the backward pass, which recomputes the rest: less memory, more time,
-    equal results. Raises SpecError: ARCH802 for a space whose networks differ in the size of a tensor,
-    ARCH801 if it has too many parameters to build.
+    passed between cells are stored for the backward pass, which recomputes the rest (gradient checkpointing):
+    less memory, more time, equal results. Raises SpecError: ARCH802 for a space whose networks differ in the
+    size of a tensor, ARCH801 if it has too many parameters to build.
     """
     found = parts(graph)
     params = sum(_size(layer) for _, layer in found.layers.values())
@@ -178,7 +180,7 @@ def _size(layer: Layer) -> int:
 
 @lru_cache(maxsize=1024)
 def function_of(text: str) -> Forward:
-    """The function defined by a source text; compiled once."""
+    """The function defined by a source text, compiled once for each text."""
     scope = dict(GLOBALS)
     exec(compile(text, "<supernet>", "exec"), scope)
     function: Forward = scope["forward"]
@@ -186,7 +188,7 @@ def function_of(text: str) -> Forward:
 
 
 def in_steps(code: Code, compiled_of: Callable[[Statement], CodeType]) -> Forward:
-    """A function that runs statements in order, each as `compiled_of` compiles it."""
+    """A function that runs the statements in order, each as compiled by `compiled_of`."""
     steps = [(compiled_of(step.statement), step.gone) for step in code.steps]
     names = ("self", *code.inputs, "m")
 

@@ -1,6 +1,6 @@
-"""Renders statements as functions: a single one, or one per segment between cells.
+"""Writes statements as functions: a single function, or one per segment between cells.
 
-A segment is the unit of recomputation under gradient checkpointing.
+A segment is the unit of recomputation for gradient checkpointing.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ from archdsl.backends.supernet.statements import Code, Step
 
 
 def whole(code: Code) -> str:
-    """The source of `forward(self, inputs…, m)`, which returns a tuple of the outputs."""
+    """The source text of `forward(self, inputs…, m)`, which returns a tuple of the outputs."""
     lines = [line for step in code.steps for line in step.lines]
     return _function("forward", code.inputs, lines, code.results)
 
 
 def in_segments(code: Code) -> str:
-    """The same with a function for each segment, called through `checkpointed`.
+    """The source text of `forward` with a function for each segment, called through `checkpointed`.
 
     Only tensors that are passed between segments are stored for the backward pass.
     """
@@ -43,7 +43,9 @@ def in_segments(code: Code) -> str:
 
 
 def _segments(steps: Sequence[Step]) -> list[list[Step]]:
-    """Segments that start where a cell begins; statements between two cells belong to the first."""
+    """Splits steps into segments that begin where a cell begins; steps between two cells belong to the
+    first.
+    """
     segments: list[list[Step]] = [[]]
     current = None
     for step in steps:

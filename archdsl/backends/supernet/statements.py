@@ -12,8 +12,9 @@ from typing import NamedTuple
 class Statement:
     """Generated lines that compute one or more nodes of the graph.
 
-    `targets` and `reads` are the variables they assign and read, `layers` the modules they call. `cell` is
-    the cell of the spec that they belong to; None outside of cells, and for weighted sums of candidates.
+    `targets` and `reads` are the variables that the lines assign and read, `layers` are the modules that they
+    call. `cell` is the cell of the spec that they belong to; None outside of cells, and for weighted sums of
+    candidates.
     """
 
     lines: tuple[str, ...]
@@ -24,19 +25,19 @@ class Statement:
 
     @cached_property
     def compiled(self) -> CodeType:
-        """The lines as compiled Python code, cached."""
+        """The lines as compiled Python code; cached."""
         return compile("\n".join(self.lines), "<supernet>", "exec")
 
 
 class Step(NamedTuple):
-    """A statement of a forward, and the variables that it is the last to read."""
+    """A statement of a forward pass, and the variables that no later statement reads."""
 
     statement: Statement
     gone: tuple[str, ...]
 
     @property
     def lines(self) -> tuple[str, ...]:
-        """The lines of the statement, and deletions of variables after it."""
+        """The lines of the statement, and the deletions of variables after it."""
         return (*self.statement.lines, f"del {', '.join(self.gone)}") if self.gone else self.statement.lines
 
 
@@ -45,8 +46,8 @@ class Style:
     """Options of code generation.
 
     With `fuse`, nodes with equal inputs and settings are computed together, if their primitive supports it;
-    with `in_place`, activations overwrite tensors that nothing else reads. Nodes with equal numbers in
-    `Structure.alike` are computed in one call where their order allows it.
+    with `in_place`, activation functions overwrite tensors that no other node reads. Nodes with equal numbers
+    in `Structure.alike` are computed in one call if their order allows it.
     """
 
     fuse: bool = False
@@ -55,7 +56,9 @@ class Style:
 
 @dataclass(frozen=True)
 class Code:
-    """Steps, the variables of inputs and outputs, and the mixtures whose weights are used."""
+    """The code of a forward pass: steps, the variables of inputs and outputs, and the mixtures whose weights
+    it reads.
+    """
 
     inputs: tuple[str, ...]
     steps: tuple[Step, ...]

@@ -31,7 +31,9 @@ from archdsl.passes.transforms.simplify import simplify
 LayerKey = tuple[Any, ...]
 
 MOST_ERRORS = 8
-"""Errors of one space after which no more are looked for: each looks for its decision in the whole graph."""
+"""The maximum number of errors that are looked for in one space; each error needs a search in the whole
+graph.
+"""
 
 
 @dataclass(frozen=True)
@@ -49,8 +51,8 @@ class Structure:
 
     `items` are in order of computation. Settings of nodes do not depend on decisions: a node with a searched
     setting is replaced by a node for each of its values, and a mux of these. `attributes` are the names of
-    the modules of nodes that have one, `variables` those of inputs and items in code. Nodes with equal
-    numbers in `alike` apply equal layers to inputs of one size, image by image.
+    the modules of nodes that have one, `variables` the variables of inputs and items in code. Nodes with
+    equal numbers in `alike` apply equal layers to inputs of one size, image by image.
     """
 
     graph: Graph
@@ -74,7 +76,7 @@ class Structure:
 
     @cached_property
     def weighing(self) -> frozenset[str]:
-        """The nodes whose primitive can apply the weight of a candidate itself."""
+        """The nodes whose primitive can multiply the output by the weight of a candidate itself."""
         return frozenset(
             node.name
             for node in self._nodes()
@@ -82,12 +84,12 @@ class Structure:
         )
 
     def layer_of(self, node: Node) -> str | None:
-        """The expression of a node's module; None without one."""
+        """The Python expression of a node's module; None if it has none."""
         attribute = self.attributes.get(node.name)
         return attribute and f"self.{attribute}"
 
     def weighed(self, node: Node, names: Sequence[str], weight: str) -> str | None:
-        """The expression of a node's output times a weight; None if an ordinary product is needed."""
+        """The Python expression of a node's output times a weight; None if an ordinary product is needed."""
         xs, y = [self.shapes[i] for i in node.inputs], self.shapes[node.name]
         return ops.get(node.op).weighted_expression(names, self.layer_of(node), weight, xs, y, node.attrs)
 
@@ -100,15 +102,15 @@ class Structure:
 
 
 def layer_key(weights: str, layer: Layer) -> LayerKey:
-    """The key of a layer: the name of its weights and its arguments."""
+    """The key of a layer: the name of its weights, and its arguments."""
     return weights, layer.cls, tuple(layer.kwargs.items())
 
 
 def parts(graph: Graph) -> Structure:
-    """The structure of a space's supernet.
+    """The structure of the supernet of a space.
 
-    Raises SpecError (ARCH802) if a tensor's size or existence varies between networks, or too many decisions
-    select one tensor.
+    Raises SpecError (ARCH802) if a tensor's size or existence varies between networks, or if too many
+    decisions select one tensor.
     """
     return _Splitter(simplify(graph)).run()
 
@@ -145,7 +147,7 @@ class _Splitter:
         return Structure(self.graph, self.items, shapes, tuple(self.mixtures), layers, attributes, variables)
 
     def _shapes(self) -> dict[str, FixedShape]:
-        """The size of each tensor; it must be the same in all networks."""
+        """The size of each tensor. Reports an error for a tensor whose size differs between networks."""
         symbolic, definitions = infer_symbolic(self.graph)
         shapes: dict[str, Any] = symbolic  # fixed, unless an error is noted below
         broken: set[str] = set()
@@ -163,8 +165,8 @@ class _Splitter:
         return shapes
 
     def _fail(self, item: Node | Mux, headline: str, by: str | None = None, instead: str = "") -> None:
-        """Reports an error about an item, located at the decision `by`, by default the one that selects
-        it.
+        """Reports an error about an item, located at the decision `by`, by default the one that selects the
+        item.
         """
         picked = picked_by(self.graph, item.name)
         decision = self.graph.decisions[by] if by else picked.decision if picked else None
@@ -205,7 +207,7 @@ class _Splitter:
         self._variants(node, varying, shapes)
 
     def _variants(self, node: Node, varying: Mapping[str, Expr], shapes: dict[str, FixedShape]) -> None:
-        """A node for each combination of values of the settings, and a mux of these."""
+        """Adds a node for each combination of values of the settings, and a mux of these."""
         decisions = self.graph.decisions
         paths, values = tabled(tuple(varying.values()), decisions)
         names = {value: f"{node.name}#{n}" for n, value in enumerate(dict.fromkeys(values))}
@@ -223,13 +225,13 @@ _THERE = "a supernet sums over all candidates: define the tensor in every networ
 
 
 def _one_size(axes: Sequence[int]) -> str:
-    """Help for sizes that differ in channels (axis 0), or in height or width."""
+    """The help for sizes that differ in channels (axis 0), or in height or width."""
     how = "conv(c = …, k = 1)" if 0 in axes else "resize(like = …)"
     return f"a supernet sums over candidates: make their sizes equal, as by `{how}` after each"
 
 
 def _deciding(sizes: Sequence[Value], definitions: Definitions) -> Iterator[str]:
-    """The decisions that sizes depend on, including through the dimensions they name."""
+    """Yields the decisions on which sizes depend, directly or through dimensions represented by muxes."""
     seen: set[Value] = set()
     ahead = list(sizes)
     while ahead:
