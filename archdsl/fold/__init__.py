@@ -1,1 +1,1 @@
-"""From a network to a readable spec: repeated parts are written once, as ops and stages."""
+"""Converts a network to a readable spec: repeated parts are written once, as ops and stages."""

@@ -1,6 +1,4 @@
-"""Blocks of steps: the network's own block, and one for each op, with the settings of all its
-applications.
-"""
+"""Blocks of steps: the block of the network, and one for each op, with the settings of all applications."""
 
 from __future__ import annotations
 
@@ -17,8 +15,9 @@ from archdsl.ops.lifting import FixedSizes
 class Step:
     """A primitive (by name) or an op, applied to tensors of a block.
 
-    `values` are a primitive's settings and `sizes` those of its inputs, for each application of the block;
-    `which` are the indices of an op's applications. `tied` is the name under which a step shares its weights.
+    `values` are a primitive's settings and `sizes` the sizes of its inputs, for each application of the
+    block; `which` are the indices of an op's applications. `tied` is the name under which the step shares its
+    weights.
     """
 
     callee: Union[str, Body]
@@ -30,13 +29,13 @@ class Step:
     which: list[int] = field(default_factory=list)
     tied: str | None = None
     nodes: tuple[str, ...] = ()
-    """The nodes that it stands for, in the first application of the block."""
+    """The nodes that the step consists of, in the first application of the block."""
     results: tuple[str, ...] = ()
-    """Its output tensors, in the first application of the block."""
+    """The output tensors of the step, in the first application of the block."""
 
     @property
     def key(self) -> tuple[object, ...]:
-        """Equal for steps that differ only in settings."""
+        """A key that is equal for steps that differ only in settings."""
         callee = self.callee if isinstance(self.callee, str) else id(self.callee)
         return callee, tuple(self.values), len(self.reads), self.outputs, self.path if self.tied else None
 
@@ -54,12 +53,12 @@ class Parameter:
     values: list[Any]
     default: str | None = None
     usual: list[Any] = field(default_factory=list)
-    """The values of the default in each application."""
+    """The value of the default in each application."""
 
 
 @dataclass(eq=False)
 class Body:
-    """A block with its steps. `channels` are those of each input in each application."""
+    """A block with its steps. `channels` are the channels of each input in each application."""
 
     label: str
     path: str
@@ -75,7 +74,7 @@ class Body:
         return len(self.channels[0]) if self.channels else 1
 
     def readers(self) -> Mapping[Ref, list[int]]:
-        """The steps that read each tensor; a result of the block is read by step -1."""
+        """The indices of the steps that read each tensor; a result of the block has the reader -1."""
         found: dict[Ref, list[int]] = {}
         for number, step in enumerate(self.steps):
             for ref in step.reads:
@@ -86,12 +85,14 @@ class Body:
 
 
 def saves(times: int, steps: int) -> bool:
-    """Whether the text becomes shorter if a sequence of `steps` that occurs `times` times is an op."""
+    """Whether the text becomes shorter if a sequence of `steps` steps that occurs `times` times becomes an
+    op.
+    """
     return times > 1 and (times - 1) * (steps - 1) >= 4
 
 
 def blocks(top: Piece, sizes: Mapping[str, FixedSizes]) -> tuple[Body, list[Body]]:
-    """The network's block and those of its ops, each before those that apply it."""
+    """The block of the network, and the blocks of its ops, each before the blocks that apply it."""
     return _Blocks(top, sizes).run()
 
 
@@ -117,7 +118,7 @@ class _Blocks:
         return body, list(self.bodies.values())
 
     def _flat(self, piece: Piece) -> Piece:
-        """The group with those inside it that do not become ops replaced by their parts."""
+        """A group in which the groups that do not become ops are replaced by their parts."""
         parts = list(self._parts(piece))
         return grouped(parts, piece.path, piece.label, piece.outputs, piece.inputs)
 
@@ -145,7 +146,7 @@ class _Blocks:
         return Step(part.node.op, reads, part.path, tied=part.tied, nodes=own, results=own)
 
     def _apply(self, body: Body, flat: Piece) -> int:
-        """Adds an application of a block; returns its number."""
+        """Adds an application of a block; returns the index of the application."""
         for n, source in enumerate(flat.inputs):
             body.channels[n].append(self.sizes[source][0])
         for step, part in zip(body.steps, flat.parts, strict=True):
@@ -160,7 +161,7 @@ class _Blocks:
 
 
 def names_of(piece: Piece) -> Iterator[str]:
-    """The nodes of a group, in order."""
+    """Yields the names of the nodes of a group, in order."""
     if piece.node is not None:
         yield piece.node.name
     for part in piece.parts:
@@ -168,7 +169,9 @@ def names_of(piece: Piece) -> Iterator[str]:
 
 
 def replaced(body: Body, start: int, length: int, by: Step) -> None:
-    """Replaces `length` steps of a block from `start` on by one, whose output is that of the last of them."""
+    """Replaces `length` steps of a block, beginning with step `start`, by one step with the output of the
+    last of them.
+    """
     new: dict[int, int] = {}
     for number in range(len(body.steps)):
         inside = start <= number < start + length
@@ -183,5 +186,5 @@ def replaced(body: Body, start: int, length: int, by: Step) -> None:
 
 
 def same(values: Sequence[Any]) -> bool:
-    """Whether all values are equal, and of one type: 1 is not true."""
+    """Whether all values are equal and of one type: 1 and True are different."""
     return all(type(value) is type(values[0]) and value == values[0] for value in values)

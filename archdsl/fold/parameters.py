@@ -1,4 +1,4 @@
-"""The settings of ops: what differs between applications, expressed by as few numbers as possible."""
+"""Infers the settings of ops: what differs between applications, expressed by as few numbers as possible."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from archdsl.ir.expr import Pick
 from archdsl.spec.decompile import setting_source
 
 INPUTS = ("x", "y", "z", "u", "v", "w")
-"""The names of an op's inputs, if there are not more."""
+"""The names of an op's inputs, if it has at most six."""
 
 
 def input_names(count: int) -> list[str]:
@@ -20,10 +20,10 @@ def input_names(count: int) -> list[str]:
 
 
 def infer(body: Body, taken: frozenset[str]) -> list[dict[str, str]]:
-    """The settings of each step as text, without defaults; adds parameters to the block.
+    """The settings of each step as text, without defaults; also adds parameters to the block.
 
-    The parameters of the ops that it applies must be inferred already. `taken` are names that no parameter
-    may have.
+    The parameters of the ops that the block applies must have been inferred. `taken` are names that no
+    parameter may have.
     """
     return _Inference(body, taken).run()
 
@@ -77,7 +77,10 @@ class _Inference:
         return name
 
     def _give_default(self, parameter: Parameter) -> None:
-        """The channels of the first input, or the most frequent value, if it holds for most applications."""
+        """Sets the default of a parameter: the channels of the first input, or the most frequent value.
+
+        Only if it holds for most applications.
+        """
         values = parameter.values
         if parameter.of == "c" and self.body.channels:
             channels = self.body.channels[0]
@@ -90,7 +93,7 @@ class _Inference:
 
 
 def _slots(step: Step) -> list[tuple[str, str, list[Any], list[Any] | None]]:
-    """The settings of a step: name, kind, values, and those of the default in each application."""
+    """The settings of a step: name, kind, and in each application its value and the value of the default."""
     if isinstance(step.callee, Body):
         found = []
         for p in step.callee.parameters:
@@ -111,7 +114,7 @@ def _slots(step: Step) -> list[tuple[str, str, list[Any], list[Any] | None]]:
 
 
 def _source(value: Any) -> str:
-    """A constant as source text, or the name of the decision that a number depends on."""
+    """A constant as source text; for a number that depends on a decision, the name of the decision."""
     return value.decision if isinstance(value, Pick) else setting_source(value)
 
 
@@ -120,7 +123,9 @@ def _equal(a: Any, b: Any) -> bool:
 
 
 def _multiple(values: Sequence[int], of: Sequence[int], name: str) -> str | None:
-    """The text of values that are the same multiple, or the same part, of others."""
+    """The text of values that are the same multiple, or the same fraction, of others; None if they are
+    not.
+    """
     if all(value == other for value, other in zip(values, of, strict=True)):
         return name
     if not all(isinstance(number, int) for number in (*values, *of)):

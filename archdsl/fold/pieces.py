@@ -14,15 +14,16 @@ from itertools import groupby
 from archdsl.ir.graph import Graph, Node
 
 Ref = tuple[int, int]
-"""A tensor within a group: the number of a part and of its output, or (-1, n) for the n-th input."""
+"""A tensor within a group: the index of a part and of its output, or (-1, n) for input n of the group."""
 
 
 @dataclass(frozen=True, eq=False)
 class Piece:
     """A node, or a group of consecutive pieces.
 
-    `inputs` are the tensors read from outside, `outputs` those that are read outside; `reads` are the inputs
-    of each part within the group. `path` is its hierarchical name, `label` the name of its op or class.
+    `inputs` are the tensors read from outside, `outputs` the tensors that are read outside; `reads` are the
+    inputs of each part within the group. `path` is the hierarchical name, `label` the name of the op or
+    class.
     """
 
     key: str
@@ -35,13 +36,13 @@ class Piece:
     reads: tuple[tuple[Ref, ...], ...] = ()
     results: tuple[Ref, ...] = ()
     size: int = 1
-    """The number of its nodes."""
+    """The number of nodes."""
     tied: str | None = None
-    """The name of the weights that it shares with other nodes."""
+    """The name of the weights that a node shares with other nodes, if it does."""
 
 
 def whole(graph: Graph) -> Piece:
-    """All nodes of a network as one group, in groups by its op instances."""
+    """All nodes of a network as one group, which contains a group for each op instance."""
     readers: dict[str, set[str]] = {}
     for node in _nodes(graph):
         for source in node.inputs:
@@ -57,7 +58,9 @@ def whole(graph: Graph) -> Piece:
 def grouped(
     parts: Sequence[Piece], path: str, label: str, outputs: Sequence[str], first: Sequence[str] = ()
 ) -> Piece:
-    """Consecutive pieces as one, of which `outputs` are read outside; `first` are its first inputs."""
+    """A group of consecutive pieces; `outputs` are the tensors that are read outside, `first` are its first
+    inputs.
+    """
     made: dict[str, Ref] = {}
     inputs: dict[str, int] = {name: n for n, name in enumerate(first)}
     reads = []
@@ -87,7 +90,7 @@ def grouped(
 
 
 def digest(key: Hashable) -> str:
-    """A short hash of a structure, so that nested structures are compared fast."""
+    """A short hash of a structure, with which nested structures are compared fast."""
     return hashlib.sha256(repr(key).encode()).hexdigest()
 
 
@@ -99,7 +102,7 @@ class _Grouping:
     tied: set[str]
 
     def group(self, path: str, nodes: Sequence[Node], depth: int) -> Piece:
-        """The nodes of one instance; those of instances inside are groups of their own."""
+        """A group of the nodes of one instance; nodes of instances inside it form groups of their own."""
         parts = []
         for inner, own in groupby(nodes, lambda node: self._instance_at(node, depth)):
             found = list(own)
@@ -131,7 +134,7 @@ def _nodes(graph: Graph) -> Iterable[Node]:
 
 
 def _chain(path: str, graph: Graph) -> tuple[str, ...]:
-    """The instances around one, and itself: the prefixes of its path."""
+    """The instances that contain an instance, and the instance itself: the prefixes of its path."""
     parts = path.split(".")
     prefixes = (".".join(parts[: n + 1]) for n in range(len(parts)))
     return tuple(prefix for prefix in prefixes if prefix in graph.instances)

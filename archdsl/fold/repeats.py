@@ -1,4 +1,4 @@
-"""Converts repeated sequences of steps to ops, the largest saving first, as the Re-Pair compression does with
+"""Converts repeated sequences of steps to ops, the largest saving first, like Re-Pair compression does for
 letters.
 """
 
@@ -11,18 +11,18 @@ from archdsl.fold.bodies import Body, Step, replaced, saves
 from archdsl.fold.pieces import Ref
 
 LONGEST = 40
-"""Steps of a repeated sequence; longer repeats are found as repeats of ops."""
+"""The maximum number of steps of a repeated sequence; longer repeats are found as repeats of ops."""
 
 
 class Place(NamedTuple):
-    """The beginning of a sequence: a block and the index of a step."""
+    """The beginning of a sequence: the index of a block and of a step in it."""
 
     body: int
     start: int
 
 
 def fold_repeats(top: Body, own: Sequence[Body]) -> list[Body]:
-    """Replaces repeated sequences by ops, as long as that saves something; returns the new ops."""
+    """Replaces repeated sequences by ops as long as that shortens the text; returns the new ops."""
     made: list[Body] = []
     while (found := _best([top, *own, *made])) is not None:
         length, places = found
@@ -38,21 +38,23 @@ def fold_repeats(top: Body, own: Sequence[Body]) -> list[Body]:
 
 
 def _is_whole(op: Body, length: int) -> bool:
-    """Whether the sequence that begins an op is all of it."""
+    """Whether an op consists of exactly `length` steps and returns the last step's output."""
     inputs = tuple((-1, n) for n in range(op.inputs))
     alike = len(op.steps) == length and op.results == [(length - 1, 0)]
     return alike and _inputs(op, 0, length) == inputs
 
 
 def _best(bodies: Sequence[Body]) -> tuple[int, list[Place]] | None:
-    """The length and the places of the sequence that saves most."""
+    """The length of the repeated sequence whose replacement saves most, and the places where it begins; or
+    None.
+    """
     ends = [_last_reads(body) for body in bodies]
     steps = [[(step.key, step.reads) for step in body.steps] for body in bodies]
     places = [Place(b, start) for b, body in enumerate(bodies) for start in range(len(body.steps))]
     inputs: dict[Place, dict[Ref, int]] = {place: {} for place in places}
 
     def step(place: Place, number: int) -> tuple[object, ...]:
-        """A step of the sequence that begins there; its inputs are those of the steps before."""
+        """A step of the sequence that begins at a place; its inputs are relative to the sequence."""
         key, reads = steps[place.body][place.start + number]
         return key, _inside(reads, place.start, inputs[place])
 
@@ -79,7 +81,11 @@ def _best(bodies: Sequence[Body]) -> tuple[int, list[Place]] | None:
 
 
 def _inside(reads: Sequence[Ref], start: int, inputs: dict[Ref, int]) -> tuple[Ref, ...]:
-    """Tensors as a sequence of steps names them; those from outside are its inputs, and added to them."""
+    """References to tensors as used within a sequence of steps; tensors from outside become inputs of the
+    sequence.
+
+    `inputs` numbers the inputs; new ones are added to it.
+    """
     return tuple(
         (ref[0] - start, ref[1]) if ref[0] >= start else (-1, inputs.setdefault(ref, len(inputs)))
         for ref in reads
@@ -87,7 +93,7 @@ def _inside(reads: Sequence[Ref], start: int, inputs: dict[Ref, int]) -> tuple[R
 
 
 def _inputs(body: Body, start: int, length: int) -> tuple[Ref, ...]:
-    """The tensors that a sequence of steps reads."""
+    """The tensors from outside that a sequence of steps reads."""
     inputs: dict[Ref, int] = {}
     for step in body.steps[start : start + length]:
         _inside(step.reads, start, inputs)
@@ -95,7 +101,7 @@ def _inputs(body: Body, start: int, length: int) -> tuple[Ref, ...]:
 
 
 def _apart(places: Sequence[Place], length: int) -> list[Place]:
-    """The places that do not overlap."""
+    """The first places whose sequences do not overlap."""
     found: list[Place] = []
     for place in places:
         if not found or found[-1].body != place.body or found[-1].start + length <= place.start:
@@ -104,9 +110,10 @@ def _apart(places: Sequence[Place], length: int) -> list[Place]:
 
 
 def _last_reads(body: Body) -> list[tuple[int, int]]:
-    """The last step that reads an output of each step, and one that reads another than its first.
+    """For each step, the last reader of any of its outputs, and the last reader of an output other than its
+    first.
 
-    Results of the block are read behind its last step; -1 stands for no reader.
+    Results of the block are read after its last step; -1 stands for no reader.
     """
     last = [(-1, -1)] * len(body.steps)
     for (step, output), by in body.readers().items():
@@ -118,13 +125,13 @@ def _last_reads(body: Body) -> list[tuple[int, int]]:
 
 
 def _is_closed(last: Sequence[tuple[int, int]], start: int, length: int) -> bool:
-    """Whether only the last step's output, a single one, is read outside of the sequence."""
+    """Whether only the last step's first output is read outside of the sequence."""
     end = start + length
     return max(last[start : end - 1])[0] < end and last[end - 1][1] < end
 
 
 def _new_op(body: Body, start: int, length: int) -> Body:
-    """An op of the steps of a sequence, not applied yet."""
+    """A new op of the steps of a sequence, which is not yet applied."""
     inputs: dict[Ref, int] = {}
     steps = [
         Step(s.callee, _inside(s.reads, start, inputs), s.path, s.outputs, {n: [] for n in s.values})
@@ -134,7 +141,7 @@ def _new_op(body: Body, start: int, length: int) -> Body:
 
 
 def _apply(op: Body, body: Body, at: int) -> None:
-    """Replaces steps of a block by an application of an op, and adds their settings to the op's."""
+    """Replaces steps of a block by an application of an op, and adds the settings of the steps to the op."""
     length, before = len(op.steps), len(op.channels[0])
     inputs = _inputs(body, at, length)
     channels = [channels_of(body, ref) for ref in inputs]
@@ -153,7 +160,7 @@ def _apply(op: Body, body: Body, at: int) -> None:
 
 
 def channels_of(body: Body, ref: Ref) -> list[int]:
-    """The channels of a tensor in each application of a block, as its readers see them."""
+    """The channels of a tensor in each application of a block, taken from a step that reads it."""
     if ref[0] < 0:
         return body.channels[ref[1]]
     for step in body.steps:

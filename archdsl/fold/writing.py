@@ -1,4 +1,4 @@
-"""The text of a network with its repeated parts as ops and stages."""
+"""Writes a network as text, with its repeated parts as ops and stages."""
 
 from __future__ import annotations
 
@@ -40,11 +40,11 @@ _LONGEST_NAME = 28
 
 
 def folded(graph: Graph, notes: Sequence[str] = (), remarks: Mapping[str, str] | None = None) -> str:
-    """A self-contained file with a network, its repeated parts written once.
+    """The text of a self-contained file with a network, in which each repeated part is written once.
 
-    Parts are repeated if they are applications of one op, or if equal primitives are applied in a row to
+    Parts are repeated if they are applications of one op, or if they apply equal primitives in sequence to
     tensors that are related in the same way; numbers that differ become settings of the op. `notes` are
-    comments at the beginning, `remarks` comments on inputs. The text elaborates to an equal network.  Raises
+    comments at the beginning, `remarks` comments on inputs. The text elaborates to an equal network. Raises
     ValueError for a graph with decisions, SpecError for an ill-typed network.
     """
     top, bodies = network_blocks(graph, shapes_of(graph))
@@ -52,10 +52,10 @@ def folded(graph: Graph, notes: Sequence[str] = (), remarks: Mapping[str, str] |
 
 
 def network_blocks(graph: Graph, sizes: Mapping[str, tuple[Any, Any, Any]]) -> tuple[Body, list[Body]]:
-    """The block of a network, and those of its ops, each before those that apply it.
+    """The block of a network, and the blocks of its ops, each before the blocks that apply it.
 
-    `sizes` are those of its tensors. Settings and channels that depend on a decision (`Pick`) are settings of
-    ops, and the name of the decision in the network's block.
+    `sizes` are the sizes of the network's tensors. Settings and channels that depend on a decision (`Pick`)
+    become settings of ops; in the network's block, they are the name of the decision.
     """
     top, own = blocks(whole(graph), sizes)
     made = fold_repeats(top, own)
@@ -63,7 +63,7 @@ def network_blocks(graph: Graph, sizes: Mapping[str, tuple[Any, Any, Any]]) -> t
 
 
 def _in_order(top: Body, bodies: Sequence[Body]) -> list[Body]:
-    """The ops that are applied, each before those that apply it."""
+    """The ops that are applied, each before the ops that apply it."""
     found: dict[int, Body] = {}
 
     def visit(body: Body) -> None:
@@ -77,7 +77,7 @@ def _in_order(top: Body, bodies: Sequence[Body]) -> list[Body]:
 
 
 class File:
-    """The text of a file with one network. `taken` are names that its declarations must not have."""
+    """Writes a file with one network. `taken` are names that its declarations must not have."""
 
     kind = "network"
 
@@ -87,7 +87,7 @@ class File:
         self.name = graph.name
 
     def imports(self) -> list[str]:
-        """The imports of the file, and declarations that are copied to it."""
+        """The lines before the network: imports, and declarations copied from other files."""
         return []
 
     def text(self, notes: Sequence[str], remarks: Mapping[str, str]) -> str:
@@ -109,7 +109,7 @@ class File:
         return format_source(Source("folded", "\n".join(parts)))
 
     def block(self, settings: list[dict[str, str]], taken: set[str]) -> Block:
-        """The network's own block."""
+        """The block of the network itself."""
         return Block(self.top, settings, list(self.graph.inputs), taken)
 
     def _outputs(self) -> list[str]:
@@ -131,7 +131,7 @@ class File:
 
 
 class Link(str):
-    """An op that a chain goes through; `step` is the number of the step that applies it."""
+    """The text of an op in a chain; `step` is the number of the step that applies it."""
 
     step: int
 
@@ -143,8 +143,8 @@ class Link(str):
 
 @dataclass
 class Text:
-    """An expression: the beginning of a chain, and the ops that are applied to it; `is_sum` for `a + b`
-    without ops.
+    """An expression: the source of a chain, and the ops that are applied to it. `is_sum`: an `a + b` without
+    ops.
     """
 
     head: str
@@ -163,7 +163,7 @@ class Text:
 
 
 class Block:
-    """The statements of a block: chains of steps whose tensors have one reader are one expression."""
+    """Writes the statements of a block; chains of steps whose tensors have one reader are one expression."""
 
     def __init__(
         self,
@@ -182,7 +182,9 @@ class Block:
         self.tied: dict[str, list[str]] = {}
 
     def statements(self, outputs: Sequence[str] | None) -> list[str]:
-        """The statements; those of `outputs` begin with these words, and with `return` in an op."""
+        """The lines of the block; each result is written after its text in `outputs`, or after `return` in an
+        op.
+        """
         for number, step in enumerate(self.body.steps):
             self._step(number, step)
         self.lines += [f"  tie {', '.join(names)}" for names in self.tied.values()]
@@ -234,7 +236,7 @@ class Block:
         return Text(f"{name}({', '.join([*map(str, xs[:positional]), *settings])})", [])
 
     def is_inlined(self, ref: Ref, text: Text) -> bool:
-        """Whether the only reader of a tensor contains its expression."""
+        """Whether the expression of a tensor is written inside that of its only reader."""
         readers = self.readers.get(ref, [])
         if len(readers) != 1:
             return False
@@ -255,7 +257,7 @@ class Block:
         return len(text.links) <= 2 and len(str(text)) <= 60
 
     def unrolled(self, text: Text, path: str) -> Text:
-        """The text, in which a sequence of equal ops in a chain is replaced by a stage before it."""
+        """The expression after sequences of equal ops are moved to stages, which are written before it."""
         while (run := _run(text.links)) is not None:
             start, period, times = run
             name = self.name(path)
@@ -280,7 +282,9 @@ class Block:
 
 
 def _run(links: Sequence[str]) -> tuple[int, int, int] | None:
-    """The first row of at least three equal parts of a chain, with an op in them: start, length, times."""
+    """The first sequence of at least three equal parts of a chain, with a declared op in them: start, length,
+    times.
+    """
     for start in range(len(links)):
         for period in (1, 2, 3):
             part, times = links[start : start + period], 1

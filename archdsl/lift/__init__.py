@@ -1,1 +1,1 @@
-"""From a PyTorch model to a spec: traced by torch.export, and recognized call by call."""
+"""Converts a PyTorch model to a spec: the model is traced by torch.export, and recognized call by call."""

@@ -42,7 +42,7 @@ def difference(trace: Trace, found: Recognized, module: CompiledNetwork, seed: i
 
 
 class _Recorder(fx.Interpreter):
-    """Runs a traced program, and keeps copies of some results: later calls may overwrite them."""
+    """Runs a traced program, and keeps copies of some results, which later calls may overwrite."""
 
     def __init__(self, trace: Trace, kept: set[str]):
         super().__init__(trace.program.graph_module)
@@ -62,7 +62,7 @@ class _Recorder(fx.Interpreter):
 
 
 def _as_map(value: torch.Tensor, layout: Layout, sizes: tuple[int, int, int]) -> torch.Tensor:
-    """The N × C × H × W map that a tensor of some layout is."""
+    """The feature map, N × C × H × W, that a tensor with this layout represents."""
     factors = [factor for dimension in layout for factor in dimension]
     apart = value.reshape([size for _, _, size in factors] or [1])
     axes = {axis: at for at, axis in enumerate("nchw")}

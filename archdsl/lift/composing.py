@@ -13,11 +13,13 @@ from archdsl.ops.lifting import Applied, Composed, Rows
 from archdsl.passes.analyses.shapes import infer
 
 Weights = Mapping[str, Mapping[str, Rows]]
-"""The stored tensors of each node, by their names in its layer."""
+"""The stored tensors of each node, by their names in the layer of the node."""
 
 
 def composed(graph: Graph, weights: Weights) -> tuple[Graph, Weights]:
-    """The network with fewer nodes, where a primitive computes several together (`Primitive.composed`)."""
+    """The network with fewer nodes: nodes that one primitive computes together are merged
+    (`Primitive.composed`).
+    """
     shapes = infer(graph)
     found = {name: Applied(name, "input", {}, size, (), {}) for name, size in graph.inputs.items()}
     for name, node in graph.nodes.items():
@@ -47,7 +49,7 @@ def composed(graph: Graph, weights: Weights) -> tuple[Graph, Weights]:
 
 
 def _is_private(graph: Graph, last: str, absorbed: frozenset[str]) -> bool:
-    """Whether nothing outside of a composition reads what it computes on the way."""
+    """Whether no node outside of a composition reads its intermediate results."""
     read = Counter(x for node in graph.nodes.values() for x in node.inputs) + Counter(graph.outputs.values())
     inside = Counter(x for name in (*absorbed, last) for x in graph.nodes[name].inputs)
     return all(read[name] == inside[name] for name in absorbed)

@@ -1,7 +1,7 @@
-"""Selects the parts to exclude from a lifted network because no primitive computes them.
+"""Selects the parts of a model to exclude from the lifted network because no primitive computes them.
 
-The result of such a part becomes an input of the network. It has to be a map, so the part may be larger than
-the call itself: the module that contains it, or the calls up to the next map.
+The result of such a part becomes an input of the network. It must be a feature map, so the part may be larger
+than the call itself: the submodule that contains the call, or the calls up to the next feature map.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from archdsl.lift.tracing import BATCH, Trace, hints, operator_of, place_of
 from archdsl.ops.lifting import FixedSizes, Layout, map_layout
 
 MOST = 200
-"""Parts that are left out; a model with more is not worth lifting."""
+"""The maximum number of excluded parts; a model with more is not worth lifting."""
 
 
 def recognized(trace: Trace, name: str) -> Recognized:
@@ -33,7 +33,7 @@ def recognized(trace: Trace, name: str) -> Recognized:
 
 
 def _next(trace: Trace, found: Recognized, count: int) -> list[Hole]:
-    """The inputs that stand for the first unknown call, or for a part of the model around it."""
+    """The holes (inputs) that replace the first unknown call, or a part of the model around it."""
     root = found.unknown[0]
     scopes = trace.scopes(root)
     module = scopes[-1].path if scopes else ""
@@ -49,7 +49,9 @@ def _next(trace: Trace, found: Recognized, count: int) -> list[Hole]:
 
 
 def _boundaries(trace: Trace, found: Recognized, root: fx.Node) -> Iterator[list[fx.Node]]:
-    """Results that could be inputs instead of a call's, the closest first."""
+    """Yields lists of results that could be inputs instead of the result of a call, the closest to the call
+    first.
+    """
     if _is_map_size(found, root):
         yield [root]
     scopes = trace.scopes(root)
@@ -62,7 +64,7 @@ def _boundaries(trace: Trace, found: Recognized, root: fx.Node) -> Iterator[list
 
 
 def _after(root: fx.Node) -> Iterator[fx.Node]:
-    """The calls that depend on one, in order of distance."""
+    """Yields the calls that depend on the result of a call, in order of distance."""
     ahead, seen = [root], {root}
     for node in ahead:
         for user in node.users:
@@ -78,7 +80,7 @@ def _is_tensor(node: fx.Node) -> bool:
 
 
 def _is_map_size(found: Recognized, node: fx.Node) -> bool:
-    """Whether a result has the height and width of a map of the network."""
+    """Whether a result has the height and width of a feature map of the network."""
     if not _is_tensor(node) or len(node.meta["val"].shape) != 4:
         return False
     shape = hints(node.meta["val"].shape)
@@ -87,7 +89,9 @@ def _is_map_size(found: Recognized, node: fx.Node) -> bool:
 
 
 def _map_of(found: Recognized, node: fx.Node) -> tuple[FixedSizes, Layout] | None:
-    """The sizes and layout of a result: N × C × H × W, or as a tensor of the network of the same shape."""
+    """The sizes and layout of a result: N × C × H × W, or those of a tensor of the network of the same
+    shape.
+    """
     if not _is_tensor(node):
         return None
     shape = hints(node.meta["val"].shape)

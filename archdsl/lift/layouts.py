@@ -1,7 +1,7 @@
-"""Operators that change the layout of a tensor and not its values: views, permutations, copies.
+"""Operators that change the layout of a tensor but not its values: views, permutations, copies.
 
-Each function takes the layout of the argument and the call, and returns the layout of the result, or None
-where the result does not rearrange whole factors.
+Each function takes the layout of the argument and the call, and returns the layout of the result, or None if
+the result splits or mixes factors of the layout.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from archdsl.ops.lifting import Call, Factor, Layout
 
 
 def rearranged(layout: Layout, call: Call) -> Layout | None:
-    """The layout of the result of a call, for an operator in `OPERATORS`."""
+    """The layout of the result of a call of an operator in `OPERATORS`; None if it has no layout."""
     return OPERATORS[call.operator](layout, call)
 
 
@@ -49,7 +49,7 @@ def viewed(layout: Layout, shape: Sequence[int]) -> Layout | None:
 
 
 def merged(factors: Sequence[Factor]) -> Iterator[Factor]:
-    """Factors, in which neighbours that are consecutive parts of one axis are merged."""
+    """Yields the factors of a dimension; neighbours that are consecutive parts of one axis are merged."""
     last: Factor | None = None
     for factor in factors:
         if last is not None and (last[0], last[1]) == (factor[0], factor[1] * factor[2]):

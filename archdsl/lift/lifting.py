@@ -1,4 +1,6 @@
-"""Lifting a model: traced, recognized, written as a spec, read back, and compared with the model."""
+"""Lifts a model: the model is traced and recognized, its spec is written, read back, and compared with the
+model.
+"""
 
 from __future__ import annotations
 
@@ -23,15 +25,15 @@ from archdsl.passes.transforms.simplify import simplify
 from archdsl.program import Network, load
 
 LARGEST_DIFFERENCE = 1e-4
-"""Relative to the largest output: more than what another order of sums makes of float32."""
+"""The maximum difference of outputs, relative to the largest; float32 sums in another order differ less."""
 
 
 @dataclass(frozen=True)
 class Lifted:
     """A model as a network. `text` is its spec, `module` has the model's weights.
 
-    `difference` is the largest of its outputs, relative to the model's largest value. `holes` are parts that
-    could not be lifted.
+    `difference` is the largest difference of outputs, relative to the model's largest value. `holes` are the
+    parts that could not be lifted.
     """
 
     text: str
@@ -44,8 +46,8 @@ class Lifted:
 def lift(model: torch.nn.Module, sizes: Sequence[FixedSizes], name: str, notes: Sequence[str] = ()) -> Lifted:
     """Lifts a model to a network with inputs of these sizes (channels, height, width).
 
-    Raises SpecError: ARCH831 where it cannot be traced, ARCH833 where an output cannot be lifted at all, or
-    outputs of the network differ from the model's.
+    Raises SpecError: ARCH831 if the model cannot be traced, ARCH833 if an output cannot be lifted at all, or
+    if outputs of the network differ from the model's.
     """
     trace = traced(model, sizes)
     found = recognized(trace, name)
@@ -76,7 +78,7 @@ def _with_fed(trace: Trace, found: Recognized) -> Graph:
 
 
 def _give_weights(module: CompiledNetwork, names: Mapping[str, str], trace: Trace, weights: Weights) -> None:
-    """Copies the model's weights to the layers of the network, by the pairs of their nodes."""
+    """Copies the model's weights to the layers of the network; `names` pairs their nodes."""
     state = module.state_dict()  # the module's own tensors, not copies
     owners: dict[str, list[str]] = {}
     for key in state:

@@ -1,8 +1,8 @@
-"""Finds the tensor whose size a resize takes, by running the model, since a traced program contains only
-numbers.
+"""Finds the tensor whose size a resize takes, by running the model.
 
-`F.interpolate(x, size=y.shape[2:])` names y; a trace only has the height and width, or expressions that are
-equal for many tensors.  So the model is run once with sizes that record their tensor.
+`F.interpolate(x, size=y.shape[2:])` names y, but a traced program contains only the height and width as
+numbers, or expressions that are equal for many tensors. So the model is run once with sizes that record their
+tensor.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _SHAPE = torch.Tensor.shape.__get__  # type: ignore[attr-defined]
 
 
 class _Dimension(int):
-    """A height or width that remembers its tensor, until something is computed from it."""
+    """A height or width that records its tensor; numbers computed from it are plain integers."""
 
     of: torch.Tensor
 
@@ -31,8 +31,8 @@ class _Dimension(int):
 
 
 class Measuring(TorchFunctionMode):
-    """Context that records, for each call of `F.interpolate`, the tensor whose size is its argument, or
-    None.
+    """A context manager that records, for each call of `F.interpolate`, the tensor whose size is its
+    argument, or None.
     """
 
     def __init__(self) -> None:
@@ -59,7 +59,7 @@ class Measuring(TorchFunctionMode):
 
 
 def _source(size: Any) -> torch.Tensor | None:
-    """The one tensor that a height and width are from."""
+    """The tensor that both height and width belong to; None if there is no such tensor."""
     if not isinstance(size, (tuple, list)) or not all(isinstance(n, _Dimension) for n in size):
         return None
     first = size[0].of
@@ -69,7 +69,7 @@ def _source(size: Any) -> torch.Tensor | None:
 def measured_nodes(
     program: ExportedProgram, arguments: Sequence[Any], tensors: Sequence[torch.Tensor | None]
 ) -> Mapping[fx.Node, fx.Node]:
-    """For each resize of a program, the call that returned the tensor whose size it takes.
+    """For each resize in a program, the call that returned the tensor whose size it takes.
 
     Tensors are identified by their values: the program is run on the same inputs as the model.
     """
@@ -87,12 +87,12 @@ def measured_nodes(
 
 
 def _print(tensor: torch.Tensor) -> tuple[object, ...]:
-    """What tells tensors apart: the shape, sums of values and of their squares."""
+    """A fingerprint by which tensors are distinguished: the shape, the sum of values and of their squares."""
     return (*tensor.shape, float(tensor.double().sum()), float(tensor.double().square().sum()))
 
 
 class _Finder(fx.Interpreter):
-    """Runs a program, and notes the first call that returns each of some tensors."""
+    """Runs a program, and records the first call that returns each of the wanted tensors."""
 
     def __init__(self, module: fx.GraphModule, wanted: set[tuple[object, ...]]):
         super().__init__(module)

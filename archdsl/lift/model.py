@@ -1,4 +1,4 @@
-"""A model that is named on the command line: MODULE:CLASS, or FILE.py:CLASS."""
+"""Finds the model that is named on the command line: MODULE:CLASS, or FILE.py:CLASS."""
 
 from __future__ import annotations
 
@@ -19,8 +19,9 @@ from archdsl.diagnostics import Diagnostic, SpecError
 def model_of(place: str, arguments: str = "", seed: int = 0) -> torch.nn.Module:
     """The model at "MODULE:NAME": a module, or a class or function that returns one, called with `arguments`.
 
-    This runs the code of that module. `arguments` are Python literals, as in a call: `3, depths=[2, 2]`; the
-    weights of a new model are random, from `seed`.  Raises SpecError (ARCH830).
+    This runs the code of the Python module. `arguments` are Python literals, as in a call: `3, depths=[2,
+    2]`. `seed` is the seed of the weights of a new model. Raises SpecError (ARCH830) if there is no model, or
+    its code fails.
     """
     module, _, name = place.rpartition(":")
     if not module or not name:
@@ -70,7 +71,7 @@ def _attribute(module: ModuleType, name: str, place: str) -> Any:
 
 
 def _literals(text: str) -> tuple[list[Any], dict[str, Any]]:
-    """The arguments of a call, which may only be literals."""
+    """Parses the arguments of a call, positional and by name, which must be literals."""
     try:
         call = ast.parse(f"f({text})", mode="eval").body
         assert isinstance(call, ast.Call)

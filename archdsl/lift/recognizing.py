@@ -1,4 +1,6 @@
-"""From a traced program to a network: each call is recognized by a primitive that owns its inverse rule."""
+"""Converts a traced program to a network: each call is recognized by a primitive, through the inverse of its
+rule.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +35,7 @@ from archdsl.ops.lifting import Call, FixedSizes, Layout, Lifted, Measured, Oper
 
 @dataclass(frozen=True)
 class Hole:
-    """A part of the model that no primitive computes: its result is an input of the network instead.
+    """A part of the model that no primitive computes; its result becomes an input of the network.
 
     `node` is the name of the result in the traced program; `operator`, `module` and `place` identify the call
     that could not be lifted.
@@ -54,10 +56,10 @@ class Hole:
 
 @dataclass(frozen=True)
 class Recognized:
-    """The network of a traced program.
+    """The network that a traced program computes.
 
     `weights` maps nodes to the stored tensors of their layers, by the names in the layer. `outputs` are the
-    returned operands by name. `unknown` are calls that no primitive computes and on which outputs depend.
+    returned operands by name. `unknown` are the calls that no primitive computes and on which outputs depend.
     """
 
     graph: Graph
@@ -69,7 +71,7 @@ class Recognized:
 
 
 def recognize(trace: Trace, name: str, holes: Sequence[Hole] = ()) -> Recognized:
-    """The network that a program computes, where the results of `holes` are inputs."""
+    """The network that a traced program computes; the results of `holes` are inputs of the network."""
     return _Recognizer(trace, name, holes).run()
 
 
@@ -201,7 +203,9 @@ class _Recognizer:
         return found
 
     def _applied(self, node: fx.Node, primitive: Primitive, lifted: Lifted, call: Call) -> Operand | None:
-        """Adds a node; None if it would be ill-typed, or of another size than the call's result."""
+        """Adds a node for a call; None if the node would be ill-typed, or of another size than the result of
+        the call.
+        """
         operands = [self._made(node, x) if isinstance(x, Lifted) else x for x in lifted.inputs]
         xs = [x.sizes for x in operands]
         attrs = _filled_in(primitive, xs, lifted.attrs)
@@ -224,7 +228,7 @@ class _Recognizer:
         return Operand(call.shape, name, sizes, layout, call=call)
 
     def _made(self, node: fx.Node, lifted: Lifted) -> Operand:
-        """Adds the node of an application that a primitive reads beside its operands."""
+        """Adds the node of an application that is itself an input of another application."""
         primitive = ops.get(lifted.op)
         operands = [x for x in lifted.inputs if isinstance(x, Operand)]
         xs = [x.sizes for x in operands]
@@ -236,7 +240,7 @@ class _Recognizer:
         return Operand((BATCH, *sizes), name, sizes, map_layout(BATCH, sizes))
 
     def _named(self, node: fx.Node, primitive: Primitive) -> tuple[str, str | None]:
-        """The name of a node, from its module, and the innermost module that has submodules."""
+        """The name of a node, derived from its submodule, and the innermost submodule that has submodules."""
         scopes = self.trace.scopes(node)
         outer = [scope for scope in scopes if not scope.leaf]
         for scope in outer:
@@ -247,7 +251,7 @@ class _Recognizer:
         return _unique(own, self.taken), outer[-1].path if outer else None
 
     def _overwrite(self, x: Operand, by: Operand) -> None:
-        """Makes other names of a tensor that is overwritten read the new value."""
+        """Makes other names of an overwritten tensor refer to the new value."""
         for node, value in self.values.items():
             if value is x or (x.name is not None and value.name == x.name):
                 same = by.sizes == value.sizes
@@ -258,7 +262,7 @@ class _Recognizer:
     # ------------------------------------------------------------ sizes
 
     def _measured(self, node: fx.Node) -> Measured | None:
-        """Where the size that a call interpolates to comes from."""
+        """The origin of the size to which a call interpolates; None if it is unknown."""
         like = self.values.get(self.trace.likes.get(node, node))
         if like is not None and like.is_map:
             return Measured(like=like)
@@ -272,7 +276,7 @@ class _Recognizer:
         return _Sizes(sizes_of(wanted), sizes_of(own)).measured(self._tensors(first))
 
     def _tensors(self, resized: fx.Node) -> list[tuple[list[Size], Operand]]:
-        """The heights and widths of maps, and the maps, those that are measured most often first.
+        """The heights and widths of maps, with the maps, beginning with the most probable origins of a size.
 
         A tensor is most often resized to the size of an input, or to that of the last tensor from which it
         was computed at a smaller size.
@@ -289,7 +293,7 @@ class _Recognizer:
         return [(sizes_of(_value(node).shape[2:]), x) for node, x in ordered]
 
     def _unknown(self, outputs: Any) -> list[fx.Node]:
-        """The calls that no primitive computes and that outputs depend on, in order."""
+        """The calls that no primitive computes and on which outputs depend, in order."""
         ahead, found = [node for node in outputs if self.values[node].name is None], set()
         while ahead:
             node = ahead.pop()
@@ -306,7 +310,7 @@ class _Recognizer:
 
 @dataclass(frozen=True)
 class _Sizes:
-    """A height and width that are asked for, and those of the tensor that is resized."""
+    """The height and width that a call resizes to, and those of the tensor that it resizes."""
 
     wanted: list[Size]
     own: list[Size]
@@ -319,7 +323,7 @@ class _Sizes:
         return factor or (Measured(like=like) if like else None)
 
     def _like(self, tensors: list[tuple[list[Size], Operand]]) -> Operand | None:
-        """The first tensor that always has the size."""
+        """The first tensor whose size is always the wanted size."""
         return next((operand for sizes, operand in tensors if sizes == self.wanted), None)
 
     def _factor(self) -> Measured | None:
@@ -349,7 +353,7 @@ def _filled_in(primitive: Primitive, xs: Sequence[Any], given: Mapping[str, Any]
 
 
 def _shape_of(layout: Layout) -> tuple[int, ...]:
-    """The sizes of the dimensions of a layout that are not 1."""
+    """The sizes of the dimensions of a layout, without those of size 1."""
     found = []
     for dimension in layout:
         size = 1

@@ -1,4 +1,4 @@
-"""Traces a PyTorch model by torch.export, and reads the traced program for the recognizer."""
+"""Traces a PyTorch model by torch.export, and provides the traced program to the recognizer."""
 
 from __future__ import annotations
 
@@ -21,12 +21,14 @@ from archdsl.lift.measuring import Measuring, measured_nodes
 from archdsl.ops.lifting import FixedSizes
 
 BATCH = 2
-"""Images of the traced batch: with one, its dimension could not be told from others of size 1."""
+"""The batch size of the traced inputs; with 1, the batch dimension could not be distinguished from others of
+size 1.
+"""
 
 
 @dataclass(frozen=True)
 class Scope:
-    """A module whose call contains another call: its path, its class, and whether it has no submodules."""
+    """A submodule whose call contains another call: its path, its class, and whether it has no submodules."""
 
     path: str
     cls: str
@@ -35,9 +37,9 @@ class Scope:
 
 @dataclass(frozen=True, eq=False)
 class Trace:
-    """A traced model: `inputs` are the sizes of its tensors by name, `outputs` are names by position.
+    """A traced model: `inputs` are the sizes of its input tensors by name, `outputs` are names by position.
 
-    `likes` maps calls that resize to the calls that returned the tensors whose sizes they take.
+    `likes` maps calls that resize a tensor to the calls that returned the tensors whose sizes they take.
     """
 
     model: torch.nn.Module
@@ -47,7 +49,7 @@ class Trace:
     likes: Mapping[fx.Node, fx.Node]
 
     def arguments(self, inputs: Sequence[torch.Tensor]) -> list[Any]:
-        """The arguments of the traced program for inputs of the model."""
+        """The arguments of the traced program, given inputs of the model."""
         return _arguments(self.program, inputs)
 
     @property
@@ -56,7 +58,7 @@ class Trace:
 
     @cached_property
     def stored(self) -> dict[str, torch.Tensor]:
-        """Parameters, buffers and constants by name."""
+        """The parameters, buffers and constants of the model, by name."""
         return _stored(self.program)
 
     @cached_property
@@ -64,7 +66,9 @@ class Trace:
         return {spec.arg.name: spec for spec in self.program.graph_signature.input_specs}
 
     def weight_of(self, node: fx.Node) -> str | None:
-        """The parameter or buffer that a placeholder stands for; None for an input of the model."""
+        """The name of the parameter or buffer that a placeholder stands for; None for an input of the
+        model.
+        """
         spec = self._specs[node.name]
         return None if spec.kind == InputKind.USER_INPUT else spec.target
 
@@ -74,9 +78,9 @@ class Trace:
         return frozenset(path for path, module in self.model.named_modules() if next(module.children(), None))
 
     def scopes(self, node: fx.Node) -> tuple[Scope, ...]:
-        """The modules whose calls contain a call, innermost last, without the model itself.
+        """The submodules whose calls contain a call, the innermost last.
 
-        A module that is called several times has a separate path for each call.
+        A submodule that is called several times has a separate path for each call.
         """
         found = []
         for key, (path, cls) in (node.meta.get("nn_module_stack") or {}).items():
@@ -88,9 +92,10 @@ class Trace:
 
 
 def traced(model: torch.nn.Module, sizes: Sequence[FixedSizes]) -> Trace:
-    """Traces a model in eval mode, with inputs of these sizes; of any height and width where it allows that.
+    """Traces a model in eval mode with inputs of these sizes; height and width are dynamic if the model
+    allows it.
 
-    Raises SpecError (ARCH831) where torch.export cannot trace it.
+    Raises SpecError (ARCH831) if torch.export cannot trace the model.
     """
     generator = torch.Generator().manual_seed(0)
     examples = tuple(torch.randn((BATCH, *size), generator=generator) for size in sizes)
@@ -141,7 +146,9 @@ def _exported(model: torch.nn.Module, examples: tuple[torch.Tensor, ...]) -> Exp
 
 
 def _output_names(outputs: Any) -> list[str | None]:
-    """A name for each tensor that the model returns, from its place in what is returned; None for others."""
+    """A name for each tensor that the model returns, from its position in the returned value; None for other
+    values.
+    """
     leaves, _ = pytree.tree_flatten_with_path(outputs)
     found: list[str | None] = []
     for path, leaf in leaves:
@@ -152,7 +159,7 @@ def _output_names(outputs: Any) -> list[str | None]:
 
 
 def place_of(node: fx.Node) -> str | None:
-    """The source line of the model that made a call: `unet.py:53`."""
+    """The source line of the model that made a call, such as `unet.py:53`."""
     lines = [line.strip() for line in (node.meta.get("stack_trace") or "").splitlines()]
     frames = [line for line in lines if line.startswith('File "')]
     own = [line for line in frames if "/torch/nn/" not in line] or frames
@@ -166,7 +173,7 @@ def place_of(node: fx.Node) -> str | None:
 
 
 def hint(size: Any) -> int:
-    """A size at the declared input size, also if it is symbolic."""
+    """The value of a size for inputs of the declared size; the size may be symbolic."""
     return int(size.node.hint) if isinstance(size, torch.SymInt) else int(size)
 
 
@@ -176,7 +183,7 @@ def hints(shape: Sequence[Any]) -> tuple[int, ...]:
 
 @dataclass(frozen=True)
 class Size:
-    """A height or width: an expression over those of the inputs, or an integer; `hint` is its value at the
+    """A height or width: an integer, or an expression over those of the inputs; `hint` is its value at
     declared sizes.
     """
 
@@ -188,19 +195,19 @@ class Size:
         return isinstance(self.expression, int)
 
     def is_multiple(self, of: Size, times: int) -> bool:
-        """Whether it is always a multiple of another."""
+        """Whether this size is `times` times another size, for all input sizes."""
         difference = self.expression - of.expression * times
         return bool((difference if isinstance(difference, int) else difference.expand()) == 0)
 
     def is_part(self, of: Size, divisor: int) -> bool:
-        """Whether it always equals another size, divided by `divisor` and rounded down."""
+        """Whether this size is another size divided by `divisor` and rounded down, for all input sizes."""
         if self.is_constant and of.is_constant:
             return bool(of.expression // divisor == self.expression)
         return bool(FloorDiv(of.expression, divisor) == self.expression)
 
 
 def sizes_of(values: Sequence[Any]) -> list[Size]:
-    """The sizes of a shape, or of a size argument."""
+    """Converts a shape, or the size argument of a call, to sizes."""
     found = []
     for value in values:
         size = value.meta["val"] if isinstance(value, fx.Node) else value
@@ -213,7 +220,9 @@ def sizes_of(values: Sequence[Any]) -> list[Size]:
 
 
 def operator_of(node: fx.Node) -> str:
-    """The name of an ATen operator without overload, and for one in place without `_`: `add_` is `add`."""
+    """The name of an ATen operator without overload, and without the `_` of in-place operators: `add_` is
+    `add`.
+    """
     name: str = node.target.__name__ if callable(node.target) else str(node.target)
     plain = name.partition(".")[0]
     return plain.rstrip("_") or plain
@@ -225,7 +234,7 @@ def is_in_place(node: fx.Node) -> bool:
 
 
 def arguments_of(node: fx.Node) -> dict[str, Any]:
-    """The arguments of a call by the names of its schema, with defaults."""
+    """The arguments of a call by the names in the operator's schema, including defaults."""
     schema = getattr(node.target, "_schema", None)
     if schema is None:
         return {str(n): value for n, value in enumerate(node.args)}

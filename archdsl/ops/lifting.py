@@ -97,10 +97,11 @@ class Operand:
 
 @dataclass(frozen=True, eq=False)
 class Measured:
-    """The origin of a (height, width) argument: the size of a tensor, or a multiple of the network input's
-    size.
+    """The origin of a (height, width) argument: the size of a tensor, or a multiple or fraction of the
+    input's size.
 
-    `times` is the multiple, `down` a divisor of the input's size; the quotient is rounded down.
+    `like` is the tensor. `times` is the factor, `down` the divisor (rounding down) of the size of the tensor
+    that is resized.
     """
 
     like: Operand | None = None

@@ -1,1 +1,1 @@
-"""The neighbourhood of a network as a space: other widths, depths and ops near those that it has."""
+"""The neighbourhood of a network as a space: widths, depths and ops near those of the network."""

@@ -1,4 +1,4 @@
-"""Parses the ops of `--ops`, which may replace ops of the network."""
+"""Parses the ops of the option `--ops`, which may replace ops of the network."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ _BETWEEN = re.compile(r",(?![^()]*\))")
 
 @dataclass(frozen=True)
 class Candidate:
-    """An op with one input that may replace others.
+    """An op with one input that may replace other ops.
 
-    `given` are its settings as text, `accepts` the names of all settings it has. `copied` are the imports and
-    declarations of a file that uses it; empty for a primitive.
+    `given` are the settings as text, `accepts` the names of all settings that the op has. `copied` are the
+    imports and declarations that a file with the op needs; empty for a primitive.
     """
 
     name: str
@@ -41,9 +41,10 @@ class Candidate:
 
 
 def candidates(text: str, unit: Unit | None = None) -> list[Candidate]:
-    """The ops of a list such as `sep_conv, conv(k = 5)`: of a spec, primitives, and of the standard library.
+    """The ops in a list such as `sep_conv, conv(k = 5)`: ops of a spec, primitives, and ops of the standard
+    library.
 
-    Raises SpecError (ARCH834).
+    Raises SpecError (ARCH834) for invalid text and for unknown or unsuitable ops.
     """
     own, library = {} if unit is None else ops_of(unit), _library()
     found = []

@@ -1,4 +1,4 @@
-"""Copies declarations of a spec into a widened file: ops that are candidates, and what they depend on."""
+"""Copies declarations of a spec to a widened file: candidate ops and the declarations that they depend on."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ from archdsl.spec.lint import names_read
 
 @dataclass
 class Copied:
-    """Imports and declarations for a file: `imports` are library files by name, `texts` are declarations."""
+    """Imports and declarations for a file: `imports` maps names to library files, `texts` are declarations by
+    name.
+    """
 
     imports: dict[str, str] = field(default_factory=dict)
     texts: dict[str, str] = field(default_factory=dict)
@@ -24,7 +26,9 @@ class Copied:
         return {*self.imports, *self.texts}
 
     def add(self, other: Copied) -> str | None:
-        """Adds those of another file; returns a name that would have two meanings, or None."""
+        """Adds the imports and declarations of another file; returns a name that would have two meanings, or
+        None.
+        """
         for name in other.names & self.names:
             if (self.imports.get(name), self.texts.get(name)) != (
                 other.imports.get(name),
@@ -37,7 +41,7 @@ class Copied:
 
 
 def needs(unit: Unit, name: str) -> Copied:
-    """A declaration with all declarations that it depends on, of its file and its imports.
+    """A declaration with all declarations on which it depends, in its file and in imported files.
 
     Raises KeyError for a name that has different meanings in two of these files.
     """
@@ -59,7 +63,7 @@ def needs(unit: Unit, name: str) -> Copied:
 
 
 def library_file(unit: Unit) -> str | None:
-    """`std/NAME.arch`, for a file of the standard library."""
+    """The import path `std/NAME.arch` of a file of the standard library; None for other files."""
     library = os.path.realpath(specs_folder() / "std")
     return f"std/{unit.path.name}" if os.path.realpath(unit.path.parent) == library else None
 
@@ -69,7 +73,7 @@ def _text(unit: Unit, declared: ast.Declaration) -> str:
 
 
 def ops_of(unit: Unit) -> Mapping[str, ast.Op]:
-    """The ops of a file, and those that it imports."""
+    """The ops that a file declares or imports."""
     names = [*unit.declared, *unit.imported]
     found = {name: unit.find(name)[1] for name in names}
     return {name: declared for name, declared in found.items() if isinstance(declared, ast.Op)}

@@ -1,4 +1,4 @@
-"""Writing a network's neighbourhood as a space."""
+"""Writes the neighbourhood of a network as a space."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ from archdsl.widen.widths import Widths, widths
 
 @dataclass(frozen=True)
 class Neighbourhood:
-    """The extent of a space: factors of widths, change of the number of repeated blocks, ops that may replace
-    others.
+    """The extent of the space: factors of widths, change of the number of repeated blocks, and candidate
+    ops.
     """
 
     factors: Sequence[Fraction] = (Fraction(1),)
@@ -37,7 +37,9 @@ class Neighbourhood:
 
 @dataclass(frozen=True)
 class Widened:
-    """A space around a network. `text` is a file with the space and the network as decisions of it."""
+    """A space around a network. `text` is a file with the space, and the network as decisions of the
+    space.
+    """
 
     text: str
     program: Program
@@ -46,10 +48,10 @@ class Widened:
 
 
 def widen(network: Network, around: Neighbourhood, name: str) -> Widened:
-    """The neighbourhood of a network as a space, with the network among its networks.
+    """The neighbourhood of a network as a space that contains the network.
 
-    Widths of layers whose outputs are added, or otherwise must agree, are one decision. Raises SpecError
-    (ARCH834) if nothing varies.
+    Widths of layers whose outputs are added, or must be equal for other reasons, are one decision. Raises
+    SpecError (ARCH834) if nothing varies.
     """
     graph = network.with_train_outputs().graph
     wide = widths(graph, around.factors, around.multiple, _rows(graph) if around.depth else ())
@@ -70,7 +72,7 @@ def widen(network: Network, around: Neighbourhood, name: str) -> Widened:
 
 
 def _rows(graph: Graph) -> list[list[tuple[str, ...]]]:
-    """The nodes of each op in rows of equal ops that keep the size of their input."""
+    """Sequences of equal consecutive ops that keep the size of their input, each op as its nodes."""
     same = Widths(graph, infer(graph), {})
     top, bodies = network_blocks(graph, same.shapes)
     file = _File(same, top, bodies, Neighbourhood(depth=1), graph.name)
@@ -107,7 +109,9 @@ class _File(File):
 
 
 class _WideBlock(Block):
-    """The block of a space: chains whose ops are decisions, and whose repeated ops may be more or fewer."""
+    """Writes the block of a space: ops in chains become decisions, and repeated ops get a decision on their
+    number.
+    """
 
     def __init__(
         self, body: Body, settings: list[dict[str, str]], inputs: Sequence[str], taken: set[str],
@@ -120,7 +124,9 @@ class _WideBlock(Block):
         self.rows: list[list[tuple[str, ...]]] = []
 
     def is_inlined(self, ref: tuple[int, int], text: Text) -> bool:
-        """Only chains are inlined: other expressions are statements, in which ops can be decisions."""
+        """Whether an expression is part of a chain; other expressions are statements, in which ops can be
+        decisions.
+        """
         readers = self.readers.get(ref, [])
         if len(readers) != 1 or (readers[0] >= 0 and self.body.steps[readers[0]].tied):
             return False
@@ -145,7 +151,7 @@ class _WideBlock(Block):
         return found
 
     def _repeated(self, before: Text, link: Link, times: int) -> Text:
-        """A row of equal ops, of which there may be more or fewer."""
+        """Writes a sequence of equal ops with a decision on its length."""
         least, most = max(1, times - self.around.depth), times + self.around.depth
         depth, entries, stage = (self._numbered(base) for base in ("depth", "rounds", "blocks"))
         self.lines.append(f"  {depth} = one of {{{least}..{most}}}")
@@ -158,7 +164,9 @@ class _WideBlock(Block):
         return Text(f"{entries}[{depth}]", [])
 
     def _decided(self, link: Link, path: str, indent: str, rounds: int = 1) -> str:
-        """The name of a decision between an op and the candidates that fit in its place, or the op."""
+        """The name of a decision between an op and the candidates that fit in its place; the op if there are
+        none.
+        """
         step = self.body.steps[link.step]
         others = self._others(step)
         if not others:
@@ -174,13 +182,13 @@ class _WideBlock(Block):
         return name
 
     def _numbered(self, base: str) -> str:
-        """A name that is not taken: depth_1, depth_2, …"""
+        """A name that is not taken, such as depth_1 or depth_2."""
         name = next(name for n in count(1) if (name := f"{base}_{n}") not in self.taken)
         self.taken.add(name)
         return name
 
     def _others(self, step: Step) -> list[tuple[Candidate, str]]:
-        """The candidates that return a tensor of the same size, and their texts."""
+        """The candidates that return a tensor of the same size as a step, with their texts."""
         (c, h, w), (y, rows, columns) = self._shapes(step)
         if not self._is_block(step) or not isinstance(y, (int, Pick)):
             return []  # a sum of widths has no name
@@ -199,7 +207,7 @@ class _WideBlock(Block):
         return found
 
     def _is_block(self, step: Step) -> bool:
-        """Whether other ops can be in the place of one: an op, or a primitive with a window and a width."""
+        """Whether other ops can replace a step: an op, or a primitive with a kernel and a width."""
         if step.tied or step.outputs != 1 or len(step.reads) != 1:
             return False
         if isinstance(step.callee, Body):

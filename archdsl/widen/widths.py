@@ -1,9 +1,9 @@
-"""Widths that can vary: groups of layers that must have equally many channels, and the numbers that each can
+"""Determines widths that can vary: groups of layers with equally many channels, and the numbers they can
 have.
 
-The shape rules of the primitives decide: initially every width is a decision of its own; if a constraint does
-not hold in all cases, widths are merged to one group (both sides of a sum), lose numbers (groups of a
-convolution), or are fixed (the classes).
+The shape rules of the primitives decide. Initially every width is a group of its own. If a constraint does
+not hold in all cases, groups are merged (operands of a sum), lose numbers (groups of a convolution), or are
+fixed (the number of classes).
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ from archdsl.ops.base import ADVISORY, Primitive
 from archdsl.passes.analyses.shapes import infer
 
 WIDTH = "c"
-"""The setting for the number of output channels."""
+"""The name of the setting for the number of output channels."""
 
 MOST_CASES = 20_000
-"""Combinations of widths for which a constraint is tried; with more, they do not vary."""
+"""The maximum number of combinations of widths for which a constraint is tested; with more, widths are
+fixed.
+"""
 
 
 @dataclass(frozen=True)
 class Widths:
-    """A network whose widths are picks, the shapes of its tensors, and the width of each group in the
-    original network.
-    """
+    """A network whose widths are picks, the shapes of its tensors, and the original width of each group."""
 
     graph: Graph
     shapes: Mapping[str, Shape]
@@ -50,17 +50,18 @@ class Widths:
 def widths(
     graph: Graph, factors: Sequence[Fraction], multiple: int, rows: Sequence[Sequence[Sequence[str]]] = ()
 ) -> Widths:
-    """The network with widths that vary by these factors, rounded to multiples of `multiple`.
+    """The network with widths that are multiplied by these factors, and rounded to multiples of `multiple`.
 
-    Output channels are fixed.  `rows` are sequences of equal blocks of nodes; blocks of one sequence have
-    equal widths. Raises SpecError for an ill-typed network.
+    The channels of outputs are fixed. `rows` are sequences of equal blocks of nodes; blocks of one sequence
+    have equal widths. Raises SpecError for an ill-typed network.
     """
     return _Widths(graph, factors, multiple, rows).run()
 
 
 def numbers(width: int, factors: Sequence[Fraction], multiple: int) -> tuple[int, ...]:
-    """A width multiplied by each factor, and itself; rounded to multiples, or to integers if it is below
-    `multiple`.
+    """A width and its products with each factor, rounded to multiples of `multiple`.
+
+    If the width is less than `multiple`, products are rounded to integers.
     """
     unit = multiple if width >= multiple else 1
     found = {max(unit, round(width * factor / unit) * unit) for factor in factors}
@@ -109,7 +110,7 @@ class _Widths:
         return Widths(replace(self.graph, nodes=nodes), shapes, self.now)
 
     def _varying(self) -> list[str]:
-        """The groups with several numbers, in order of first use."""
+        """The groups with several possible numbers, in order of first use."""
         return [own for own in dict.fromkeys(self.group.values()) if len(self.values[own]) > 1]
 
     def _nodes(self) -> Iterator[tuple[str, Node]]:
@@ -125,7 +126,9 @@ class _Widths:
         return {**node.attrs, WIDTH: Pick(own, values) if len(values) > 1 else values[0]}
 
     def _propagated(self) -> tuple[dict[str, Shape], Value | None]:
-        """The shapes of all tensors, up to the first constraint that does not hold for all widths."""
+        """The shapes of tensors up to the first constraint that does not hold for all widths, and that
+        constraint.
+        """
         shapes: dict[str, Shape] = dict(self.graph.inputs)
         failed: list[Value] = []
         read: dict[str, list[Shape]] = {}
@@ -161,7 +164,7 @@ class _Widths:
         return few and all(_holds(condition, case) for case in self._cases(groups))
 
     def _mend(self, condition: Value) -> None:
-        """Joins groups, or removes numbers, so that a constraint holds."""
+        """Joins two groups, or removes numbers, so that a constraint holds."""
         groups = self._groups(condition)
         if len(groups) == 1:
             (own,) = groups
