@@ -166,9 +166,13 @@ def _refuse_passes(
     if passes is None and shown:
         raise click.UsageError("--verify and --print-after-all require --passes")
     if passes is not None and (emit == "ast" or folder is not None):
-        raise click.UsageError("--passes requires --emit ir, or any other form but ast")
+        raise click.UsageError(
+            "--passes requires --emit ir, or another form of the graph: not ast, and not --out"
+        )
     if passes is not None and train_outputs:
-        raise click.UsageError("--train-outputs is implied by --passes; remove them by the pass `deploy`")
+        raise click.UsageError(
+            "--train-outputs is implied by --passes; the pass `deploy` removes train-only outputs"
+        )
 
 
 def _pipeline(passes: str | None) -> Pipeline | None:

@@ -52,7 +52,9 @@ class _Depth(click.ParamType):  # type: ignore[type-arg]  # generic in new versi
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         found = re.fullmatch(r"(?:±|\+/?-)?([0-9]{1,2})", str(value).strip())
         if found is None:
-            self.fail(f"expected how many rounds more or fewer, such as 1 or ±1, got {value}", param, ctx)
+            self.fail(
+                f"expected a number of iterations to add or remove, such as 1 or ±1, got {value}", param, ctx
+            )
         return int(found[1])
 
 

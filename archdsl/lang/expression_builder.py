@@ -167,7 +167,7 @@ class Values:
                         "ARCH103",
                         f"unknown escape `{escape[0]}`",
                         (at, at + 2),
-                        help_line='strings know \\" \\\\ \\n and \\t; write \\\\ for a backslash',
+                        help_line='escapes in strings are \\" \\\\ \\n and \\t; write \\\\ for a backslash',
                     )
             text = _ESCAPE.sub(lambda escape: _ESCAPES.get(escape[1], ""), text)
         return ast.String(text, span=span)

@@ -44,7 +44,7 @@ def _check(file: ast.File, formatted: Source) -> None:
     if [comment.text for comment in again.comments] != [comment.text for comment in file.comments]:
         raise FormatterError("formatting lost or moved a comment")
     if unparse(again, formatted) != formatted.text:
-        raise FormatterError("formatting twice is not formatting once")
+        raise FormatterError("formatting twice gives another text than formatting once")
 
 
 def unparse(file: ast.File, source: Source | None = None) -> str:

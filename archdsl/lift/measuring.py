@@ -59,7 +59,7 @@ class Measuring(TorchFunctionMode):
 
 
 def _source(size: Any) -> torch.Tensor | None:
-    """The tensor that both height and width belong to; None if there is no such tensor."""
+    """The tensor that both height and width belong to; None if they belong to several or none."""
     if not isinstance(size, (tuple, list)) or not all(isinstance(n, _Dimension) for n in size):
         return None
     first = size[0].of

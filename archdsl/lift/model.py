@@ -90,4 +90,4 @@ def _called(maker: Callable[..., Any], positional: list[Any], named: dict[str, A
 
 
 def _refused(place: str, why: str) -> SpecError:
-    return SpecError([Diagnostic("ARCH830", f"cannot make the model {place}", help=why)])
+    return SpecError([Diagnostic("ARCH830", f"cannot construct the model {place}", help=why)])

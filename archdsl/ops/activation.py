@@ -236,7 +236,7 @@ class Prelu(Activation):
 
     def parts(self, x: Places, y: Places, width: int, a: Attrs, most: Attrs) -> Parts:
         if a["shared"] != most["shared"]:
-            raise NotShared("it has a slope for all channels in one network and one for each in another")
+            raise NotShared("`prelu` has one slope in one network and a slope per channel in another")
         return {} if a["shared"] else {"weight": (index(x),)}
 
     def expression(

@@ -92,7 +92,9 @@ class Attention(Primitive):
         """
         for name in ("heads", "reduction"):
             if a[name] != most[name]:
-                raise NotShared(f"`{name}` is {a[name]} in one network and {most[name]} in another")
+                raise NotShared(
+                    f"`{name}` of `{self.name}` is {a[name]} in one network, {most[name]} in another"
+                )
         own, reduced = index(by_group(len(x), width, a["heads"])), a["reduction"] > 1
         kernel = range(a["reduction"])
         read = index(leading(len(x))) if reduced else index(x)

@@ -172,7 +172,7 @@ def kernel(a: Attrs, most: Attrs) -> Part:
 def own_channels(x: Places, width: int, a: Attrs, most: Attrs) -> Places:
     """The indices of the input channels that each filter of a group reads.  Raises NotShared."""
     if a["g"] != most["g"]:
-        raise NotShared(f"it has {a['g']} groups in one network and {most['g']} in another")
+        raise NotShared(f"a convolution has {a['g']} groups in one network and {most['g']} in another")
     return x if a["g"] == 1 else within_group(x, width, a["g"])
 
 

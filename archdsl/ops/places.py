@@ -61,7 +61,7 @@ def stacked(xs: Sequence[Places | None], widths: Sequence[int]) -> Places:
 def by_group(count: int, width: int, groups: int) -> Places:
     """The places of the first channels of each group. Raises NotShared if groups do not divide the width."""
     if width % groups:
-        raise NotShared(f"{groups} groups do not divide {width} channels, the most that there are")
+        raise NotShared(f"{groups} groups do not divide {width} channels, the largest number in any network")
     each, whole = count // groups, width // groups
     return tuple(group * whole + n for group in range(groups) for n in range(each))
 
@@ -75,12 +75,12 @@ def within_group(places: Places, width: int, groups: int) -> Places:
     if places == leading(len(places)) and width % groups == 0:
         return leading(each)
     if width % groups:
-        raise NotShared(f"{groups} groups do not divide {width} channels, the most that there are")
+        raise NotShared(f"{groups} groups do not divide {width} channels, the largest number in any network")
     whole = width // groups
     parts = {tuple(p - n * whole for p in places[n * each : (n + 1) * each]) for n in range(groups)}
     (first, *others) = parts
     if others or min(first) < 0 or max(first) >= whole:
-        raise NotShared(f"its {groups} groups do not have the same channels of the {width} there are at most")
+        raise NotShared(f"the {groups} groups would use different channels of the shared weights")
     return first
 
 

@@ -116,7 +116,7 @@ class ConvTranspose(Primitive):
         _, h, w = xs[0]
         demand_groups(xs[0][0], a, demand)
         if "padding" not in a and "output_padding" in a:
-            demand(False, "ARCH117", "an output_padding of conv_transpose needs a padding")
+            demand(False, "ARCH117", "conv_transpose: output_padding needs a padding to be set")
         rows, columns = spreads(a)
         small = both(*(le(one.extra + 1, one.s) for one in (rows, columns)))
         values = {"s": rows.s, "s2": columns.s}

@@ -157,7 +157,7 @@ def test_places_are_ranges_where_they_can_be():
     assert by_group(4, 8, 2) == (0, 1, 4, 5)
     assert within_group((0, 1, 4, 5), 8, 2) == (0, 1)
     assert within_group((0, 1, 2, 3), 8, 2) == (0, 1)
-    with pytest.raises(NotShared, match="do not have the same channels"):
+    with pytest.raises(NotShared, match="groups would use different channels"):
         within_group((0, 1, 4, 6), 8, 2)
 
 

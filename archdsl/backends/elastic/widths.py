@@ -314,8 +314,14 @@ def _both(one: Slot, other: Slot) -> Slot:
 
 
 def _apart(slot: Slot, why: str) -> SpecError:
-    headline = f"no elastic weights: `{slot.weights}` {why} between architectures"
-    return SpecError([Diagnostic("ARCH810", headline, help="name it in `private`")])
+    headline = f"no elastic weights: in several architectures, `{slot.weights}` {why}"
+    return SpecError(
+        [
+            Diagnostic(
+                "ARCH810", headline, help="list it in `private`: then each architecture has its own weights"
+            )
+        ]
+    )
 
 
 def _slot(
@@ -362,7 +368,16 @@ def not_shared(node: Node | Mux, why: str) -> SpecError:
 
 def _too_many(node: Node, why: str) -> SpecError:
     help = "bn = shared keeps one set, and recomputes statistics for each network; or search fewer widths"
-    return SpecError([Diagnostic("ARCH818", f"no `{node.op}` per width: {why}", _at(node), help=help)])
+    return SpecError(
+        [
+            Diagnostic(
+                "ARCH818",
+                f"no separate `{node.op}` for each combination of widths: {why}",
+                _at(node),
+                help=help,
+            )
+        ]
+    )
 
 
 def _at(node: Node | Mux) -> Label | None:

@@ -123,5 +123,5 @@ def _finer(graph: Graph, stage: str, first: int, rows: list[int], j: int, n: int
     for finer, starts in enumerate((wanted, wanted[::-1])):
         if len(sources) == 2 and all(map(str.startswith, sources, starts)):
             return finer
-    why = f"`{path}` does not choose between its own row and the finer one, one layer before"
+    why = f"`{path}` does not choose between the cells of the previous layer in its row and in the finer row"
     raise NoLattice(why, path)
