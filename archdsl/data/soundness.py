@@ -47,7 +47,7 @@ def demand_sound(parts: Mapping[str, Dataset]) -> Soundness:
         raise SpecError(grouped(errors))
     lines = []
     for use, dataset in parts.items():
-        lines += [f"not read among the {use}: {left}" for left in getattr(dataset, "left_out", ())]
+        lines += [f"files not read for the {use}: {left}" for left in getattr(dataset, "left_out", ())]
         if turned := found[use].turned:
             lines.append(f"{turned} of the {use} rotated by EXIF orientation")
     return Soundness(found, tuple(about), tuple(lines))

@@ -216,7 +216,7 @@ def _backend(by: Table) -> str:
 def _line(unit: Unit, rows: Mapping[str, Row], by: Table, sign: int) -> Line:
     digest = unit.key.hash
     row = rows.get(digest)
-    note = "" if sign > 0 else "computed once, used by several"
+    note = "" if sign > 0 else "computed once for several units"
     if row is None or row.ms is None:
         why = "missing" if row is None or row.failed is None else f"failed ({row.failed})"
         return Line(f"{unit.name} ({unit.key})", unit.key.op, (digest,), None, why)

@@ -93,7 +93,7 @@ class LatticeRows:
             mux = self._muxes[self.cells.reads[row][layer - row - 1]][0]
             return mux.name, str(mux.cases[0][1])
         if path not in self._muxes:
-            raise NoLattice(f"`{path}` picks no tensor", path)
+            raise NoLattice(f"`{path}` selects no tensor", path)
         inside, at = f"{path.rpartition('.')[0]}.", str(self._muxes[path][0].cases[0][1])
         while at.startswith(inside):
             at = dependencies(self.graph.nodes[at])[0]

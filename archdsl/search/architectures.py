@@ -49,7 +49,9 @@ def architectures(
     if config.refine:
         raise cannot("`refine` is not supported for several architectures", "remove `refine`")
     if config.share == "candidates":
-        raise cannot("several architectures share elastic weights", "remove `share = candidates`")
+        raise cannot(
+            "searches of several architectures support elastic weights only", "remove `share = candidates`"
+        )
     if config.pretrain and not any(member.pretrain_passes for member in config.members):
         help = "give an architecture `pretrain_passes = [largest]`"
         raise cannot("no architecture has a forward pass in `pretrain`", help)

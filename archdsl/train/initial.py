@@ -173,7 +173,7 @@ def _compared(found: Mapping[str, torch.Tensor], own: Mapping[str, torch.Tensor]
         if _role(theirs) != _role(ours) or a.shape != b.shape:
             sizes = f"`{theirs}` ({_sizes(tuple(a.shape))}) and `{ours}` ({_sizes(tuple(b.shape))})"
             return f"{counts}; in order, the first that differ are {sizes}"
-    return f"{counts}; in order, they agree as far as both go: save a state_dict by torch.save"
+    return f"{counts}; in order, the common ones agree in shape: save a state_dict by torch.save"
 
 
 def load_report_text(found: LoadReport, whole_at: Path | None = None) -> str:

@@ -162,11 +162,13 @@ def _taught(
     Raises SpecError (ARCH817) and OptionError.
     """
     if (teacher is None) != (recipe.distill_loss is None):
-        raise OptionError("a teacher and `distill_loss` need each other")
+        raise OptionError("distillation needs both a teacher and `distill_loss`")
     if teacher is None:
         return None, {}
     if recipe.distill_loss == "released" and recipe.distill_temperature != 1:
-        raise OptionError("the distillation loss `released` has temperature 1: use `pixel` for another one")
+        raise OptionError(
+            "the distillation loss `released` has temperature 1: use `pixel` for other temperatures"
+        )
     module, start = teacher.module(network, recipe.crop, maps)
     return module, teacher.recorded(start)
 
@@ -185,11 +187,11 @@ def _taught_outputs(
     tasks = {loss.kind.task for loss in losses for name in loss.outputs if name in found.outputs}
     if recipe.distill_loss == "released" and "classes" not in tasks:
         raise OptionError(
-            "the distillation loss `released` applies to class predictions, and none are distilled"
+            "the distillation loss `released` applies to class predictions, but none are distilled"
         )
     if recipe.distill_temperature != 1 and tasks == {"regression"}:
         raise OptionError(
-            "a distillation temperature applies to probabilities, and only regression outputs are distilled"
+            "a distillation temperature applies to probabilities, but only regression outputs are distilled"
         )
     reporter.info(found.described(teacher.network.name))
     return found.outputs

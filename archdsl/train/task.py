@@ -231,7 +231,7 @@ def _demand_targets(losses: Sequence[OutputLoss], channels: Mapping[str, Any], d
             raise SpecError([no_target(dataset, loss.target, f" for `{loss.term.name}`", label)])
         if of_classes != (loss.target == LABELS):
             takes = "labels" if of_classes else "edges or a map"
-            headline = f"`{loss.term.name}` compares with {takes}, not with `{loss.target}`"
+            headline = f"the target of `{loss.term.name}` must be {takes}, not `{loss.target}`"
             same = [name for name, kind in loss_kinds().items() if (kind.task == "classes") != of_classes]
             help = f"losses for `{loss.target}`: {', '.join(same)}"
             raise SpecError([Diagnostic("ARCH838", headline, label, help=help)])
@@ -259,11 +259,11 @@ def _target(term: Term, maps: Sequence[str]) -> str:
         return LABELS if task == "classes" else EDGES
     if len(maps) == 1:
         return maps[0]
-    what = f"one of several: {', '.join(maps)}" if maps else "a map, and the data has none"
+    what = f"several: {', '.join(maps)}" if maps else "none"
     help = (
         f"{term.name}(OUTPUT, target = {maps[0]})" if maps else "name a folder of maps: --data …,maps=depth"
     )
-    headline = f"`{term.name}` compares with {what}"
+    headline = f"`{term.name}` needs a map of the data as its target, but the data has {what}"
     raise SpecError([Diagnostic("ARCH838", headline, Label(term.at) if term.at else None, help=help)])
 
 

@@ -120,7 +120,11 @@ def test_a_stopped_cosearch_goes_on_to_the_same_result(spec: Path):
         ("private = [stem]", "private = [widths]", "no layer of Pair is in the private part `widths`"),
         ('["logits", "small"], compare_at = logits) +', '["other"]) +', "unknown output `other`"),
         ("epochs = 2,", "epochs = 2, refine = 2,", "`refine` is not supported for several architectures"),
-        ("epochs = 2,", "epochs = 2, share = candidates,", "several architectures share elastic weights"),
+        (
+            "epochs = 2,",
+            "epochs = 2, share = candidates,",
+            "searches of several architectures support elastic weights only",
+        ),
         (
             "pretrain_passes = [largest, smallest, random]",
             "pretrain_passes = []",

@@ -200,9 +200,9 @@ def test_paths_and_labels_of_a_lattice_are_found_by_their_subscripts(program: ar
 @pytest.mark.parametrize(
     ("changed", "headline"),
     [
-        ({"ends": ((64,), (8,))}, "no row 64 to end at"),
+        ({"ends": ((64,), (8,))}, "`ends` has 64, which is not a row of the lattice"),
         ({"ends": ((32,),)}, "`ends` and `stages` differ in length"),
-        ({"stages": ("a", "b", "c")}, "more than two branches"),
+        ({"stages": ("a", "b", "c")}, "`stages` must name one or two stages, not more"),
         ({"shortest": (5, 7)}, "`shortest` needs 3 numbers"),
         ({"select": "cells[1, 8].kind"}, "`cells[1, 8].kind` is not a decision with 2 outcomes"),
         (

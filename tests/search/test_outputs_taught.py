@@ -103,6 +103,6 @@ def test_stopping_early_needs_a_score_of_which_more_is_better(capsys: pytest.Cap
     stopped = STAGES.format(", early_stop = moving_level()")
     assert trials("a", stopped, "minimize mae(depth)", loss="l1(depth)") == []
     found = capsys.readouterr().err
-    assert "`early_stop` needs a score of which more is better, and `mae(depth)` is an error" in found
+    assert "`early_stop` needs a score where higher is better, but `mae(depth)` is an error" in found
     assert "space.arch:" in found
     assert trials("b", stopped, "maximize f1(edge)", loss="bce(edge) + l1(depth)") != []

@@ -147,4 +147,4 @@ def test_what_is_not_read_of_the_data_is_said_before_a_search_by_trials(
     Path("s.arch").write_text(search_of(clauses, SPACE.replace("WAYS", "conv_bn_relu, relu")))
     assert run(["search", "s.arch", "--out", "run"]) == 0
     said = capsys.readouterr().err
-    assert said.count("not read among the training images: 1 mask without image: 0.png") == 1
+    assert said.count("files not read for the training images: 1 mask without image: 0.png") == 1

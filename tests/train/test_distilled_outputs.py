@@ -98,8 +98,8 @@ def test_a_depth_is_taught_alone_and_settings_without_an_effect_are_refused(
     assert train("depth.arch", "t", "l1") == 0
     assert train("depth.arch", "s", "l1", *taught) == 0
     for option, headline in {
-        "--distill-loss=released": "`released` applies to class predictions, and none are distilled",
-        "--distill-temperature=2": "applies to probabilities, and only regression outputs are distilled",
+        "--distill-loss=released": "`released` applies to class predictions, but none are distilled",
+        "--distill-temperature=2": "applies to probabilities, but only regression outputs are distilled",
     }.items():
         assert train("depth.arch", "other", "l1", *taught, option) == 2
         assert headline in capsys.readouterr().err

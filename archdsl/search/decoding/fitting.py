@@ -47,13 +47,19 @@ def _demand_fits(config: Branches, cells: Lattice, graph: Graph, at: Location | 
     rows, ends = cells.rows, ends_of(config, cells)
     for end in (end for combination in ends for end in combination):
         if end not in rows:
-            raise unfit(f"no row {end} to end at", f"rows: {', '.join(map(str, rows))}", at)
+            raise unfit(
+                f"`ends` has {end}, which is not a row of the lattice",
+                f"rows: {', '.join(map(str, rows))}",
+                at,
+            )
     if len(config.stages) > 2:
-        raise unfit("more than two branches", "name one or two stages of the space `into`", at)
+        raise unfit(
+            "`stages` must name one or two stages, not more", "one for each branch, of the space `into`", at
+        )
     if len(ends[0]) != len(config.stages):
-        raise unfit("`ends` and `stages` differ in length", "one list of rows for each stage", at)
+        raise unfit("`ends` and `stages` differ in length", "write a list of rows for each stage", at)
     if config.shortest is not None and len(config.shortest) != len(rows):
-        raise unfit(f"`shortest` needs {len(rows)} numbers", "one for each row", at)
+        raise unfit(f"`shortest` needs {len(rows)} numbers", "one for each row of the lattice", at)
     if config.mode == "released" and len(rows) > RELEASED_ROWS:
         raise unfit(f"`mode = released` needs at most {RELEASED_ROWS} rows", "use mode = corrected", at)
     if config.mode == "released" and cells.layers < RELEASED_LAYERS:
@@ -61,12 +67,16 @@ def _demand_fits(config: Branches, cells: Lattice, graph: Graph, at: Location | 
         raise unfit(headline, "use mode = corrected", at)
     if config.select is None:
         if config.select_by is not None:
-            raise unfit("`select_by` needs `select`", "name the decision on the ends: select = NAME", at)
+            raise unfit(
+                "`select_by` needs `select`", "name the decision that chooses the end rows: select = NAME", at
+            )
         return
     decision = graph.decisions.get(config.select)
     if decision is None or decision.size != len(ends):
         headline = f"`{config.select}` is not a decision with {len(ends)} outcomes"
-        raise unfit(headline, "one outcome for each combination of `ends`, in their order", at)
+        raise unfit(
+            headline, "name a decision with an outcome for each combination of `ends`, in their order", at
+        )
 
 
 def unfit(headline: str, help: str, at: Location | None) -> SpecError:

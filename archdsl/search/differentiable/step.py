@@ -143,10 +143,9 @@ class SearchTrainer:
         both = self.processes.sum(torch.stack([loss.detach().double(), task.detach().double()]))
         mean, task_mean = (both / self.processes.world).tolist()
         if math.isfinite(task_mean) and not math.isfinite(mean):
-            advice = (
-                f"change the objective: the loss is {task_mean:.4g}, and its terms of costs are undefined"
-            )
-            raise Diverged(step + 1, "the objective", self.keeper.newest(), f"{advice} or too large")
+            terms = f"the task loss is {task_mean:.4g}, but the terms of costs are undefined or too large"
+            advice = f"change the objective: {terms}"
+            raise Diverged(step + 1, "the objective", self.keeper.newest(), advice)
         images_B3HW = batch.images_B3HW
         run = [(m, sample) for m, own in zip(self.members, samples, strict=True) for sample in own]
         demand_finite(

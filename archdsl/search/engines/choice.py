@@ -90,7 +90,7 @@ def _demand_read(name: str, workers: int | None, gpus: float | None, threads: in
         help = "archdsl work RUN --workers N, on each machine"
         raise _refused("the engine `folder` does not start workers", help)
     if name == "process" and (workers is not None or gpus is not None or threads is not None):
-        help = "add --workers N; the number of threads here is that of OMP_NUM_THREADS"
+        help = "add --workers N; without workers, the number of threads is that of OMP_NUM_THREADS"
         raise _refused("the engine `process` has no workers", help)
 
 

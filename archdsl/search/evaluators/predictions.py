@@ -125,5 +125,5 @@ def _omitted(term: Term, classes: Sequence[str]) -> list[int]:
         if name not in classes:
             raise cannot(f"`{term.name}` omits `{name}`, which is not a class", ", ".join(classes), place)
     if set(names) >= set(classes):
-        raise cannot(f"`{term.name}` omits every class", "leave one", place)
+        raise cannot(f"`{term.name}` omits every class", "remove a class from `omit`", place)
     return [number for number, name in enumerate(classes) if name in names]

@@ -28,7 +28,9 @@ def shrinking_schedule(
     groups = [(one,) if isinstance(one, str) else tuple(one) for one in rule.opens]
     if not groups:
         help = 'progressive(opens = ["stages.blocks.kernel", "stages.depth"])'
-        raise cannot("`progressive` requires the decisions to open", help, place)
+        raise cannot(
+            "`progressive` requires `opens`, the decisions that are opened during training", help, place
+        )
     shares = rule.at if rule.at is not None else tuple(n / len(groups) for n in range(len(groups)))
     if len(shares) != len(groups):
         headline = (

@@ -60,7 +60,7 @@ class TwoStages:
         self.setup = TrainingSetup(config.loss, context)
         self.watched = _watched(context.goals, self.setup)
         if config.early_stop is not None and _scored_by(self.watched) in LOWER:
-            headline = f"`early_stop` needs a score of which more is better, and `{self.watched}` is an error"
+            headline = f"`early_stop` needs a score where higher is better, but `{self.watched}` is an error"
             raise cannot(headline, "maximize f1, miou or delta1", config.early_stop.at)
         self.parts = Parts(graph_of_outputs(context.space, self.setup.task.outputs))
         if not self.parts.is_trained:
@@ -85,7 +85,7 @@ class TwoStages:
             if not (found := load_matching(encoder, file)).is_whole:
                 lacking = [*found.other_shape, *found.lacking]
                 headline = f"`encoder` of `two_stage`: {file} lacks {len(lacking)} tensors of the encoder"
-                raise cannot(headline, f"`{lacking[0]}` first")
+                raise cannot(headline, f"the first is `{lacking[0]}`")
             return encoder.to(self.setup.processes.device).eval()
         # Running statistics of random weights are not known, and features by those of the start fade away.
         encoder, batches = encoder.to(self.setup.processes.device), self._crops()

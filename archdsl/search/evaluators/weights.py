@@ -102,7 +102,7 @@ class WeightsEvaluator:
         found = (checkpoints_of(folder) if is_own else Folder(folder).checkpoints).latest()
         if found is None:
             headline = f"{folder} has no supernet"
-            help = "the folder of a search with `differentiable`, or with `evaluate = weights`"
+            help = "pass the folder of a search with `differentiable`, or with `evaluate = weights`"
             raise SpecError([Diagnostic("ARCH911", headline, help=help)])
         graph = self.context.space.searched
         net: Supernet

@@ -75,9 +75,9 @@ def trials_page(run: Run, history: History, found: Found) -> str:
         Part("Decisions", _importance(history, found.importance), _IMPORTANCE),
         Part("Networks of the front" if several else "Best networks", _best(history), _listed(history)),
         Part("Failures", _failures(history), _FAILURES),
-        Part(f"Diagram of the best{so_far}", _diagram(found.diagram)),
-        Part("Layers of the best", scrolled(preformatted(found.layers)) if found.layers else ""),
-        Part("The best as a spec", folded("best.arch", found.best_text) if found.best_text else ""),
+        Part(f"Diagram of the best network{so_far}", _diagram(found.diagram)),
+        Part("Layers of the best network", scrolled(preformatted(found.layers)) if found.layers else ""),
+        Part("The best network as a spec", folded("best.arch", found.best_text) if found.best_text else ""),
         *added(run),
         Part("How to reproduce it", again_html(run)),
     ]

@@ -255,9 +255,8 @@ class Trials:
         if known is None:
             return self.waiting.get(task.number)
         if (known.outcomes, known.epochs) != (task.outcomes, task.epochs):
-            why = (
-                f"trial {task.number} of the journal is {known.outcomes}, and it now proposes {task.outcomes}"
-            )
+            was = f"trial {task.number} of the journal has the outcomes {known.outcomes}"
+            why = f"{was}, but the strategy now proposes {task.outcomes}"
             help = "proposals must depend only on the settings, the seed and the observations"
             raise broken("strategy", self.config.strategy, f"{why}; {help}")
         return known.done
