@@ -135,8 +135,7 @@ class Layer:
 
 
 class OnnxWriter(Protocol):
-    """Collects the ONNX nodes and constants of one application of a primitive; methods return names of
-    tensors.
+    """Collects the ONNX nodes and constants of one application of a primitive; methods return tensor names.
 
     Names are derived from the application, with the suffix `.label` if there is a label.
     """
@@ -146,9 +145,7 @@ class OnnxWriter(Protocol):
         """The batch size of the ONNX model."""
 
     def node(self, operator: str, inputs: Sequence[str], label: str = "", **attributes: Any) -> str:
-        """Adds a node with one output; returns the name of the output. The name of an omitted optional input
-        is empty.
-        """
+        """Adds a node with one output and returns its name. An omitted optional input is an empty name."""
 
     def nodes(
         self, operator: str, inputs: Sequence[str], labels: Sequence[str], **attributes: Any
@@ -236,16 +233,14 @@ class Primitive:
         return {k: v for k, v in a.items() if k not in {s.name for s in implied}} if implied else a
 
     def declared(self, xs: Sequence[Sizes], a: Attrs) -> Attrs:
-        """The settings with which a network at these input sizes is free of advice (`ADVISORY`).
+        """The settings to write in a spec to avoid advice (`ADVISORY`) for a network with these input sizes.
 
         They have the same effect as `a`, and `written` returns `a` for them.
         """
         return a
 
     def along(self, a: Attrs, axis: int) -> Attrs:
-        """The settings for one axis, rows (0) or columns (1): pairs are replaced by their entry for that
-        axis.
-        """
+        """The settings for one axis, rows (0) or columns (1): pairs are replaced by their entry."""
         pairs = [s.name for s in self.settings if s.kind == "pair" and isinstance(a.get(s.name), tuple)]
         return {**a, **{name: by_axis(a[name])[axis] for name in pairs}} if pairs else a
 
@@ -257,10 +252,9 @@ class Primitive:
         return False
 
     def contributing(self, zero: Sequence[bool], xs: Sequence[Sizes], y: Sizes) -> Sequence[int]:
-        """The positions of the inputs that determine the output if those marked in `zero` are zeros; at least
-        one.
+        """The positions of the inputs that determine the output if the inputs marked in `zero` are zeros.
 
-        For concrete shapes. Called only if `zero_is_neutral`.
+        At least one. For concrete shapes. Called only if `zero_is_neutral`.
         """
         return range(len(xs))
 
@@ -273,8 +267,7 @@ class Primitive:
         raise NotImplementedError
 
     def sizes(self, xs: Sequence[Sizes], a: Attrs, demand: Demand) -> Sizes:
-        """The output shape even if constraints fail: invalid settings are reported through `demand` and
-        replaced.
+        """The output shape, even if constraints fail: invalid settings are reported to `demand` and replaced.
 
         No dimension is below 1, so that the shape rules of readers can divide by it.
         """
@@ -308,8 +301,7 @@ class Primitive:
         return Cost()
 
     def traffic(self, xs: Sequence[Sizes], y: Sizes, a: Attrs) -> tuple[int, int]:
-        """The numbers of activation values that are read and written in eval mode; (0, 0) if nothing is
-        copied.
+        """The numbers of activation values read and written in eval mode; (0, 0) if nothing is copied.
 
         For concrete shapes. A value that several sliding windows read counts once.
         """
@@ -319,17 +311,15 @@ class Primitive:
         return read, y[0] * y[1] * y[2]
 
     def sees(self, at: int, x: int, y: int, a: Attrs) -> tuple[int, int] | None:
-        """The first and last of x input rows (or columns) on which output row `at` of y depends; None if it
-        reads none.
+        """The first and last of x input rows (or columns) on which output row `at` of y depends.
 
-        Rows outside of the input are padding. Settings that are pairs have their value for the axis.
+        None if the output row reads none. Rows outside of the input are padding. Settings that are pairs have
+        their value for the axis.
         """
         return (0, 0) if x == 1 else (at, at)
 
     def sees_in(self, port: int, at: int, x: int, y: int, a: Attrs) -> tuple[int, int] | None:
-        """The result of `sees` for the input at position `port`; for primitives that read their inputs
-        differently.
-        """
+        """The result of `sees` for the input at position `port`; inputs may be read differently."""
         return self.sees(at, x, y, a)
 
     def layer(self, xs: Sequence[Sizes], y: Sizes, a: Attrs) -> Layer | None:
@@ -337,37 +327,34 @@ class Primitive:
         return None
 
     def widest(self, widths: Sequence[int], most: Attrs) -> int | None:
-        """The number of output channels at the largest size, given those of the inputs and the maximum of
-        each setting.
+        """The number of output channels at the largest size, for these input widths and maximum settings.
 
         None stands for the maximum over the networks of the space.
         """
         return widths[0]
 
     def kernel_size(self, a: Attrs) -> Any:
-        """The size of the kernel, whose positions are the last two axes of the weight; None if there is no
-        kernel.
+        """The size of the kernel, whose positions are the last two axes of the weight.
 
-        A number, or a pair (rows, columns); also for settings that depend on decisions.
+        A number, or a pair (rows, columns); also for settings that depend on decisions. None if there is no
+        kernel.
         """
         return None
 
     def places(
         self, xs: Sequence[Places | None], widths: Sequence[int], c: int, width: int, a: Attrs
     ) -> Places:
-        """The indices of the c output channels of one network among the `width` output channels at the
-        largest size.
+        """The indices of the output channels of one network among the output channels at the largest size.
 
-        `xs` are those indices for the inputs, None for an input that the network lacks; `widths` are the
-        numbers of channels of the inputs at the largest size. Raises NotShared if different channels would
-        have the same index.
+        The network has `c` output channels, the largest size `width`. `xs` are those indices for the inputs,
+        None for an input that the network lacks; `widths` are the numbers of channels of the inputs at the
+        largest size. Raises NotShared if different channels would have the same index.
         """
         found = next(x for x in xs if x is not None)
         return found if len(found) == c else leading(c)
 
     def parts(self, x: Places, y: Places, width: int, a: Attrs, most: Attrs) -> Parts:
-        """The slices of the shared weights that the layer of one network uses; weights not returned are used
-        in full.
+        """The slices of the shared weights that the layer of one network uses; other weights are used whole.
 
         `x` and `y` are the channel indices of the first input and of the output, `width` is the maximum
         number of input channels, `most` are the maximum values of the settings. Raises NotShared if the
@@ -401,13 +388,13 @@ class Primitive:
     def fused_expression(
         self, names: Sequence[str], layers: Sequence[str], xs: Sequence[Sizes], y: Sizes, a: Attrs
     ) -> str | None:
-        """The Python expression of a sequence of the outputs of several nodes with equal inputs and settings,
-        in one call.
+        """The Python expression that computes several nodes with equal inputs and settings in one call.
 
-        `names` are the variables of the inputs, `layers` the expressions of the nodes' modules, one per node;
-        for a primitive without a module, `layers` is empty, and there is a single node. The expression may
-        call functions of the module archdsl.ops.layers by the name `layers`. Results are equal to those of
-        `expression` up to rounding. None if `expression` is as fast.
+        Its value is the sequence of their outputs. `names` are the variables of the inputs, `layers` the
+        expressions of the nodes' modules, one per node; for a primitive without a module, `layers` is empty,
+        and there is a single node. The expression may call functions of the module archdsl.ops.layers by the
+        name `layers`. Results are equal to those of `expression` up to rounding. None if `expression` is as
+        fast.
         """
         return None
 
@@ -428,11 +415,10 @@ class Primitive:
         return None
 
     def lifted(self, call: Call) -> Lifted | None:
-        """The inverse of `expression`: the application of this primitive that a call of an operator in
-        `lifts` computes.
+        """The application of this primitive that a traced call of an operator in `lifts` computes, or None.
 
-        None if the call computes something else. By default, the primitive has one input, no settings and no
-        weights, and is applied to each value separately.
+        The inverse of `expression`. By default, the primitive has one input, no settings and no weights, and
+        is applied to each value separately.
         """
         return call.pointwise(call.x)
 
@@ -444,8 +430,7 @@ class Primitive:
         return None
 
     def rearranged(self, x: tuple[int, int, int], layout: Layout) -> Attrs | None:
-        """The settings with which the output, for an input of shape x, has this layout; None if there are
-        none.
+        """The settings for which the output, given an input of shape x, has this layout, or None.
 
         For primitives that only rearrange values. A layout lists the factors of each dimension.
         """

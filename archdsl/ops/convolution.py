@@ -32,7 +32,7 @@ BIAS = Setting("bias", "bool", False, "whether to add a bias")
 
 
 class Conv(Sliding):
-    """A convolution, padded so that stride 1 keeps the size for odd k (other paddings: `geometry`)."""
+    """A convolution, by default padded so that stride 1 keeps the size for odd k (see `Window`)."""
 
     name = "conv"
     summary = "convolution with padding d * (k - 1) // 2"
@@ -101,7 +101,7 @@ class Conv(Sliding):
 
 
 class DepthwiseConv(Sliding):
-    """A depthwise convolution: each channel separately."""
+    """A depthwise convolution: each output channel depends on one input channel."""
 
     name = "dwconv"
     summary = "depthwise convolution, one filter per channel"
@@ -156,13 +156,13 @@ def demand_groups(c: Any, a: Attrs, demand: Demand) -> None:
 
 
 def taps(a: Attrs) -> Any:
-    """The number of positions of a kernel: height × width."""
+    """The number of kernel positions: height × width."""
     rows, columns = by_axis(a["k"])
     return rows * columns
 
 
 def kernel(a: Attrs, most: Attrs) -> Part:
-    """The part of the largest kernel that a smaller one uses: its centre along each axis."""
+    """The slice of the largest kernel that a smaller kernel uses: its centre along each axis."""
     rows, columns = (
         centre(size, largest) for size, largest in zip(by_axis(a["k"]), by_axis(most["k"]), strict=True)
     )
@@ -170,19 +170,19 @@ def kernel(a: Attrs, most: Attrs) -> Part:
 
 
 def own_channels(x: Places, width: int, a: Attrs, most: Attrs) -> Places:
-    """The indices of the input channels that each filter of a group reads.  Raises NotShared."""
+    """The indices of the input channels that each filter of a group reads. Raises NotShared."""
     if a["g"] != most["g"]:
         raise NotShared(f"a convolution has {a['g']} groups in one network and {most['g']} in another")
     return x if a["g"] == 1 else within_group(x, width, a["g"])
 
 
 def _padding(a: Attrs) -> Pair | None:
-    """The padding of the layer; None if the tensor is padded before it."""
+    """The argument `padding` of the layer; None if the tensor is padded before the layer."""
     return None if filled(a) is not None else same_on_both_sides(a)
 
 
 def _conv2d(c_in: int, c_out: int, a: Attrs, groups: int) -> Layer:
-    """The arguments of `Conv2d` that differ from its defaults, and always `bias`."""
+    """A `Conv2d` with the arguments that differ from its defaults, and always `bias`."""
     kwargs: dict[str, Any] = {"in_channels": c_in, "out_channels": c_out, "kernel_size": a["k"]}
     if a["s"] != 1:
         kwargs["stride"] = a["s"]
@@ -237,7 +237,10 @@ def _lifted(call: Call, **attrs: Any) -> Lifted | None:
 
 
 def _lifted_padding(call: Call, k: Pair, s: Pair, d: Pair) -> tuple[Operand, dict[str, Any] | None]:
-    """The map that a traced convolution reads, and its window; a `pad` before it is part of that."""
+    """The input of a traced convolution, before a preceding `pad`, and the settings of its padded window.
+
+    The settings are None if no setting describes the padding.
+    """
     x, pad = call.x, call["padding"]
     before = x.call
     is_padded = x.sizes is None and before is not None and before.operator == "pad"

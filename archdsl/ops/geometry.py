@@ -40,8 +40,8 @@ PADDING = Setting(
 class Window:
     """A sliding window along one axis.
 
-    `pad` are the rows of padding on each side, unless it is `same`: whether they depend on the size, a
-    boolean or a condition over decisions.
+    `pad` is the number of rows of padding on each side; `same`, a boolean or a condition over decisions, says
+    that the padding depends on the size instead.
     """
 
     k: Any
@@ -53,18 +53,19 @@ class Window:
 
     @property
     def span(self) -> Any:
-        """The rows from the first to the last that a window reads."""
+        """The number of rows from the first to the last that a window reads."""
         return self.d * (self.k - 1) + 1
 
     @property
     def missing(self) -> Any:
-        """The rows by which the padded map is too small for stride 1 to keep the size: d * (k - 1) minus the
-        padding.
+        """The number of rows by which the padded map is too small for stride 1 to keep the size.
+
+        It is d * (k - 1) minus the padding.
         """
         return self.span - 1 - 2 * self.pad
 
     def size(self, n: Any) -> Any:
-        """The number of windows on a map of n rows: the output rows."""
+        """The number of windows on a map of n rows, which is the number of output rows."""
         if self.same is True:
             return strided(n, self.s)
         missing = self.missing
@@ -77,8 +78,9 @@ class Window:
         return size if self.same is False else apply("if", self.same, strided(n, self.s), size)
 
     def fits(self, n: Any) -> Any:
-        """Whether at least one window fits on the padded map; with `ceil`, up to s - 1 of its rows may be
-        outside.
+        """Whether at least one window fits on the padded map.
+
+        With `ceil`, up to s - 1 rows of the window may be outside the map.
         """
         least = self.missing + 1
         if self.ceil is not False:
@@ -100,8 +102,9 @@ class Window:
 
     @property
     def fixed(self) -> tuple[int, int] | None:
-        """The rows of padding before and after a map, without those that `ceil` adds; None if they depend on
-        its size.
+        """The rows of padding before and after a map, without those that `ceil` adds.
+
+        None if they depend on the size of the map.
         """
         if not self.same:
             return self.pad, self.pad
@@ -119,7 +122,7 @@ class Window:
         return f"({total}) // 2", f"({self.span} - ({n} - 1) % {self.s}) // 2"
 
     def reads(self, at: int, n: int, size: int, mode: str = "zeros") -> tuple[int, int] | None:
-        """The first and last row that output row `at` depends on (see `Primitive.sees`)."""
+        """The first and last input row on which output row `at` depends (see `Primitive.sees`)."""
         first = at * self.s - self.pads(n, size)[0]
         rows = range(first, first + self.span, self.d)
         begin, end = max(0, -(first // self.d)), max(0, (n - 1 - first) // self.d + 1)
@@ -134,7 +137,7 @@ class Window:
 
 
 def windows(a: Attrs) -> tuple[Window, Window]:
-    """The windows along rows and along columns of these settings."""
+    """The windows along rows and along columns for these settings."""
     settings = (a["k"], a["s"], a.get("d", 1), a.get("padding"))
     rows, columns = zip(*map(by_axis, settings), strict=True)
     ceil = a.get("ceil", False)
@@ -159,8 +162,9 @@ def half(k: Any, d: Any = 1) -> Any:
 
 
 def windowed(x: Sizes, c: Any, a: Attrs, demand: Demand) -> Sizes:
-    """The shape after a sliding window over a map of shape x, with c channels; adds its constraints to
-    `demand`.
+    """The shape after a sliding window over a map of shape x, with c channels.
+
+    Adds the constraints of the window to `demand`.
     """
     _, h, w = x
     rows, columns = windows(a)
@@ -175,7 +179,7 @@ def windowed(x: Sizes, c: Any, a: Attrs, demand: Demand) -> Sizes:
 
 
 def _described(rows: Window, columns: Window, a: Attrs) -> tuple[str, dict[str, Any]]:
-    """A window for a message, and the values in it."""
+    """A description of the windows for messages, and the values in it."""
     text, values = "a window of {k}", {"k": rows.k}
     if rows is not columns:
         text, values = "a window of {k} × {k2}", {"k": rows.k, "k2": columns.k}
@@ -201,7 +205,7 @@ class Sliding(Primitive):
         return a
 
     def declared(self, xs: Sequence[Sizes], a: Attrs) -> Attrs:
-        """`Primitive.declared`: states the padding, unless the stride divides the height and the width."""
+        """Implements `Primitive.declared`: adds the default padding unless the strides divide the sizes."""
         _, h, w = xs[0]
         down, across = by_axis(a["s"])
         if a.get("padding") is not None or not (h % down or w % across):
@@ -210,13 +214,13 @@ class Sliding(Primitive):
 
 
 def _default_padding(a: Attrs) -> Any:
-    """The padding that a window has if none is set, as a number or a pair."""
+    """The padding of a window for which none is set, as a number or a pair."""
     axes = zip(by_axis(a["k"]), by_axis(a.get("d", 1)), strict=True)
     return apply("pair", *(half(k, d) for k, d in axes))
 
 
 def copied(row: int, n: int, mode: str) -> int:
-    """The row of a map of n rows that a row of its padding copies; a row outside of the map for zeros."""
+    """The row of a map of n rows that a padding row copies; in the mode "zeros", a row outside of the map."""
     if mode == "reflect":
         return abs(row) if row < n else 2 * (n - 1) - row
     if mode == "circular":
@@ -225,9 +229,7 @@ def copied(row: int, n: int, mode: str) -> int:
 
 
 def same_on_both_sides(a: Attrs) -> Pair | None:
-    """The padding of each axis if it is equal on both sides; None if it differs or depends on the size of the
-    map.
-    """
+    """The padding of each axis if it is equal on both sides; None if it is unequal or depends on the size."""
     found = [window.fixed for window in windows(a)]
     if any(sides is None or sides[0] != sides[1] for sides in found):
         return None
@@ -236,18 +238,14 @@ def same_on_both_sides(a: Attrs) -> Pair | None:
 
 
 def padded(x: str, a: Attrs, how: str = "") -> str:
-    """The Python expression of tensor x with the padding of these windows; `how` are further arguments of
-    F.pad.
-    """
+    """The Python expression that pads tensor x for these windows; `how` are further arguments of F.pad."""
     rows, columns = windows(a)
     sides = *columns.pads_text(f"{x}.shape[3]"), *rows.pads_text(f"{x}.shape[2]")
     return f"F.pad({x}, ({', '.join(sides)}){how})"
 
 
 def lifted_window(k: Pair | None, s: Pair | None, d: Pair | None, pad: Pair | None) -> dict[str, Any] | None:
-    """The settings of a traced window; `padding` is omitted if it is the default. None if an argument is
-    None.
-    """
+    """The settings of a traced window, without a default `padding`; None if an argument is None."""
     if k is None or s is None or d is None or pad is None:
         return None
     usual = _default_padding({"k": k, "d": d})

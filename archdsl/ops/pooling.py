@@ -57,7 +57,7 @@ class Pool(Sliding):
 
 
 def _true(call: Call, **names: str) -> dict[str, Any]:
-    """The settings of which the arguments are true."""
+    """The settings of which the corresponding arguments of a call are true."""
     return {name: True for name, argument in names.items() if call[argument]}
 
 
@@ -104,7 +104,7 @@ def _max_arguments(x: str, a: Attrs) -> str:
 
 
 class AvgPool(Pool):
-    """The mean of each window. Padding is excluded, unlike PyTorch's default, unless `count_padding` is set.
+    """The mean of each window, by default without the padding, unlike PyTorch (see `count_padding`).
 
     Rows beyond the padding, which `ceil` adds, are always excluded.
     """
@@ -163,11 +163,11 @@ class AvgPool(Pool):
 
 
 _DIMENSIONS = {"both": (2, 3), "rows": (2,), "columns": (3,)}
-"""The dimensions of a tensor that are pooled."""
+"""The dimensions of a tensor that are pooled, by the value of `over`."""
 
 
 class GlobalPool(Primitive):
-    """The mean over height and width (1 × 1), or with `over` over rows or columns only."""
+    """The mean over height and width (1 × 1 per channel), or with `over` over rows or columns only."""
 
     name = "global_pool"
     summary = "global mean over height and width, to 1 × 1"
@@ -207,7 +207,7 @@ class GlobalPool(Primitive):
         return to.node("ReduceMean", [names[0], axes], keepdims=1)
 
     def lifted(self, call: Call) -> Lifted | None:
-        """A mean over height and width, or over one of them, in any layout."""
+        """Recognizes a mean over height and width, or over one of them, in any layout."""
         x = call.x
         if x.sizes is None:
             return None

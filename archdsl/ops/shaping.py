@@ -41,9 +41,7 @@ class Identity(Primitive):
 
 
 class Zero(Primitive):
-    """Zeros with the shape of the output of a convolution with stride s; does not read the values of its
-    input.
-    """
+    """Zeros with the shape of the output of a convolution with stride s, whatever the values of the input."""
 
     name = "zero"
     summary = "zeros; height and width are ceil(n / s)"
@@ -104,10 +102,10 @@ class Zero(Primitive):
 
 
 class Tile(Primitive):
-    """Repeats the channels cyclically until there are c."""
+    """Repeats the channels cyclically until there are c channels."""
 
     name = "tile"
-    summary = "repetition along channels"
+    summary = "cyclic repetition of the channels"
     lifts = ("repeat",)
     keeps_places = False
     keeps_size = True
@@ -149,8 +147,7 @@ class Tile(Primitive):
 
 
 class Shift(Primitive):
-    """Moves the map up and left by one pixel: drops the first row and column, and appends a row and column of
-    zeros.
+    """Moves the map up and left by one pixel, with zeros in the last row and column.
 
     A strided convolution of the shifted map reads the positions that one of the original map skips (the
     second half of a factorized reduction), for even and odd sizes.
@@ -185,7 +182,7 @@ class Shift(Primitive):
 
 
 class ChannelShuffle(Primitive):
-    """Transposes the channels as g groups (ShuffleNet, arXiv:1707.01083, figure 1)."""
+    """Interleaves g groups of channels, by a transposition (ShuffleNet, arXiv:1707.01083, figure 1)."""
 
     name = "channel_shuffle"
     summary = "interleaves groups of channels"
@@ -237,10 +234,10 @@ class ChannelShuffle(Primitive):
 
 
 class PixelShuffle(Primitive):
-    """Rearranges r * r channels to a map r times as high and wide (arXiv:1609.05158, equation 4)."""
+    """Rearranges r * r channels to a map that is r times as high and wide (arXiv:1609.05158, equation 4)."""
 
     name = "pixel_shuffle"
-    summary = "rearranges channels to resolution"
+    summary = "rearranges r * r channels to an r times larger map"
     lifts = ("pixel_shuffle",)
     keeps_places = False
     settings = (Setting("r", "int", None, "upscale factor of height and width", low=1),)

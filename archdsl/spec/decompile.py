@@ -1,4 +1,4 @@
-"""From a graph back to source text: a network as decisions in its space, or written out in full."""
+"""Writes a graph as source text: a network as decisions in its space, or in full."""
 
 from __future__ import annotations
 
@@ -22,9 +22,10 @@ _ROUND = re.compile(r"(?P<round>.*\])\.(?P<name>[^\[\]]+)\Z")
 
 
 def rows_text(graph: Graph, source: str, settings: Mapping[str, object] | None = None) -> str:
-    """A file with `network … from …`: a row for each stage iteration.
+    """The text of a file with `network … from …`, in which each stage iteration has a row.
 
-    `source` is the import path of the space; `settings` are the space's non-default settings.
+    `source` is the import path of the space; `settings` are the settings of the space that are not its
+    defaults.
     """
     rows: dict[str, list[str]] = {}
     for path, outcome in graph.chosen.items():
@@ -48,7 +49,7 @@ def rows_text(graph: Graph, source: str, settings: Mapping[str, object] | None =
 
 
 def outcome_source(outcome: str) -> str:
-    """An outcome as source text; quoted where it is not a plain label."""
+    """An outcome as source text; in quotes if it is not a plain label."""
     if outcome.startswith("{"):
         return "{" + ", ".join(outcome_source(part) for part in outcome_labels(outcome)) + "}"
     if (_LABEL.match(outcome) and outcome not in language().keywords) or outcome in ("true", "false"):
@@ -74,7 +75,7 @@ def _string(text: str) -> str:
 
 
 def written_out(graph: Graph) -> str:
-    """A self-contained file with the network in full, primitive by primitive.
+    """The text of a self-contained file with the network in full, primitive by primitive.
 
     Raises ValueError for a graph with decisions.
     """
@@ -104,9 +105,7 @@ def written_out(graph: Graph) -> str:
 
 
 def _inline(graph: Graph, names: Mapping[str, str]) -> frozenset[str]:
-    """The outputs that can be declared inline at their node; empty where that would change the order of
-    outputs.
-    """
+    """The outputs that can be declared at their node; empty if this would change the order of the outputs."""
     own = [name for name in graph.nodes if graph.outputs.get(name) == name and names[name] == name]
     written = [*own, *(out for out in graph.outputs if out not in own)]
     in_order = sorted(written, key=lambda out: out in graph.train_only)
@@ -118,10 +117,9 @@ def _output(graph: Graph, name: str) -> str:
 
 
 def _names(graph: Graph) -> dict[str, str]:
-    """An identifier for each input and node; existing identifiers are kept.
+    """An identifier for each input and node; names that are identifiers are kept.
 
-    The name of an output is
-    reserved for its node.
+    The name of an output is reserved for its node.
     """
     taken: set[str] = {*language().keywords, *ops.primitives(), *graph.outputs}
     names: dict[str, str] = {}

@@ -1,7 +1,7 @@
-"""Diagrams of networks, spaces and decisions: as DOT, SVG, PNG or PDF.
+"""Draws networks, spaces and decisions: as DOT, SVG, PNG or PDF.
 
-svg(graph)                                the picture of a graph, for notebooks
-render(network_dot(graph), "net.png")     a file of it
+svg(graph)                                the drawing of a graph, for notebooks
+render(network_dot(graph), "net.png")     a file with the drawing
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def render(what: Graph | Drawing | Dot, path: str | Path) -> None:
 
 
 def picture(dot: Dot, form: str) -> bytes:
-    """Renders a diagram to bytes: svg, png, pdf or dot. Raises as `render` does."""
+    """Renders a diagram to bytes in a format: svg, png, pdf or dot. Raises SpecError as `render` does."""
     return files.picture(dot, form)
 
 

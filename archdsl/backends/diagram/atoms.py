@@ -18,7 +18,7 @@ from archdsl.ops.base import Primitive
 
 @dataclass(frozen=True)
 class Atom:
-    """Nodes drawn as one box.  `path` is its hierarchical name, `nodes` are in the graph's order."""
+    """Nodes that are drawn as one box: its hierarchical name `path`, and its `nodes` in graph order."""
 
     path: str
     kind: Literal["input", "op", "primitive", "mux", "choice"]
@@ -103,10 +103,10 @@ def _distinct(reads: Iterable[Read]) -> tuple[Read, ...]:
 
 
 class _Origins:
-    """Finds the tensor that an op reads before nodes were shared between ops.
+    """Finds the tensor that an op reads in the spec, although nodes are shared between ops.
 
-    If two ops apply the same activation to one tensor, it is computed once, inside the first op. The diagram
-    draws the second op as a reader of the tensor, not of the first op.
+    If two ops apply the same activation function to one tensor, it is computed once, inside the first op. The
+    diagram draws the second op as a reader of the tensor, not of the first op.
     """
 
     def __init__(self, graph: Graph, atom_of: Mapping[str, str]) -> None:
@@ -119,8 +119,9 @@ class _Origins:
         }
 
     def of(self, source: str, reader: str) -> tuple[str, ...]:
-        """The tensor that an atom reads, or the inputs of an op's first node if several ops share that
-        node.
+        """The tensor that an atom reads.
+
+        If several ops share the node that computes this tensor, the inputs of the node are returned.
         """
         node = self.graph.nodes.get(source)
         home = self.atom_of[source]
@@ -132,7 +133,7 @@ class _Origins:
 
 
 def _is_free(node: Node) -> bool:
-    """Whether its primitive has no parameters and no MACs for any shape."""
+    """Whether the primitive of a node has no parameters and no MACs for any shape."""
     return type(ops.get(node.op)).cost is Primitive.cost
 
 

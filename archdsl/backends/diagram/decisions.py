@@ -1,6 +1,4 @@
-"""The diagram of a space's decisions: one table per cell, equal cells drawn once, and conditional
-decisions.
-"""
+"""Draws the decisions of a space: a table per cell, equal cells drawn once, and conditional decisions."""
 
 from __future__ import annotations
 
@@ -19,7 +17,7 @@ ROOT = "all decisions"
 
 @dataclass(frozen=True)
 class Table:
-    """Groups of decisions that are equal except for their position; `places` are their paths."""
+    """Groups of decisions that are equal except for their position; `places` are the paths of the groups."""
 
     places: tuple[str, ...]
     decisions: tuple[Decision, ...]

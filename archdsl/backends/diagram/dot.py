@@ -151,7 +151,7 @@ def _swatch(level: int) -> str:
 
 
 def _rows(lines: list[str]) -> str:
-    """Stacked lines, as a table, since line breaks reduce the line spacing of small text too much."""
+    """Stacked lines as a table, since line breaks reduce the line spacing of small text too much."""
     if len(lines) == 1:
         return _html(lines)
     rows = "".join(f"<TR><TD>{line}</TD></TR>" for line in lines)
@@ -159,7 +159,7 @@ def _rows(lines: list[str]) -> str:
 
 
 def _table(box: Box, title: str) -> str:
-    """A table: a title, rows of a name and its value, and small text."""
+    """A table of a title, rows of names and values, and small text."""
     rows = [f'<TR><TD COLSPAN="2" ALIGN="LEFT">{title}</TD></TR>']
     for name, value in box.rows:
         lines = [_small(line) for line in wrap(value, VALUE_WIDTH) or [""]]
@@ -192,5 +192,5 @@ def _plain(text: str) -> str:
 
 
 def printable(text: str) -> str:
-    """Removes characters that cannot be displayed."""
+    """A text without characters that cannot be displayed."""
     return "".join(c if c.isprintable() else "�" for c in text)

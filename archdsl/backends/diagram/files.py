@@ -20,11 +20,11 @@ from archdsl.backends.diagram.svg import to_svg
 from archdsl.diagnostics import Diagnostic, SpecError
 
 _IHDR_END = 33
-"""Bytes of a PNG up to its first chunk that may be another one."""
+"""The number of bytes of a PNG up to the end of its header chunk (IHDR)."""
 FORMATS = ("svg", "png", "pdf", "dot")
 TIMEOUT_S = 10.0
 MOST_EDGES = 1_000
-"""Graphviz takes minutes for more, and their lines cover the paper."""
+"""The maximum number of edges for Graphviz, which takes minutes for more; they would also cover the page."""
 DPI = {"png": "144"}
 INSTALL = "install Graphviz (https://graphviz.org), or the extra: pip install 'archdsl[viz]'"
 
@@ -80,7 +80,7 @@ def picture(drawing: Drawing | Dot, kind: str) -> bytes:
 
 
 def _signed(made: bytes, kind: str) -> bytes:
-    """A PNG or PDF with the name of this software, as Graphviz writes its own or none."""
+    """A PNG or PDF with this software recorded as producer; Graphviz records its own name, or none."""
     if kind == "pdf":
         return made + b"%archdsl\n"  # a comment behind the end
     chunk = b"tEXtSoftware\0archdsl"
@@ -89,7 +89,7 @@ def _signed(made: bytes, kind: str) -> bytes:
 
 
 def graphviz(kind: str) -> list[str] | None:
-    """The command that converts DOT to an image; None if not installed."""
+    """The command that converts DOT to an image; None if Graphviz is not installed."""
     dpi = DPI.get(kind, "")
     if program := shutil.which("dot"):
         return [program, f"-T{kind}", *([f"-Gdpi={dpi}"] if dpi else [])]
@@ -106,7 +106,7 @@ def _has_pygraphviz() -> bool:
 
 
 def _run(command: list[str], dot: str) -> bytes | None:
-    """The output of the command for this input; None if it fails or times out."""
+    """The output of a command for this input; None if the command fails or times out."""
     try:
         done = subprocess.run(command, input=dot.encode("utf-8"), capture_output=True, timeout=TIMEOUT_S)
     except (subprocess.TimeoutExpired, OSError):

@@ -1,4 +1,4 @@
-"""Labels of boxes: ops with their settings, decisions with their candidates."""
+"""Writes the labels of boxes: ops with their settings, decisions with their candidates."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def is_joining(graph: Graph, atom: Atom) -> bool:
 
 
 def op_title(graph: Graph, atom: Atom) -> str:
-    """The op's declared name, with kernel, dilation and stride where they are not the defaults."""
+    """The declared name of an op, with kernel, dilation and stride if they are not the defaults."""
     nodes = [n for n in map(graph.nodes.get, atom.nodes) if isinstance(n, Node)]
     declared = atom.kind == "op"
     name = graph.instances[atom.path].declared if declared else ops.get(nodes[-1].op).title(nodes[-1].attrs)
@@ -53,7 +53,7 @@ def _settings(nodes: Sequence[Node]) -> list[str]:
 
 
 def settings_taken(graph: Graph, atom: Atom, frame: str) -> tuple[str, ...]:
-    """The settings that depend on decisions, with these decisions, such as `c by width`."""
+    """The settings that depend on decisions, with the names of these decisions, such as `c by width`."""
     by: dict[str, dict[str, None]] = {}
     for node in map(graph.nodes.get, atom.nodes):
         for key, value in node.attrs.items() if isinstance(node, Node) else ():
@@ -81,7 +81,7 @@ def outcomes(decision: Decision, keys: Sequence[Scalar]) -> list[str]:
 
 
 def candidates(decision: Decision) -> tuple[str, ...]:
-    """The candidates, several per line."""
+    """The candidates of a decision, several per line."""
     count = f"{decision.count} of: " if decision.count > 1 else ""
     return wrapped(count + dotted(decision.candidates), 6)
 
@@ -92,10 +92,10 @@ def dotted(names: Iterable[str]) -> str:
 
 
 def taken(decisions: Sequence[str], frame: str) -> str:
-    """A short list of decisions: by name for those inside the box `frame`, else by path without indices, with
-    a count.
+    """A short list of decisions, by name for those inside the box `frame`, else by path without indices.
 
-    More than two decisions with a common prefix are written as `prefix (count)`.
+    Decisions with equal paths are counted. More than two decisions with a common prefix are written as
+    `prefix (count)`.
     """
     own: dict[str, list[str]] = {}
     others: dict[str, int] = {}
@@ -121,7 +121,7 @@ def wrapped(text: str, most: int) -> tuple[str, ...]:
 
 
 def condition_title(mux: Mux) -> str:
-    """The label of a mux that is selected by a value: the decisions that the value depends on."""
+    """The label of a mux that a value selects: the decisions on which the value depends."""
     value = mux.on
     found = sorted(decisions_in(value)) if isinstance(value, Expr) else []
     if not found:

@@ -17,7 +17,7 @@ PLACINGS = 48
 
 @dataclass(eq=False)
 class Block:
-    """A rectangle; `x` and `y` are its upper left corner once placed.
+    """A rectangle; `x` and `y` are its upper left corner, once it is placed.
 
     A block without a name is a lane: space for an edge that passes a layer.
     """
@@ -51,9 +51,10 @@ class Layers:
 def arrange(
     blocks: Sequence[Block], edges: Sequence[tuple[Block, Block]], light: Collection[int] = ()
 ) -> Layers:
-    """Places blocks connected by edges.
+    """Places blocks that are connected by edges.
 
-    The ends of `light` edges, by index, are not pulled together. Edges that close a cycle are reversed.
+    The ends of `light` edges, by index, are not drawn towards each other. Edges that close a cycle are
+    reversed.
     """
     if not blocks:
         return Layers(0, 0, {})
@@ -78,7 +79,7 @@ def arrange(
 def _without_cycles(
     blocks: Sequence[Block], edges: Sequence[tuple[Block, Block]]
 ) -> list[tuple[Block, Block]]:
-    """The edges, reversed if they lead back to a block that is being visited."""
+    """The edges; an edge that leads back to a block that is being visited is reversed."""
     ahead: dict[Block, list[tuple[int, Block]]] = {}
     for n, (tail, head) in enumerate(edges):
         ahead.setdefault(tail, []).append((n, head))
@@ -104,7 +105,10 @@ def _without_cycles(
 
 
 def _ranks(blocks: Sequence[Block], edges: Sequence[tuple[Block, Block]]) -> dict[Block, int]:
-    """The longest path to each block; blocks without predecessors are directly above their first reader."""
+    """The layer of each block: the length of the longest path to it.
+
+    Blocks without predecessors are directly above their first reader.
+    """
     below: dict[Block, list[Block]] = {b: [] for b in blocks}
     degree = dict.fromkeys(blocks, 0)
     for tail, head in edges:
@@ -152,7 +156,7 @@ def _add_lanes(
 
 
 def _longest_lane(lengths: Iterable[int]) -> int:
-    """The longest lanes that are drawn, such that all that are not longer fit."""
+    """The maximum length of an edge that is drawn through lanes, such that all of these edges fit."""
     lanes = 0
     for length in sorted(length for length in lengths if length <= LONGEST_LANE):
         lanes += max(0, length)
@@ -162,7 +166,7 @@ def _longest_lane(lengths: Iterable[int]) -> int:
 
 
 def _order(layers: list[list[Block]]) -> None:
-    """Sorts each layer by the mean position of its neighbours, alternating downwards and upwards."""
+    """Sorts each layer by the mean position of neighbours, alternately downwards and upwards."""
     place = {b: float(n) for layer in layers for n, b in enumerate(layer)}
     for sweep in range(ORDERINGS):
         down = sweep % 2 == 0
@@ -187,7 +191,7 @@ def _place_across(layers: list[list[Block]]) -> None:
 
 
 def _median_centre(block: Block) -> float:
-    """The position nearest to a block with equally many neighbours on both sides.
+    """The position that minimizes the distance of a block from its neighbours: their median.
 
     Unlike the mean, the median keeps columns straight, whatever edges lie between them.
     """
@@ -198,7 +202,7 @@ def _median_centre(block: Block) -> float:
 
 
 def _spread(layer: list[Block], wishes: list[float]) -> None:
-    """The positions closest to the desired ones, by least squares, that keep order and minimum distance.
+    """The positions closest to the desired ones, by least squares, that keep the order and minimum distances.
 
     After subtracting the minimum distances, positions must not decrease: pool adjacent violators.
     """

@@ -1,4 +1,4 @@
-"""Computes positions of everything in a drawing, without Graphviz.
+"""Computes the positions of all elements of a drawing, without Graphviz.
 
 Every frame is laid out separately and then treated as one block among its neighbours, so that frames never
 overlap. Unconnected parts are placed side by side.
@@ -43,7 +43,7 @@ class Layout:
 
 
 def lay_out(drawing: Drawing) -> Layout:
-    """Positions for everything in a drawing, in layers along its direction."""
+    """The positions of all elements of a drawing, in layers along its direction."""
     layout = _Layouter(drawing).layout()
     if drawing.direction == "TB":
         return layout
@@ -103,9 +103,7 @@ class _Layouter:
         return chain[::-1]
 
     def _meet(self, edge: Edge) -> tuple[str | None, str, str]:
-        """The innermost frame that contains both ends of an edge, and the blocks in it that contain each
-        end.
-        """
+        """The innermost frame that contains both ends of an edge, and its blocks that contain the ends."""
         a = [*map(_frame_block, self._frames(edge.tail)), edge.tail]
         b = [*map(_frame_block, self._frames(edge.head)), edge.head]
         n = 0
@@ -131,7 +129,7 @@ class _Layouter:
         return _side_by_side(list(blocks.values()), numbers, edges, light)
 
     def _framed(self, cluster: str) -> Block:
-        """A frame as a block: its contents, padding, and heading."""
+        """A frame as a block that contains its contents, padding, and heading."""
         plan = self.plans[cluster] = self._plan(cluster)
         title = text_width(self.clusters[cluster].title, SMALL_SIZE, bold=True)
         across, down = plan.width, plan.height

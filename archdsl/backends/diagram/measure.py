@@ -1,4 +1,4 @@
-"""Text sizes in pixels for layouts without Graphviz, for the widest common font."""
+"""Computes text sizes in pixels for layouts without Graphviz, for the widest common font."""
 
 from __future__ import annotations
 

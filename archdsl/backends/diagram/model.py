@@ -10,19 +10,21 @@ from dataclasses import dataclass
 from typing import Literal
 
 Kind = Literal["box", "cell", "join", "port", "choice", "mux", "table", "ghost"]
-"""What a box stands for: an op; a cell drawn elsewhere; a sum or concatenation; an input or output; ops to
-choose from; tensors to pick from; a table of decisions; something that is drawn elsewhere."""
+"""The kind of a box: an op; a cell that is drawn elsewhere; a sum or concatenation; an input or output; ops
+to choose from; tensors to select from; a table of decisions; a reference to an element that is drawn
+elsewhere.
+"""
 
 Direction = Literal["TB", "LR"]
 
 
 @dataclass(frozen=True)
 class Box:
-    """A box.
+    """A box of a diagram.
 
     `title` is prominent, `lines` are small text below it. `level` is the resolution, as log2 of the ratio of
-    the image size to the size here (None: varying or unknown), and selects the fill colour. `tip` is the
-    tooltip; `rows` are the names and values of a table.
+    the image size to the size at the box (None: varying or unknown), and selects the fill colour. `tip` is
+    the tooltip; `rows` are the names and values of a table.
     """
 
     id: str
@@ -37,9 +39,7 @@ class Box:
 
 @dataclass(frozen=True)
 class Cluster:
-    """A frame around boxes and other clusters; an `inset` shows the contents of an element drawn
-    elsewhere.
-    """
+    """A frame around boxes and other frames; an `inset` shows the contents of an element drawn elsewhere."""
 
     id: str
     title: str
@@ -49,7 +49,7 @@ class Cluster:
 
 @dataclass(frozen=True)
 class Edge:
-    """An edge: a tensor, or (`size`) one of which only the size is read, or (`below`) no tensor at all.
+    """An edge: a tensor, a tensor of which only the size is read (`size`), or no tensor (`below`).
 
     An edge with `below` is invisible, and places its head below its tail.
     """
@@ -62,7 +62,7 @@ class Edge:
 
 @dataclass(frozen=True)
 class Drawing:
-    """A diagram with its `caption`; `levels` and `hints` are explained in its legend."""
+    """A diagram with its `caption`; the legend explains `levels` and `hints`."""
 
     title: str
     caption: str

@@ -11,7 +11,7 @@ _UNITS = ((10**9, "G"), (10**6, "M"), (10**3, "K"))
 
 
 def amount(n: int) -> str:
-    """`2.51M`, `27.8G`, `640`."""
+    """A number with three digits and a suffix: `2.51M`, `27.8G`, `640`."""
     for size, unit in _UNITS:
         if n >= size:
             return f"{n / size:.3g}{unit}"
@@ -19,7 +19,7 @@ def amount(n: int) -> str:
 
 
 def many(n: int) -> str:
-    """A count: exact if it is short, otherwise like `1.74e23`."""
+    """A count: exact if it is short, otherwise in a form such as `1.74e23`."""
     if n < 1_000_000:
         return f"{n:,}"
     exponent = floor(log10(n))
@@ -27,7 +27,7 @@ def many(n: int) -> str:
 
 
 def counted(graph: Graph) -> list[str]:
-    """The number of networks of a space, and of combinations of outcomes if that differs."""
+    """Lines with the number of networks of a space, and of combinations of outcomes if that differs."""
     count = Networks(graph).count
     found = [("" if count.exact else "at most ") + plural(count.networks, "network")]
     if count.combinations != count.networks:

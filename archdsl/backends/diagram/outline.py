@@ -50,7 +50,7 @@ def outline(graph: Graph, atoms: Atoms) -> Group:
 
 
 def _simplified(group: Group) -> Group:
-    """Dissolves groups of one atom (if all of their family are), and frames with little but another frame."""
+    """Removes groups of one atom, family by family, and frames that contain little but another frame."""
     for inner in group.groups:
         _simplified(inner)
     for family in _families(group.groups):
@@ -65,7 +65,7 @@ def _simplified(group: Group) -> Group:
 
 
 def _in_runs(group: Group, foldable: Set[str]) -> Group:
-    """Groups consecutive members of very large groups, since a diagram cannot show them all."""
+    """Groups consecutive members of very large groups, since a diagram cannot show all of them."""
     if len(group.atoms) > MOST_MEMBERS:
         rest = [a for a in group.atoms if a in foldable]
         group.atoms = [a for a in group.atoms if a not in foldable]
@@ -89,15 +89,15 @@ class View:
     open: Mapping[str, Group]
     closed: Mapping[str, Group]
     box_of: Mapping[str, str]
-    """The box of each atom: itself, or the closed group that it is in."""
+    """The box of each atom: the atom itself, or the collapsed group that contains it."""
     frame_of: Mapping[str, str]
-    """The open group around each box."""
+    """The expanded group that contains each box."""
     frames: Mapping[str, str]
-    """The open group around each open group."""
+    """The expanded group that contains each expanded group."""
 
 
 def view(root: Group, limit: int) -> View:
-    """Expands groups family by family, outermost first, while at most `limit` boxes are shown."""
+    """Expands groups family by family, outermost first, as long as at most `limit` boxes are shown."""
     opened: set[int] = {id(root)}
     shown = len(root.atoms) + len(root.groups)
     ahead = _families(root.groups)

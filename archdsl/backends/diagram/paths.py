@@ -1,4 +1,4 @@
-"""Hierarchical names: `hyper[1].cells[2].x` is x in iteration 2 of cells in iteration 1 of hyper."""
+"""Parts of hierarchical names: `hyper[1].cells[2].x` is x in iteration 2 of cells in iteration 1 of hyper."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _COMPONENT = re.compile(r"(?:[^.\[]|\[[^\]]*\])+|\[|\.")
 
 @lru_cache(maxsize=1 << 16)
 def components(path: str) -> tuple[str, ...]:
-    """The parts between dots, ignoring dots inside brackets. A very deep path ends in a long part."""
+    """The parts between dots, ignoring dots inside brackets. The rest of a very deep path is one part."""
     parts = tuple(part for part in _COMPONENT.findall(path) if part != ".")
     return parts if len(parts) <= DEEPEST else (*parts[:DEEPEST], ".".join(parts[DEEPEST:]))
 
@@ -23,12 +23,12 @@ def ancestors(path: str) -> list[str]:
 
 
 def is_indexed(path: str) -> bool:
-    """Whether the last part has an index: an iteration of a stage, or an entry of an indexed name."""
+    """Whether the last part of a path has an index: an iteration of a stage, or an entry of a family."""
     return path.endswith("]")
 
 
 def family(path: str) -> str:
-    """The path without indices, which the iterations of one stage have in common."""
+    """The path without indices; it is equal for all iterations of a stage."""
     return re.sub(r"\[[^\]]*\]", "", path)
 
 

@@ -46,8 +46,9 @@ def whole(scene: Scene, view: View) -> Part:
 
 
 def inside(scene: Scene, group: Group, view: View, title: str) -> Part:
-    """The contents of a group as a separate part; inputs and readers outside of it are boxes with dashed
-    outlines.
+    """The contents of a group as a separate part of the drawing.
+
+    Tensors from outside, and readers outside, are boxes with dashed outlines.
     """
     painter = _Painter(scene, view)
     boxes, edges = painter.boxes(), painter.edges()
@@ -65,7 +66,7 @@ def inside(scene: Scene, group: Group, view: View, title: str) -> Part:
 
 
 def _renamed(part: Part, prefix: str) -> Part:
-    """A renamed copy of a part, so that several fit into one drawing."""
+    """A copy of a part with other ids, so that several parts fit into one drawing."""
 
     def new(name: str | None) -> str | None:
         return None if name is None else prefix + name
@@ -78,7 +79,7 @@ def _renamed(part: Part, prefix: str) -> Part:
 
 
 def _origin(scene: Scene, source: str, group: Group) -> str:
-    """The shortest unambiguous name of a tensor from outside."""
+    """The shortest unambiguous name of a tensor from outside of a group."""
     path = scene.atoms.of[source]
     shared = [p for p in paths.ancestors(group.path) if paths.below(path, p)]
     return paths.within(path, shared[-1]) if shared else path
@@ -119,12 +120,12 @@ class _Painter:
         return Edge(tail, head, label, "size" if read.size else "tensor")
 
     def arriving(self) -> list[Read]:
-        """The edges from outside that end here."""
+        """The edges from outside that end inside the group."""
         box_of = self.view.box_of
         return [r for r in self.scene.atoms.reads if r.reader in box_of and self._tail(r.source) is None]
 
     def exits(self) -> list[str]:
-        """The boxes that something elsewhere reads, or that are outputs."""
+        """The boxes that are outputs, or that elements outside read."""
         return [box for box, heads in self._leaving.items() if None in heads.values()]
 
     def _tail(self, source: str) -> str | None:
@@ -132,9 +133,7 @@ class _Painter:
 
     @cached_property
     def _leaving(self) -> dict[str, dict[str, str | None]]:
-        """For each box, the tensors that are read elsewhere, and a box that reads them (None: one
-        outside).
-        """
+        """For each box, the tensors that are read elsewhere, each with a visible reader, or None."""
         found: dict[str, dict[str, str | None]] = {}
         ways = [(r.source, self.view.box_of.get(r.reader)) for r in self.scene.atoms.reads]
         for source, head in [*ways, *((s, None) for s in self.scene.graph.outputs.values())]:
@@ -214,7 +213,7 @@ def _read_by(item: Node | Mux | None) -> set[str]:
 
 
 def _case(scene: Scene, read: Read) -> str:
-    """At a mux, the outcomes that select this tensor."""
+    """The outcomes for which a mux selects this tensor, as text."""
     mux = scene.graph.nodes.get(read.reader)
     if not isinstance(mux, Mux) or scene.atoms.all[read.reader].kind != "mux":
         return ""

@@ -1,4 +1,4 @@
-"""Sizes of the tensors of a network, or those on which all networks of a space agree."""
+"""Sizes of the tensors of a network, or the sizes that all networks of a space have in common."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def _mux(mux: Mux, found: Mapping[str, Shape]) -> Any:
 
 
 def _ignore(condition: Any, code: str, message: str, /, **values: Any) -> None:
-    """Ignores constraints, since ill-typed spaces can be drawn, too."""
+    """Does nothing: ill-typed spaces can be drawn, too."""
 
 
 def level(graph: Graph, shape: Shape) -> int | None:

@@ -29,7 +29,7 @@ _UNKNOWN = "#f4f4f2"
 
 
 def fill(kind: Kind, level: int | None) -> str:
-    """The fill of a box."""
+    """The fill colour of a box."""
     if kind == "port":
         return PORT_FILL
     if kind in ("choice", "mux", "table"):
@@ -40,7 +40,7 @@ def fill(kind: Kind, level: int | None) -> str:
 
 
 def level_fill(level: int | None) -> str:
-    """The fill for a resolution of 1 / 2**level."""
+    """The fill colour for a resolution of 1 / 2**level."""
     if level is None:
         return _UNKNOWN
     return _LEVELS[max(0, min(level, len(_LEVELS) - 1))]
@@ -52,5 +52,5 @@ def line(kind: Kind) -> str:
 
 
 def level_name(level: int) -> str:
-    """A resolution as a fraction: 1/8."""
+    """A resolution as a fraction, such as 1/8."""
     return f"1/{1 << level}" if level >= 0 else f"{1 << -level} ×"

@@ -1,7 +1,7 @@
-"""A drawing as SVG, without Graphviz.
+"""Writes a drawing as SVG, without Graphviz.
 
-All text is escaped and there are no scripts, links or foreign objects, so a picture of an untrusted spec
-can be opened.
+All text is escaped and there are no scripts, links or foreign objects, so a picture of an untrusted spec can
+be opened safely.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Diagrams of networks and spaces: the level of detail, and the insets."""
+"""Draws networks and spaces: chooses the level of detail, and the insets."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def _hints(boxes: tuple[Box, ...], edges: tuple[Edge, ...], hidden: bool) -> tup
 
 
 def _insets(scene: Scene, seen: View) -> Iterator[Part]:
-    """The contents of collapsed groups, one of each kind."""
+    """Yields the contents of collapsed groups, one of each kind."""
     kinds: dict[object, list[Group]] = {}
     for group in seen.closed.values():
         kinds.setdefault(_kind(scene, group), []).append(group)

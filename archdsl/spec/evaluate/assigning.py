@@ -31,14 +31,14 @@ def assign(ev: Evaluator, statement: ast.Assign, frame: Frame, counts: dict[str,
 
 
 def _note_made(ev: Evaluator, value: SpecValue, frame: Frame) -> None:
-    """`stride = one of {1, 2} if i <= 5 else 1`: the outcome is known where the condition is constant."""
+    """Records the outcome of a choice that is constant, as in `stride = one of {1, 2} if i <= 5 else 1`."""
     path = frame.decision_path("")
     if "" in frame.sites.choices.values() and path not in ev.builder.decisions:
         ev.builder.made[path] = sets.text_of(value)
 
 
 def subscripts_of(ev: Evaluator, target: ast.Expr, frame: Frame) -> Key | None:
-    """The subscripts of an indexed target; None for a plain name."""
+    """The evaluated subscripts of an indexed target; None for a plain name."""
     if isinstance(target, ast.Name):
         return None
     if not isinstance(target, ast.Index) or not isinstance(target.base, ast.Name):
@@ -67,7 +67,7 @@ def subscripts_of(ev: Evaluator, target: ast.Expr, frame: Frame) -> Key | None:
 
 
 def _name_statement(statement: ast.Assign, key: Key | None, frame: Frame, counts: dict[str, int]) -> None:
-    """Path prefixes of the choices and nodes of this statement (see docs: decision paths)."""
+    """Sets the path prefixes of the choices and nodes of a statement (see docs: decision paths)."""
     target = statement.targets[0]
     if key is None:
         assert isinstance(target, ast.Name)

@@ -1,7 +1,7 @@
 """Evaluates the statements of a space, network, op or cell.
 
-An error aborts only its statement, and marks the names that it defines as poisoned, so that one run reports
-all errors of a spec, each once.
+An error aborts only its statement and poisons the names that the statement defines: uses of these names
+report no further errors. So one run reports all errors of a spec, each once.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ from archdsl.spec.evaluate.tying import tie
 from archdsl.spec.evaluate.values import ListValue, Poison, RecordValue, SetValue, SpecValue, kind_of
 
 ERROR_BUDGET = 50
-"""Maximum number of errors before evaluation stops."""
+"""The maximum number of errors before evaluation stops."""
 MISTAKE_BUDGET = 500
-"""Maximum number of errors including repeated ones."""
+"""The maximum number of errors, counting repeated ones, before evaluation stops."""
 
 
 def run_block(ev: Evaluator, block: ast.Block, frame: Frame) -> SpecValue | None:
@@ -70,13 +70,13 @@ def _run(
 
 
 def replace_location(error: SpecError, location: Location) -> SpecError:
-    """The error with another location."""
+    """A copy of an error at another location."""
     (diagnostic,) = error.diagnostics
     return SpecError([replace(diagnostic, primary=Label(location, ""))])
 
 
 def _report(ev: Evaluator, error: SpecError) -> None:
-    """Records each diagnostic once: a stage repeats errors in every iteration."""
+    """Records the diagnostics of an error, each once, since a stage repeats errors in every iteration."""
     ev.mistakes += 1
     seen = {(d.code, d.primary.location if d.primary else None) for d in ev.diagnostics}
     for diagnostic in error.diagnostics:
@@ -88,7 +88,7 @@ def _report(ev: Evaluator, error: SpecError) -> None:
 
 
 def _poison(statement: ast.Statement, frame: Frame) -> Poison | None:
-    """Poisons the names that the statement defines: using them reports no further errors."""
+    """Poisons the names that a statement defines, so that uses of them report no further errors."""
     if isinstance(statement, ast.Return):
         return Poison()
     for name in assigned_names((statement,)):
@@ -97,7 +97,7 @@ def _poison(statement: ast.Statement, frame: Frame) -> Poison | None:
 
 
 def assigned_names(statements: tuple[ast.Statement, ...]) -> Iterator[str]:
-    """The names that statements assign, including those inside stages."""
+    """Yields the names that statements assign, including those inside stages."""
     for statement in statements:
         match statement:
             case ast.Assign():
@@ -137,11 +137,14 @@ def stage(ev: Evaluator, statement: ast.Stage, frame: Frame, counts: dict[str, i
 
 _ITERATED = "write a range, a set or a list: for i in 1..4, for c in {8, 16}"
 _Item = tuple[SpecValue, str]
-"""What a loop variable is in an iteration, and its part of the iteration's name."""
+"""The value of a loop variable in an iteration, and its part of the name of the iteration."""
 
 
 def _domain(ev: Evaluator, expr: ast.Expr, frame: Frame) -> list[_Item]:
-    """The items to iterate over; a record is named by its label in a set, by its position in a list."""
+    """The items that a stage iterates over.
+
+    A record is named by its label in a set, by its position in a list.
+    """
     value = ev.evaluate(expr, frame)
     if isinstance(value, SetValue):
         items = [(m.value, m.label) for m in value.members]
@@ -198,7 +201,7 @@ def _rounds(
 
 
 def _shown(value: SpecValue) -> str:
-    """A loop variable in messages."""
+    """The value of a loop variable as shown in messages."""
     if not isinstance(value, RecordValue):
         return str(value)
     fields = [f"{k} = {v if isinstance(v, (int, float, str)) else '…'}" for k, v in value.entries.items()]

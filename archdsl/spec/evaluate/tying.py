@@ -17,7 +17,7 @@ from archdsl.spec.evaluate.values import Family, Undefined
 
 
 def tie(ev: Evaluator, statement: ast.Tie, frame: Frame, counts: dict[str, int]) -> None:
-    """Ties the weights of the nodes of several assignments."""
+    """Evaluates `tie`: the nodes of several assignments share their weights."""
     tied: list[tuple[ast.Expr, list[str]]] = []
     for member in statement.members:
         found = subscripts_of(ev, member, frame)
@@ -49,7 +49,7 @@ def _has_weights(item: Node | Mux) -> bool:
 
 
 def _difference(ev: Evaluator, first: list[str], other: list[str]) -> str | None:
-    """What prevents nodes from sharing weights: their number, op, settings, or the sizes of their weights."""
+    """The reason why nodes cannot share weights: number, op, settings or sizes differ. None if they can."""
     if len(first) != len(other):
         return f"{len(first)} and {len(other)} layers with weights"
     for one, two in zip(first, other, strict=True):
@@ -71,9 +71,9 @@ def _both(one: object, other: object) -> str:
 
 
 def _tied(ev: Evaluator, name: str) -> tuple[str, dict[str, Any], object]:
-    """The properties that tied nodes must have in common: op, settings, and the sizes of their weights.
+    """The properties that nodes must share to share weights: op, settings, and the sizes of the weights.
 
-    In place of weights whose sizes depend on decisions, the channels of the input.
+    If these sizes depend on decisions, the number of input channels is returned instead.
     """
     node = ev.builder.nodes[name]
     assert not isinstance(node, Mux)
