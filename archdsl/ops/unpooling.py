@@ -37,7 +37,7 @@ class MaxUnpool(Primitive):
 
     The second tensor is the input of a `max_pool` with the same settings. Of equal maxima in a window, the
     first in row-major order counts. If windows share a position, the last window in row-major order is
-    written, which is guaranteed on one CPU thread only. The same as in PyTorch and ONNX; TensorFlow has no
+    written, which is guaranteed on one CPU thread only. This is as in PyTorch and ONNX; TensorFlow has no
     such operator. Badrinarayanan et al., "SegNet", arXiv:1511.00561, section 3.
     """
 

@@ -80,8 +80,9 @@ class Auxiliary(NamedTuple):
 
 
 class Entangled(Exception):
-    """Raised if the space has no closed form within the limits; the message gives the reason, `node` the
-    node.
+    """Raised if the space has no closed form within the limits.
+
+    The message gives the reason, `node` is the node at which a limit was exceeded, if any.
     """
 
     def __init__(self, text: str, node: str | None = None):

@@ -46,7 +46,7 @@ def demand_statistics(graph: Graph, size: tuple[int, int], batch: int) -> None:
 def demand_values(
     graph: Graph, items: Iterable[Node | Mux], shapes: Mapping[str, FixedShape], batch: int
 ) -> None:
-    """Raises SpecError (ARCH829) like `demand_statistics`, for nodes with known shapes.
+    """Raises SpecError (ARCH829) if one of these nodes would normalize a single value per channel.
 
     Nodes of a space are reported with the candidate that they belong to.
     """

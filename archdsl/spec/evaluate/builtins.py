@@ -144,7 +144,10 @@ def _len(
 def _unused(
     ev: Evaluator, of: Builtin, args: list[SpecValue], at: Spanned, frame: Frame, site: str
 ) -> SpecValue:
-    """Evaluates `unused`: the members that no other member is computed from, each where that holds."""
+    """Evaluates `unused`: the set members from which no other member is computed.
+
+    A member of which this depends on decisions is a mux that is undefined in the other networks.
+    """
     if len(args) != 1 or not isinstance(args[0], SetValue):
         raise frame.error("ARCH207", "`unused` expects a set of tensors: unused(x[3..9])", at)
     nodes: list[str] = []
