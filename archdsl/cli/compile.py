@@ -167,7 +167,7 @@ def _refuse_passes(
         raise click.UsageError("--verify and --print-after-all require --passes")
     if passes is not None and (emit == "ast" or folder is not None):
         raise click.UsageError(
-            "--passes requires --emit ir, or another form of the graph: not ast, and not --out"
+            "--passes cannot be combined with --emit ast or --out; --emit ir prints the resulting graph"
         )
     if passes is not None and train_outputs:
         raise click.UsageError(

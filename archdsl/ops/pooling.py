@@ -67,7 +67,7 @@ def demand_half(owner: str, a: Attrs, demand: Demand) -> None:
         return
     rows, columns = windows(a)
     fits = both(*(apply("or", w.same, le(2 * w.pad, w.k)) for w in (rows, columns)))
-    message = "the padding {p} × {p2} of a window of {k} × {k2} is more than half of it"
+    message = "the padding {p} × {p2} is more than half of the window of {k} × {k2}"
     demand(fits, "ARCH116", f"{owner}: {message}", p=rows.pad, p2=columns.pad, k=rows.k, k2=columns.k)
 
 

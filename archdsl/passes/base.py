@@ -129,7 +129,7 @@ class Pass(ABC, Generic[T]):
             return
         if needs == "network":
             headline = f"`{self.name}` needs a network, but {graph.name} is a space"
-            help = "fix all decisions before it: bind(PATH = OUTCOME, …)"
+            help = "fix all decisions first: bind(PATH = OUTCOME, …)"
         else:
             headline = f"`{self.name}` needs a space, but {graph.name} is a network"
             help = f"remove `{self.name}`"

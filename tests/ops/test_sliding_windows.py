@@ -210,7 +210,12 @@ SPACE = """space S {{
             "ARCH115",
             "an input of 4 × 16 is too small to be padded by 4 × 1",
         ),
-        ("max_pool(k = 3, padding = [2, 1])", 8, "ARCH116", "the padding 2 × 1 of a window of 3 × 3"),
+        (
+            "max_pool(k = 3, padding = [2, 1])",
+            8,
+            "ARCH116",
+            "the padding 2 × 1 is more than half of the window of 3 × 3",
+        ),
         ("conv(s = [3, 2])", 8, "ARCH330", "8 × 16 is not divisible by the stride 3 × 2"),
         ("conv(k = [3, 0])", 8, "ARCH208", "`k` of `conv` is 0"),
         ("conv(k = [3, 3, 3])", 8, "ARCH208", "a list of 3"),

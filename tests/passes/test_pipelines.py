@@ -334,7 +334,7 @@ REFUSED = {
     "prune(depth = 1)": ("ARCH501", "depth = 1", "its decisions are k, kind"),
     "bind(kind = sepp)": ("ARCH502", "kind = sepp", "did you mean `sep`?"),
     "bind(kind = sep)": ("ARCH504", "bind", "list the decisions of a space with `archdsl explain`"),
-    "shapes": ("ARCH508", "shapes", "fix all decisions before it: bind(PATH = OUTCOME, …)"),
+    "shapes": ("ARCH508", "shapes", "fix all decisions first: bind(PATH = OUTCOME, …)"),
     "bind(kind = sep, k = 3), prune(k = 3)": ("ARCH508", "prune", "remove `prune`"),
 }
 SPACE = """arch 1
@@ -498,7 +498,7 @@ def test_a_network_of_a_space_is_written_without_a_file_of_rows(tmp_path, capsys
     ("words", "said"),
     [
         (("--verify",), "--verify and --print-after-all require --passes"),
-        (("--passes", "deploy", "--emit", "ast"), "--passes requires --emit ir"),
+        (("--passes", "deploy", "--emit", "ast"), "--passes cannot be combined with --emit ast"),
         (("--passes", "deploy", "--train-outputs"), "implied by --passes"),
         (("--passes", "simplify", "--emit", "arch"), "a transformed space cannot be written as .arch"),
         (("--passes", "simplify", "--emit", "python"), "S is a space"),
