@@ -29,7 +29,7 @@ class Tempered:
 
 @dataclass(frozen=True)
 class Gumbel(Tempered):
-    """Gumbel-softmax."""
+    """Gumbel-softmax: weights candidates by probabilities with Gumbel noise (arXiv:1611.01144)."""
 
     hard: bool = setting(
         "flag", "straight-through: the sampled candidate gets weight 1, as with the sampler `hard`", False

@@ -74,7 +74,7 @@ class Differentiable:
 
 @dataclass(frozen=True)
 class Random:
-    """Random search."""
+    """Settings of random search."""
 
     over: str = setting(
         "text",
@@ -152,7 +152,7 @@ class Optuna:
 
 @dataclass(frozen=True)
 class Tpe:
-    """Tree-structured Parzen estimators."""
+    """Settings of Optuna's sampler by tree-structured Parzen estimators."""
 
     startup: int = setting("whole", "number of initial random networks", 10)
     candidates: int = setting(
@@ -163,14 +163,14 @@ class Tpe:
 
 @dataclass(frozen=True)
 class Gp:
-    """A Gaussian process."""
+    """Settings of Optuna's sampler by a Gaussian process."""
 
     startup: int = setting("whole", "number of initial random networks", 10)
 
 
 @dataclass(frozen=True)
 class Genetic:
-    """A genetic algorithm of Optuna."""
+    """Settings of Optuna's genetic algorithm."""
 
     population: int = setting("whole", "population size", 50, low=2, high=100_000)
     crossover: float = setting("number", "probability of crossover", 0.9, high=1)

@@ -43,8 +43,7 @@ _UPRIGHT: Mapping[int, Callable[[NDArray[Any]], NDArray[Any]]] = {
     7: lambda pixels: pixels[::-1, ::-1].swapaxes(0, 1),
     8: lambda pixels: np.rot90(pixels, 1),
 }
-"""For each EXIF orientation (JEITA CP-3451, tag 0x0112), the function that turns pixels upright.
-"""
+"""For each EXIF orientation (JEITA CP-3451, tag 0x0112), the function that turns pixels upright."""
 
 _MODE_OF_CHANNELS = {1: "L", 3: "RGB", 4: "RGBA"}
 _PNG_STEPS = {"L;2": 85, "L;4": 17}

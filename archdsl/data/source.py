@@ -102,5 +102,4 @@ _READ: dict[str, Callable[[str], Any]] = {
     "labels": _labels, "ignore": _labels, "map_scale": _for_each, "map_unknown": _for_each,
     "map_channels": _for_each, "map_mean": _for_each_channel, "map_std": _for_each_channel,
 }  # fmt: skip
-"""The functions that parse settings which have a different syntax on the command line than in specs.
-"""
+"""The functions that parse settings which have a different syntax on the command line than in specs."""

@@ -4,7 +4,7 @@ costs = Costs(space, tables)
 loss = costs.soft(objective.value, probabilities, {"cross_entropy": loss})    # a torch scalar
 penalty = costs.soft(requirement, probabilities)                              # 0 if satisfied
 values = costs.exact(objective.value, outcomes, {"miou": scores})             # a number per network
-met = costs.exact(requirement, outcomes)                                      # True and False
+met = costs.exact(requirement, outcomes)                                      # a boolean per network
 """
 
 from __future__ import annotations

@@ -115,8 +115,7 @@ def with_clauses(program: Program, options: SearchOptions) -> Iterator[tuple[Pro
 
 
 FREE = ("search", "clauses", "set", "table", "data", "checkpoint", "baseline")
-"""Options that may differ when resuming: they do not change results, or their effects are compared.
-"""
+"""Options that may differ when resuming: they do not change results, or their effects are compared."""
 
 
 def resumed_options(options: SearchOptions, before: Manifest, given: Collection[str]) -> SearchOptions:

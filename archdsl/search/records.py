@@ -38,7 +38,7 @@ def of_epoch(
     scores: Mapping[str, Any],
     reported: Mapping[str, Any],
 ) -> Record:
-    """The record of an epoch.
+    """The journal record of an epoch of a differentiable search.
 
     `chances` are the outcome probabilities by decision; `found` is the network derived from them, `scores`
     its scores as `archdsl.train.recording.recorded` returns them, `reported` its costs and depths.

@@ -19,8 +19,7 @@ COATS = np.array(
     np.float32,
 )  # fmt: skip
 BRIGHT = np.array([(196, 40, 36), (36, 78, 160), (222, 186, 40), (230, 230, 226)], np.float32)
-"""Colours of house fronts (`FRONTS`), clothes (`COATS`), and signs and other bright objects (`BRIGHT`).
-"""
+"""Colours of house fronts (`FRONTS`), clothes (`COATS`), and signs and other bright objects (`BRIGHT`)."""
 
 
 def picked(colours: Floats, rng: np.random.Generator) -> Floats:

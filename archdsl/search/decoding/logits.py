@@ -102,8 +102,8 @@ def objective(
 ) -> float:
     """mIoU · (latency / target)^exponent, by which the released code of FasterSeg selects a pair of branches.
 
-    objective_acc_lat in tools/utils/darts_utils.py of VITA-Group/FasterSeg, after MnasNet (arXiv:1807.11626).
-    The mIoU alone without latency.
+    Returns the mIoU if the latency is None. Implements objective_acc_lat in tools/utils/darts_utils.py of
+    VITA-Group/FasterSeg, which follows MnasNet (arXiv:1807.11626).
     """
     if latency_ms is None:
         return miou

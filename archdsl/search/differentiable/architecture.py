@@ -19,7 +19,7 @@ from archdsl.search.differentiable.communicate import Linked, linked
 from archdsl.search.differentiable.samplers import Sampling
 
 Vectors = dict[str, torch.Tensor]
-"""By decision path, a vector with an entry for each outcome."""
+"""A vector for each decision, by path, with an entry for each outcome."""
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,7 @@ from archdsl.data.source import DataSource
 from archdsl.search.engines.base import Done
 
 GRACE_S = 3.0
-"""The seconds that a worker has to end after its driver; a program that it runs is killed after two.
-"""
+"""The seconds that a worker has to end after its driver; a program that it runs is killed after two."""
 
 
 class WorkerSetup(NamedTuple):

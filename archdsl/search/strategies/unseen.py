@@ -18,8 +18,7 @@ from archdsl.search.strategies.saving import as_array, from_array
 from archdsl.search.trials.domain import Domain
 
 WALK = 32
-"""The maximum number of mutations from a known network to a new one, before a random one is sampled.
-"""
+"""The maximum number of mutations from a known network to a new one, before a random one is sampled."""
 DRAWS = 200
 """The number of consecutive samples that are known networks, after which a space counts as exhausted."""
 LISTED = 1 << 14
@@ -34,12 +33,12 @@ class Unseen:
         self.known: dict[Outcomes, None] = {}
 
     def near(self, outcomes: Outcomes) -> Outcomes | None:
-        """A new network, marked as proposed: this one, a mutation of it, or a random one; or None."""
+        """A new network, marked as proposed: the given network, a mutation, or else a random one; or None."""
         found = self.walked(outcomes)
         return self.sample() if found is None else self._proposed(found)
 
     def walked(self, outcomes: Outcomes) -> Outcomes | None:
-        """A new network, not marked as proposed: this one, or one after at most 32 mutations; or None."""
+        """A new network, not marked as proposed: the given one after 0 or more mutations; or None."""
         at: Outcomes | None = outcomes
         for _ in range(WALK):
             if at is None or at not in self.known:

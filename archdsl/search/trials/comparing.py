@@ -16,7 +16,7 @@ from archdsl.search.trials.pictures import MOST_GOALS, front_picture, label_of, 
 
 @dataclass(frozen=True)
 class Compared:
-    """A run in a comparison.
+    """A run of a search by trials, and its measures in a comparison with other runs.
 
     `volume` is the normalized hypervolume: the fraction of the box between the best and the worst values of
     all runs that the front of this run dominates (None for more than three objectives). `joint` is the number

@@ -20,8 +20,7 @@ if TYPE_CHECKING:
     from archdsl.passes.analyses.networks import Networks, Over
 
 TRIES = 16
-"""The number of networks that are sampled one by one, until one is allowed, before sampling in bulk.
-"""
+"""The number of networks that are sampled one by one, until one is allowed, before sampling in bulk."""
 AT_ONCE = (256, 2048, *[8192] * 61)
 """The numbers of networks in successive bulks of samples, half a million in total."""
 STEPS = 256
@@ -30,8 +29,7 @@ MUTATIONS = 1_000
 """A decision diagram as nested tuples: a leaf value, or the index of a variable and a tree per outcome."""
 
 Tree = Union[bool, int, tuple[int, tuple[Any, ...]]]
-"""A decision diagram as nested tuples: a leaf value, or the index of a variable and a tree per outcome.
-"""
+"""A decision diagram as nested tuples: a leaf value, or the index of a variable and a tree per outcome."""
 
 
 class Limits(Protocol):

@@ -39,7 +39,7 @@ class Goal(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """A recorded trial.
+    """A trial (the evaluation of a proposed network) as recorded in the journal.
 
     `outcomes` are outcome indices in the order of the decisions, 0 for inactive ones. `values` are the values
     of the objectives, not negated if maximized, None if unknown. `failure` is a kind and a reason. `epochs`

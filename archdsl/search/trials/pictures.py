@@ -22,7 +22,7 @@ _MOST_BARS = 25
 _MOST_MARKS = 400
 """The maximum number of points of a front that have marks with tooltips."""
 _MOST_CORNERS = 1000
-"""The maximum number of points of the drawn edge of a front; more than the chart has pixels."""
+"""The maximum number of points of the drawn edge of a front; more than the width of the chart in pixels."""
 MOST_GOALS = 3
 """The maximum number of objectives for which hypervolumes are shown; with more, they take too long."""
 _MOST_PAIRS = 10
