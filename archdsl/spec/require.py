@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
+from functools import cached_property
 from typing import cast
 
 from archdsl.diagnostics import Diagnostic, Label, Location, Severity
@@ -29,12 +30,14 @@ TRIES = 20
 
 def check_requirements(found: Elaborated, budget: int) -> Iterator[Diagnostic]:
     excluded: dict[Location | None, tuple[Requirement, list[str]]] = {}  # one in a cell excludes at each use
+    searcher = Searcher(found.graph.decisions, found.definitions, budget)
+    tried = _Tried(found)
     for place, requirement in enumerate(found.graph.requirements):
         if measures_in(requirement.condition):
-            yield from _measured(found, place)
+            yield from _measured(tried, place)
         else:
             _, outcomes = excluded.setdefault(requirement.location, (requirement, []))
-            yield from _decided(found, requirement, budget, outcomes)
+            yield from _decided(found, requirement, searcher, outcomes)
     yield from (
         _never_chosen(requirement, outcomes) for requirement, outcomes in excluded.values() if outcomes
     )
@@ -56,12 +59,11 @@ def _finding(
 
 
 def _decided(
-    found: Elaborated, requirement: Requirement, budget: int, excluded: list[str]
+    found: Elaborated, requirement: Requirement, searcher: Searcher, excluded: list[str]
 ) -> Iterator[Diagnostic]:
     """Yields a diagnostic if no network satisfies the requirement; adds the outcomes that it excludes to
     `excluded`.
     """
-    searcher = Searcher(found.graph.decisions, found.definitions, budget)
     broken = apply("not", requirement.condition)
     try:
         met = searcher.counterexample(broken, {})
@@ -82,12 +84,17 @@ def _decided(
         )
         yield _finding(requirement, "ARCH404", text, "error")
         return
-    excluded += [
-        f"`{path} = {decision.outcomes[outcome]}`"
+    asked = [
+        path
         for path in support(requirement.condition, found.definitions)
-        if (decision := found.graph.decisions.get(path)) is not None and decision.size <= MOST_OUTCOMES
-        for outcome in range(decision.size)
-        if _impossible(searcher, broken, {path: (outcome,)})
+        if path in found.graph.decisions and found.graph.decisions[path].size <= MOST_OUTCOMES
+    ]
+    kept = searcher.refuting(broken, asked, met)
+    excluded += [
+        f"`{path} = {text}`"
+        for path in asked
+        for outcome, text in enumerate(found.graph.decisions[path].outcomes)
+        if outcome not in kept[path]
     ]
 
 
@@ -103,34 +110,47 @@ def _never_chosen(requirement: Requirement, excluded: list[str]) -> Diagnostic:
     )
 
 
-def _impossible(searcher: Searcher, broken: Value, allowed: Mapping[str, Sequence[int]]) -> bool:
-    try:
-        return searcher.counterexample(broken, allowed) is None
-    except Undecided:
-        return False
-
-
 # ---------------------------------------------------------------- on costs
 
 
-def _measured(found: Elaborated, place: int) -> Iterator[Diagnostic]:
+class _Tried:
+    """The cheapest network of a space and random ones, bound once for all requirements."""
+
+    def __init__(self, found: Elaborated):
+        self.found = found
+        self._rng = random.Random(0)
+        self._known: list[tuple[tuple[Requirement, ...], dict[str, int]]] = []
+
+    def networks(self) -> Iterator[tuple[tuple[Requirement, ...], dict[str, int]]]:
+        """The requirements of these networks, and what they measure."""
+        graph = self.found.graph
+        for n in range(TRIES if graph.decisions else 1):
+            if n == len(self._known):
+                outcomes = {p: self._rng.randrange(d.size) for p, d in graph.decisions.items()}
+                if n == 0:
+                    outcomes.update(_cheapest(self.found))
+                network = self._binder.bind(outcomes)
+                self._known.append((network.graph.requirements, _sums(network)))
+            yield self._known[n]
+
+    @cached_property
+    def _binder(self) -> Binder:
+        return Binder(self.found.graph)
+
+
+def _measured(tried: _Tried, place: int) -> Iterator[Diagnostic]:
+    found = tried.found
     requirement = found.graph.requirements[place]
     names = measures_in(requirement.condition)
     if names & {"latency", "rate"}:
         return  # checked where a latency table is available
-    graph = found.graph
-    binder = Binder(graph)
-    rng = random.Random(0)
-    for n in range(TRIES if graph.decisions else 1):
-        outcomes = {p: rng.randrange(d.size) for p, d in graph.decisions.items()}
-        if n == 0:
-            outcomes.update(_cheapest(found))
-        network = binder.bind(outcomes)
-        if holds(network.graph.requirements[place].condition, network):
+    graph, sums = found.graph, {}
+    for requirements, sums in tried.networks():
+        if _holds(requirements[place].condition, sums):
             return
     if not graph.decisions:
         text = f"`{graph.name}` does not satisfy `{requirement.text}`"
-        yield _finding(requirement, "ARCH404", text, "error", help=_measured_text(binder.bind({}), names))
+        yield _finding(requirement, "ARCH404", text, "error", help=_measured_text(sums, names))
         return
     least = _least_of_limit(found, requirement.condition)
     if least is not None:
@@ -165,9 +185,12 @@ def holds(condition: Value, bound: Bound) -> bool:
 
     False if the condition divides by zero or overflows.
     """
+    return _holds(condition, _sums(bound) if isinstance(condition, Expr) else {})
+
+
+def _holds(condition: Value, sums: Mapping[str, int]) -> bool:
     if not isinstance(condition, Expr):
         return condition is True
-    sums = _sums(bound)
     try:
         return settled(condition, lambda leaf: sums[leaf.name] if isinstance(leaf, Measure) else leaf) is True
     except ArithmeticError:
@@ -180,8 +203,8 @@ def _sums(bound: Bound) -> dict[str, int]:
     return {"params": whole.params, "macs": whole.macs, "flops": 2 * whole.macs}
 
 
-def _measured_text(bound: Bound, names: set[str]) -> str:
-    return "it has " + ", ".join(f"{value:,} {name}" for name, value in _sums(bound).items() if name in names)
+def _measured_text(sums: Mapping[str, int], names: set[str]) -> str:
+    return "it has " + ", ".join(f"{value:,} {name}" for name, value in sums.items() if name in names)
 
 
 def _bounds(found: Elaborated, what: str) -> tuple[int, dict[str, int]]:

@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+import re
+from itertools import product
+from typing import Any
+
 import pytest
 from enumeration import program
 
 import archdsl
+from archdsl.passes.analyses.decision_diagrams import TooLarge
+from archdsl.passes.transforms.bind import Binder, Bound
+from archdsl.spec.deciding import searcher
+from archdsl.spec.deciding.exact import Exact
+from archdsl.spec.deciding.searcher import Searcher
 from archdsl.spec.decompile import written_out
 from archdsl.spec.require import holds
 
@@ -238,3 +247,73 @@ space S {
     assert cells.headline == "`p.k = 1`, `y.A.k = 1` can never be chosen"
     assert sums.headline.startswith("`n = 4`, `n = 5`, ")
     assert sums.headline.endswith("`n = 15` and 15 more can never be chosen")
+
+
+def over_widths(number: int, condition: str) -> str:
+    """A space of widths 1, 2 and 3, and a condition over them."""
+    layers = [f"  w{n} = one of {{1, 2, 3}}\n  x = x -> conv(c = w{n})\n" for n in range(number)]
+    return (
+        f"arch 1\nspace S {{\n  input image: [3, 8, 8]\n  x = image\n{''.join(layers)}"
+        f"  output y = x\n  require {condition}\n}}\n"
+    )
+
+
+def test_the_outcomes_that_a_maximum_of_many_decisions_excludes_are_found_together(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    compiled: list[Exact] = []
+
+    class Counted(Exact):
+        def __init__(self, *given: Any):
+            super().__init__(*given)
+            compiled.append(self)
+
+    monkeypatch.setattr(searcher, "Exact", Counted)
+    names = ", ".join(f"w{n}" for n in range(100))
+    (found,) = program(over_widths(100, f"max({names}) <= 2")).check().diagnostics
+    assert found.headline.endswith("`w88 = 3` and 88 more can never be chosen")
+    assert len(compiled) <= 2
+
+
+@pytest.mark.parametrize("way", ["value sets first", "diagrams", "one after another"])
+def test_the_outcomes_that_a_requirement_excludes_are_those_of_no_network(
+    way: str, monkeypatch: pytest.MonkeyPatch
+):
+    if way != "value sets first":
+        monkeypatch.setattr(Searcher, "_unsettled", lambda self, condition, unknown, kept: unknown)
+    if way == "one after another":
+        monkeypatch.setattr(Exact, "possible", too_large)
+    for condition, meets in {
+        "w0 + w1 == 2 or w2 == w3": lambda a, b, c, d: a + b == 2 or c == d,
+        "w0 * w1 + w2 == 9 and w3 != w1": lambda a, b, c, d: a * b + c == 9 and d != b,
+        "(w0 < w1 and w1 < w2) or (w3 == 2 and w0 == 3 and w2 == 1)": lambda a, b, c, d: (
+            a < b < c or (d == 2 and a == 3 and c == 1)
+        ),
+        "max(w0, w1, w2) - w3 >= 2": lambda a, b, c, d: max(a, b, c) - d >= 2,
+        "w0 // w1 == 3 or w2 + w3 == 2": lambda a, b, c, d: a // b == 3 or c + d == 2,
+        "w0 // w1 == 3 and 10 * w2 + w3 in {11, 32}": lambda a, b, c, d: (
+            a // b == 3 and 10 * c + d in {11, 32}
+        ),
+    }.items():
+        met = [o for o in product((1, 2, 3), repeat=4) if meets(*o)]
+        excluded = {f"`w{n} = {o}`" for n in range(4) for o in (1, 2, 3) if all(m[n] != o for m in met)}
+        said = [d.headline for d in program(over_widths(4, condition)).check().diagnostics]
+        assert set(re.findall(r"`w\d = \d`", " ".join(said))) == excluded
+
+
+def too_large(self: Exact, condition: int):
+    raise TooLarge
+
+
+def test_networks_are_bound_once_for_all_requirements_on_costs(monkeypatch: pytest.MonkeyPatch):
+    bound: list[object] = []
+    bind = Binder.bind
+
+    def counted(self: Binder, *given: Any) -> Bound:
+        bound.append(given)
+        return bind(self, *given)
+
+    monkeypatch.setattr(Binder, "bind", counted)
+    text = over_widths(3, "\n  require ".join(f"params <= {n}" for n in range(200, 300)))
+    assert program(text).check().ok
+    assert len(bound) <= 20

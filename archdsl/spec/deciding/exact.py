@@ -8,6 +8,7 @@ number of distinct functions, not on the number of paths or networks.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import accumulate
 
 from archdsl.ir import Apply, Decision, Dim, Expr, Mux, Pick, Value
 from archdsl.ir.expr import Scalar
@@ -118,6 +119,27 @@ class Exact:
                 found = d.both(found, self.decision(path, listed))
         return found
 
+    def possible(self, condition: int) -> dict[str, set[int]]:
+        """The outcomes of each decision with which a condition holds for some outcomes of the others."""
+        d = self.diagrams
+        holds: set[int] = {d.true}  # for some outcomes
+        found: dict[int, set[int]] = {}
+        jumps: set[tuple[int, int]] = set()  # from a level to a lower one: in between everything is possible
+        for at in sorted(d.reachable(condition)):  # children precede parents
+            children = [(o, child) for o, child in enumerate(d.children[at]) if child in holds]
+            if children:
+                holds.add(at)
+                found.setdefault(d.level[at], set()).update(o for o, _ in children)
+                jumps.update((d.level[at], d.level[child]) for _, child in children)
+        if condition in holds:
+            jumps.add((-1, d.level[condition]))
+        free = _between(jumps, len(self._levels))
+        return {
+            path: set(range(self._decisions[path].size)) if level in free else found.get(level, set())
+            for path, level in self._levels.items()
+            if path in self._decisions
+        }
+
     def shortest(self, condition: int) -> Outcomes | None:
         """A smallest set of outcomes that implies a condition; None if the condition is unsatisfiable."""
         d = self.diagrams
@@ -166,3 +188,12 @@ MOST_NODES = 2_000_000
 
 def _by_truth(value: object) -> int:
     return 0 if value else 1
+
+
+def _between(jumps: Iterable[tuple[int, int]], levels: int) -> set[int]:
+    """The levels strictly between the ends of some jump."""
+    change = [0] * (levels + 2)
+    for start, end in jumps:
+        change[start + 1] += 1
+        change[min(end, levels)] -= 1
+    return {level for level, jumping in enumerate(accumulate(change)) if jumping > 0 and level < levels}

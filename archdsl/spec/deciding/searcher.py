@@ -79,6 +79,68 @@ class Searcher:
             return self._exactly(condition, allowed, order)
         return None if found is None else self._least(condition, found, allowed)
 
+    def refuting(self, condition: Value, decisions: Sequence[str], found: Outcomes) -> dict[str, set[int]]:
+        """The outcomes of each of these decisions with which the condition can be false, or may be.
+
+        `found` is a counterexample of the condition.
+        """
+        kept: dict[str, set[int]] = {path: set() for path in decisions}
+        unknown = [(path, outcome) for path in decisions for outcome in self._outcomes(path, {})]
+
+        def keep(example: Outcomes) -> None:
+            for path, outcome in unknown:
+                if example.get(path, outcome) == outcome:
+                    kept[path].add(outcome)
+
+        keep(found)
+        unknown = [(path, outcome) for path, outcome in unknown if outcome not in kept[path]]
+        unknown = self._unsettled(condition, unknown, kept)
+        if unknown and self.total > 0:
+            try:
+                can = self._refuting_exactly(condition)
+            except TooLarge:
+                pass
+            else:
+                for path, outcome in unknown:
+                    if outcome in can.get(path, (outcome,)):
+                        kept[path].add(outcome)
+                return kept
+        for path, outcome in unknown:
+            if outcome not in kept[path]:
+                try:
+                    example = self.counterexample(condition, {path: (outcome,)})
+                except Undecided:
+                    kept[path].add(outcome)
+                    continue
+                if example is not None:
+                    keep({**example, path: outcome})
+        return kept
+
+    def _unsettled(
+        self, condition: Value, unknown: list[tuple[str, int]], kept: Mapping[str, set[int]]
+    ) -> list[tuple[str, int]]:
+        """Those outcomes that value sets do not settle, at the expense of splits; adds others to `kept`."""
+        enough = max(self.total - self.budget // SPLITS, 0)
+        left: list[tuple[str, int]] = []
+        for n, (path, outcome) in enumerate(unknown):
+            if self.total <= enough:
+                return left + unknown[n:]
+            truth = self._truth(condition, {path: (outcome,)})
+            if truth == {False}:
+                kept[path].add(outcome)
+            elif truth and truth != {True}:
+                left.append((path, outcome))
+        return left
+
+    def _refuting_exactly(self, condition: Value) -> Mapping[str, set[int]]:
+        """The outcomes of all decisions with which a condition can be false. Raises TooLarge."""
+        order = support(condition, self.definitions)
+        exact = Exact(order, self.decisions, self.definitions, min(self.budget, self.total))
+        try:
+            return exact.possible(exact.holds(condition, False))
+        finally:
+            self.total -= exact.diagrams.steps
+
     def _exactly(
         self, condition: Value, allowed: Mapping[str, Sequence[int]], order: list[str]
     ) -> Outcomes | None:
