@@ -122,7 +122,8 @@ class Apply(Expr):
     fraction), "bool", "str", "pair" (two integers) or "mixed".
     """
 
-    __slots__ = ("args", "bound", "depth", "fn", "kind", "least", "terms")
+    __slots__ = ("_equal", "args", "bound", "depth", "fn", "kind", "least", "terms")
+    _equal: Apply | None
     terms: int
     depth: int
     least: float
@@ -132,6 +133,7 @@ class Apply(Expr):
     def __init__(self, fn: str, args: tuple[Value, ...]):
         self.fn, self.args = fn, args
         self._hash = hash((fn, args))
+        self._equal = None  # one that was found to be equal
         terms, depth = 1, 0
         for a in args:
             if isinstance(a, Apply):
@@ -150,10 +152,14 @@ class Apply(Expr):
         if not isinstance(other, Apply) or self._hash != other._hash:
             return False
         ahead: list[tuple[Apply, Apply]] = [(self, other)]
+        equal: dict[tuple[int, int], tuple[Apply, Apply]] = {}
         while ahead:
-            a, b = ahead.pop()
+            a, b = (part._representative() for part in ahead.pop())
+            if a is b or (id(a), id(b)) in equal:
+                continue
             if a._hash != b._hash or a.fn != b.fn or len(a.args) != len(b.args):
                 return False
+            equal[id(a), id(b)] = a, b
             for x, y in zip(a.args, b.args, strict=True):
                 if x is y:
                     continue
@@ -161,7 +167,20 @@ class Apply(Expr):
                     ahead.append((x, y))
                 elif type(x) is not type(y) or x != y:
                     return False
+        for a, b in equal.values():
+            first, second = a._representative(), b._representative()
+            if first is not second:
+                first._equal = second
         return True
+
+    def _representative(self) -> Apply:
+        """The same for all expressions that were found to be equal, so that their parts are compared once."""
+        here = self
+        while (equal := here._equal) is not None:
+            here = equal
+        if here is not self:
+            self._equal = here
+        return here
 
     __hash__ = Expr.__hash__
 

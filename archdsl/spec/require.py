@@ -144,7 +144,8 @@ def _measured(tried: _Tried, place: int) -> Iterator[Diagnostic]:
     names = measures_in(requirement.condition)
     if names & {"latency", "rate"}:
         return  # checked where a latency table is available
-    graph, sums = found.graph, {}
+    graph = found.graph
+    sums: Mapping[str, int] = {}
     for requirements, sums in tried.networks():
         if _holds(requirements[place].condition, sums):
             return

@@ -14,7 +14,11 @@ from torch import nn
 import archdsl
 from archdsl import Space, SpecError
 from archdsl.backends import supernet
+from archdsl.backends.elastic import sampled
 from archdsl.backends.elastic.network import ElasticNetwork, build
+from archdsl.backends.elastic.widths import Widths
+from archdsl.ir import Value
+from archdsl.ir.expr import leaves
 from archdsl.program import load
 from grown_spaces import seeded
 
@@ -114,6 +118,31 @@ def test_fasterseg_draws_its_widths_alone():
     space = load("specs/fasterseg.arch").space(image=(3, 64, 128))
     net = build(space.searched)
     assert {path for path in space.searched.decisions if path.endswith(".w")} == set(net.sampled)
+
+
+def test_sizes_that_depend_on_those_before_are_searched_once_for_decisions(monkeypatch: pytest.MonkeyPatch):
+    found: list[object] = []
+
+    def counted(*values: Value, seen: set[int]) -> list[Value]:
+        parts = leaves(*values, seen=seen)
+        found.extend(parts)
+        return parts
+
+    monkeypatch.setattr(sampled, "leaves", counted)
+    graph = archdsl.load("s.arch", text=STRIDES).space().graph
+    widths = Widths(graph)
+    assert list(sampled.sampled_decisions(graph, widths)) == [f"s[{n}].x.1" for n in range(1, 61)]
+    assert len(found) < 20 * len(graph.nodes)
+
+
+STRIDES = """arch 1
+space S {
+  input image: [8, 64, 64]
+  x = image
+  stage s for i in 1..60 { x = x -> conv(s = one of {1, 2}) -> relu }
+  output y = x
+}
+"""
 
 
 # ---------------------------------------------------------------- mixtures

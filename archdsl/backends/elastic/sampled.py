@@ -9,7 +9,7 @@ from collections.abc import Hashable, Mapping, Sequence
 
 from archdsl import ops
 from archdsl.backends.elastic.widths import Widths
-from archdsl.ir import Dim, Expr, Graph, Mux, Node, Shape, Value
+from archdsl.ir import Dim, Graph, Mux, Node, Pick, Shape
 from archdsl.ir.expr import decisions_in, leaves
 from archdsl.ops.places import NotShared, leading
 from archdsl.passes.analyses.symbolic import Definitions, Sizes
@@ -58,6 +58,8 @@ class _Finder:
         self.found: dict[str, tuple[str, str]] = {}
         self.partial: set[str] = set()
         """The tensors that some networks lack."""
+        self._seen: set[int] = set()
+        """Parts of sizes whose decisions are found."""
         self.origins: dict[str, Hashable] = dict.fromkeys(graph.inputs, FIRST)
         """For each tensor, its origin: tensors of equal origins and sizes have equal channel indices."""
 
@@ -75,19 +77,14 @@ class _Finder:
             self.found.setdefault(path, (what, name))
 
     def _sizes(self, item: Node | Mux) -> None:
-        for size in self.shapes[item.name]:
-            if isinstance(size, Expr):
-                self._note(self._deciding(size), SIZE, item.name)
-
-    def _deciding(self, size: Value) -> list[str]:
-        """The decisions on which a size depends directly; those of other tensors' sizes are determined
+        """Notes the decisions on which sizes depend directly; those of other tensors' sizes are determined
         separately.
         """
-        paths = decisions_in(size)
-        for leaf in leaves(size):
-            if isinstance(leaf, Dim) and leaf in self.definitions:
-                paths |= _on(self.definitions[leaf][0])
-        return sorted(paths)
+        for leaf in leaves(*self.shapes[item.name], seen=self._seen):
+            if isinstance(leaf, Pick):
+                self._note([leaf.decision], SIZE, item.name)
+            elif isinstance(leaf, Dim) and leaf in self.definitions:
+                self._note(list(_on(self.definitions[leaf][0])), SIZE, item.name)
 
     def _mux(self, mux: Mux) -> None:
         name, sources = mux.name, mux.inputs
