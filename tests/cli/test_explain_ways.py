@@ -97,7 +97,7 @@ def test_a_space_of_more_channels_than_can_be_listed_shares_no_weights(body: str
     Path("s.arch").write_text(limited.space(f"{body}\n  output logits = y"))
     done = limited.run("explain", "s.arch")
     assert done.code == 0, done.err
-    assert "exceeds 131,072 channels, or 4,194,304 of all tensors together (ARCH810)" in done.out
+    assert "the limits are 131,072 and 4,194,304 (ARCH810)" in done.out
     assert limited.run("check", "s.arch").code == 0
 
 

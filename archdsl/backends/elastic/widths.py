@@ -139,8 +139,8 @@ class Widths:
     def _count(self, item: Node | Mux, width: int) -> None:
         self._channels += width
         if width > MOST_CHANNELS or self._channels > MOST_TOGETHER:
-            most = f"{MOST_CHANNELS:,} channels, or {MOST_TOGETHER:,} of all tensors together"
-            raise not_shared(item, f"a tensor of up to {width:,} channels exceeds {most}")
+            found = f"a tensor has up to {width:,} channels, all tensors at least {self._channels:,}"
+            raise not_shared(item, f"{found}; the limits are {MOST_CHANNELS:,} and {MOST_TOGETHER:,}")
 
     def chooses_several(self, mux: Mux) -> bool:
         """Whether the decision of a mux selects several members, each of which has separate channels."""
@@ -301,7 +301,7 @@ def merged(every: Sequence[Widths]) -> dict[str, Slot]:
 
 def _both(one: Slot, other: Slot) -> Slot:
     if one.op != other.op:
-        raise _apart(one, "is of different primitives")
+        raise _apart(one, "belongs to different primitives")
     if len(one.joined) != len(other.joined) or (len(one.joined) > 1 and one.joined != other.joined):
         raise _apart(one, "concatenates inputs whose largest widths differ")
     most = {key: _largest([one.most[key], other.most[key]]) for key in one.most}
@@ -314,7 +314,7 @@ def _both(one: Slot, other: Slot) -> Slot:
 
 
 def _apart(slot: Slot, why: str) -> SpecError:
-    headline = f"no elastic weights: in several architectures, `{slot.weights}` {why}"
+    headline = f"no elastic weights: `{slot.weights}`, shared by several architectures, {why}"
     return SpecError(
         [
             Diagnostic(
