@@ -6,10 +6,20 @@ A part of the prefix without an index matches all indices: `hyper.gate` selects 
 
 from __future__ import annotations
 
+import re
+
+_DOT = re.compile(r"\.(?![^\[\]]*\])")
+"""A dot between parts; a subscript may have its own, as in `body[0.5].w`."""
+
+
+def parts_of(path: str) -> list[str]:
+    """The parts of a path, with their indices."""
+    return _DOT.split(path)
+
 
 def is_named(path: str, name: str) -> bool:
     """Whether a path begins with a prefix; a part of the prefix without an index matches any index."""
-    parts, wanted = path.split("."), name.split(".")
+    parts, wanted = parts_of(path), parts_of(name)
     if len(wanted) > len(parts):
         return False
     return all(w in (part, part.partition("[")[0]) for w, part in zip(wanted, parts, strict=False))
@@ -17,5 +27,5 @@ def is_named(path: str, name: str) -> bool:
 
 def is_called(path: str, name: str) -> bool:
     """Whether `name` is the last part of a path, with or without its index: `gate` for `hyper[2].gate`."""
-    last = path.rpartition(".")[2]
+    last = parts_of(path)[-1]
     return name in (last, last.partition("[")[0])

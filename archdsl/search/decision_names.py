@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from archdsl.diagnostics import Location, SpecError, closest
+from archdsl.ir.paths import parts_of
 from archdsl.search.terms import cannot
 
 
@@ -18,6 +19,6 @@ def no_decision(name: str, decisions: Iterable[str], place: Location | None) -> 
 
 def _names_of(path: str) -> list[str]:
     """All prefixes of a path, with and without indices."""
-    bare = [part.partition("[")[0] for part in path.split(".")]
-    parts = path.split(".")
+    parts = parts_of(path)
+    bare = [part.partition("[")[0] for part in parts]
     return [".".join(names[: n + 1]) for names in (parts, bare) for n in range(len(names))]

@@ -15,10 +15,11 @@ from archdsl.passes.analyses.shapes import FixedShape, Shapes
 from archdsl.spec.conditions import condition_source
 
 _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
-_LABEL = re.compile(
-    r"(-?[0-9]+(\.[0-9]+)?|[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z0-9_]+)*(\[[A-Za-z0-9_, -]*\])?)\Z"
-)
-_ROUND = re.compile(r"(?P<round>.*\])\.(?P<name>[^\[\]]+)\Z")
+_LABEL = re.compile(r"(?P<name>[A-Za-z_][A-Za-z0-9_]*)(\.[A-Za-z0-9_]+)*(\[(?P<subscripts>[^\[\]]*)\])?\Z")
+_NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?(e[+-][0-9]+)?\Z")
+_SUBSCRIPTS = re.compile(r"\[([^\[\]]*)\](?=[.\[]|\Z)|\[(.*)\](?=[.\[]|\Z)", re.DOTALL)
+"""What stands in brackets in a path: without brackets of its own if possible."""
+_ROUND = re.compile(r"(?P<round>.*\])\.(?P<name>[^\[\]]+)\Z", re.DOTALL)
 
 
 def rows_text(graph: Graph, source: str, settings: Mapping[str, object] | None = None) -> str:
@@ -31,13 +32,13 @@ def rows_text(graph: Graph, source: str, settings: Mapping[str, object] | None =
     for path, outcome in graph.chosen.items():
         found = _ROUND.match(path)
         if found is None or found["name"][0].isdigit():  # the name of an entry must be an identifier
-            rows[path] = [outcome_source(outcome)]
+            rows[path] = []
         else:
             rows.setdefault(found["round"], []).append(f"{found['name']} = {outcome_source(outcome)}")
     lines = []
     for path, entries in rows.items():
-        one = len(entries) == 1 and " = " not in entries[0]
-        lines.append(f"  {path} = {entries[0] if one else '(' + ', '.join(entries) + ')'}")
+        outcome = f"({', '.join(entries)})" if entries else outcome_source(graph.chosen[path])
+        lines.append(f"  {path_source(path)} = {outcome}")
     origin = graph.origin or ""
     given = ", ".join(f"{k} = {setting_source(v)}" for k, v in (settings or {}).items())
     path = source if source.startswith(("./", "std/")) else f"./{source}"
@@ -50,11 +51,38 @@ def rows_text(graph: Graph, source: str, settings: Mapping[str, object] | None =
 
 def outcome_source(outcome: str) -> str:
     """An outcome as source text; in quotes if it is not a plain label."""
-    if outcome.startswith("{"):
+    if outcome.startswith("{") and outcome.endswith("}"):
         return "{" + ", ".join(outcome_source(part) for part in outcome_labels(outcome)) + "}"
-    if (_LABEL.match(outcome) and outcome not in language().keywords) or outcome in ("true", "false"):
+    if _is_plain(outcome) or outcome in ("true", "false"):
         return outcome
-    return _string(outcome)
+    found = _LABEL.match(outcome)
+    plain = (
+        found
+        and _is_plain(found["name"])
+        and (found["subscripts"] is None or _are_plain(found["subscripts"]))
+    )
+    return outcome if plain else _string(outcome)
+
+
+def path_source(path: str) -> str:
+    """The path of a decision as source text; subscripts that are not plain words or numbers are quoted."""
+
+    def written(found: re.Match[str]) -> str:
+        inside = found[1] if found[1] is not None else found[2]
+        return f"[{inside if _are_plain(inside) else _string(inside)}]"
+
+    return _SUBSCRIPTS.sub(written, path)
+
+
+def _are_plain(subscripts: str) -> bool:
+    return all(map(_is_plain, subscripts.split(", ")))
+
+
+def _is_plain(text: str) -> bool:
+    """Whether a word or number is read as the same text without quotes."""
+    if _NUMBER.match(text):
+        return text == str(float(text) if "." in text or "e" in text else int(text))
+    return _WORD.match(text) is not None and text not in language().keywords
 
 
 def setting_source(value: object) -> str:

@@ -81,7 +81,9 @@ def _subscript(expr: ast.Expr, frame: Frame) -> str:
         return f"-{expr.operand.value}"
     if isinstance(expr, ast.Name):
         return expr.id
-    raise frame.error("ARCH505", "a subscript in a decision path must be an integer or a label", expr)
+    if isinstance(expr, ast.String):
+        return expr.value
+    raise frame.error("ARCH505", "a subscript in a decision path must be a number, a label or a string", expr)
 
 
 def outcome_text(expr: ast.Expr, frame: Frame) -> str:

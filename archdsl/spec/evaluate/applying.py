@@ -14,7 +14,7 @@ from archdsl.spec.evaluate import builtins, choosing, indexing, reaching, sized,
 from archdsl.spec.evaluate.calls import Trace
 from archdsl.spec.evaluate.control import Poisoned
 from archdsl.spec.evaluate.evaluator import Evaluator
-from archdsl.spec.evaluate.frame import Frame, join
+from archdsl.spec.evaluate.frame import Frame, below, join
 from archdsl.spec.evaluate.primitives import (
     KINDS,
     apply_primitive,
@@ -163,7 +163,7 @@ def _call_choice(
         label = outcomes[outcome]
         with ev.assuming(fn.decision, (outcome,)):
             here = {name: ev.refine(value) for name, value in settings.items()}
-            inner = join(site, label) if args else site
+            inner = below(site, label) if args else site
             candidate = call(ev, ev.refine(member), _refined(ev, args), here, at, frame, inner, False)
         cases.append((outcome, candidate))
     ev.height -= 4

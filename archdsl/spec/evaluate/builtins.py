@@ -10,7 +10,7 @@ from archdsl.ir.resolve import specialize
 from archdsl.lang.ast import Spanned
 from archdsl.spec.evaluate import choosing, splitting
 from archdsl.spec.evaluate.evaluator import Evaluator
-from archdsl.spec.evaluate.frame import Frame, join
+from archdsl.spec.evaluate.frame import Frame, below, join
 from archdsl.spec.evaluate.kinds import number
 from archdsl.spec.evaluate.loose import loose, upstream
 from archdsl.spec.evaluate.quantities import (
@@ -202,7 +202,7 @@ def _fold(
         if total is None:
             total = member.value
         else:
-            total = _folded(ev, fn, total, member.value, at, frame, join(site, member.label))
+            total = _folded(ev, fn, total, member.value, at, frame, below(site, member.label))
     return Undefined("the set is empty") if total is None else total
 
 

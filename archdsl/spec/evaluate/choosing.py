@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import combinations
 from typing import cast
 
@@ -15,7 +15,7 @@ from archdsl.lang.ast import Spanned
 from archdsl.spec.deciding.possible import Possible, Unbounded
 from archdsl.spec.evaluate import reaching
 from archdsl.spec.evaluate.evaluator import Evaluator
-from archdsl.spec.evaluate.frame import Frame, join
+from archdsl.spec.evaluate.frame import Frame, below, join
 from archdsl.spec.evaluate.quantities import (
     UNITS_HELP,
     amount,
@@ -173,7 +173,9 @@ def register(ev: Evaluator, decision: Decision, expr: Spanned, frame: Frame) -> 
     return before
 
 
-def _given(ev: Evaluator, decision: Decision, values: Sequence[SpecValue]) -> SpecValue:
+def _given(
+    ev: Evaluator, decision: Decision, values: Sequence[SpecValue] | Mapping[int, SpecValue]
+) -> SpecValue:
     """The value of a fixed decision; its first one if the outcome does not exist, which is reported later.
 
     An op remains a choice with one outcome, so that paths are those of the whole space.
@@ -189,8 +191,8 @@ def _given(ev: Evaluator, decision: Decision, values: Sequence[SpecValue]) -> Sp
 
 def _given_absent(
     ev: Evaluator, path: str, source: SetValue, count: int, expr: Spanned, frame: Frame
-) -> Undefined | SetValue | None:
-    """The value of a fixed outcome with candidates that are undefined under other fixed outcomes; else
+) -> SpecValue | None:
+    """The value of a fixed outcome if candidates of it, or all others, are undefined in this network; else
     None.
     """
     decision = Decision(path, source.labels, count, under(ev, frame), frame.location(expr))
@@ -199,11 +201,15 @@ def _given_absent(
         return None
     defined = {m.label: m for m in source.members}
     chosen = list(combinations(source.labels, count))[number]
-    if all(label in defined for label in chosen):
+    whole = all(label in defined for label in chosen)
+    if whole and len(defined) > count:
         return None
+    members = tuple(defined[label] for label in chosen if label in defined)
+    if whole:
+        value = members[0].value if count == 1 else SetValue(members)
+        return _given(ev, register(ev, decision, expr, frame), {number: value})
     ev.taken.add(path)
     ev.builder.decisions.setdefault(path, decision)
-    members = tuple(defined[label] for label in chosen if label in defined)
     return SetValue(members, chosen) if members else Undefined(f"`{', '.join(chosen)}` is not defined")
 
 
@@ -325,7 +331,7 @@ def spread(
         if inner is not None:
             with ev.assuming(value.decision, (outcome,)):
                 inner = ev.refine(inner)
-                here = join(site, outcomes[outcome])
+                here = below(site, outcomes[outcome])
                 cases.append((outcome, inner if isinstance(inner, Undefined) else use(inner, here)))
     ev.height -= 5
     return merge(ev, value.decision, cases, expr, frame)

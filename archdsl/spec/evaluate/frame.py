@@ -23,8 +23,19 @@ NO_SITES = Sites({}, {}, frozenset())
 
 
 def join(*parts: str) -> str:
-    """Joins the non-empty parts of a hierarchical name."""
-    return ".".join(part for part in parts if part)
+    """Joins the non-empty parts of a hierarchical name; a part in brackets needs no dot."""
+    path = ""
+    for part in filter(None, parts):
+        path += f".{part}" if path and part[0] != "[" else part
+    return path
+
+
+_AFTER_A_DOT = re.compile(r"[A-Za-z0-9_]+(\.[A-Za-z0-9_]+)*(\[.*\])?\Z", re.DOTALL)
+
+
+def below(site: str, label: str) -> str:
+    """A path under an outcome or a member; in brackets where its label, as `{a, b}`, cannot follow a dot."""
+    return join(site, label if _AFTER_A_DOT.match(label) else f"[{label}]")
 
 
 Target = Union[str, tuple[str, Key]]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from archdsl.diagnostics import Diagnostic, Label
+from archdsl.diagnostics import Diagnostic, Label, SpecError
 from archdsl.ir import Expr
 from archdsl.lang import ast
 from archdsl.lang.ast import Spanned
@@ -35,7 +35,7 @@ def set_(ev: Evaluator, expr: ast.Set, frame: Frame) -> SpecValue:
     for candidate in expr.members:
         value = ev.evaluate(candidate.value, frame)
         if isinstance(value, Undefined):
-            labels.append(candidate.label or absent_label(candidate.value))
+            labels.append(_absent_label(ev, candidate, value, frame))
             continue
         if isinstance(value, SetValue) and candidate.label is None:
             new = value.members
@@ -101,16 +101,14 @@ def difference_warnings(ev: Evaluator) -> list[Diagnostic]:
     ]
 
 
-def absent_label(expr: ast.Expr) -> str:
-    """The label of an undefined candidate: its name or attribute, or "" for other expressions."""
-    match expr:
-        case ast.Name():
-            return expr.id
-        case ast.Optional():
-            return absent_label(expr.base)
-        case ast.Attribute():
-            return expr.name
-    return ""
+def _absent_label(ev: Evaluator, candidate: ast.Candidate, value: Undefined, frame: Frame) -> str:
+    """The label that an undefined candidate has in other networks; "" if there is none."""
+    if candidate.label is not None:
+        return candidate.label
+    try:
+        return label_of(ev, candidate.value, value, frame)
+    except SpecError:
+        return ""
 
 
 def bounded(ev: Evaluator, size: int, node: Spanned, frame: Frame) -> None:

@@ -6,7 +6,7 @@ from archdsl.ir import Decision
 from archdsl.lang import ast
 from archdsl.spec.evaluate import choosing
 from archdsl.spec.evaluate.evaluator import Evaluator
-from archdsl.spec.evaluate.frame import Frame, join
+from archdsl.spec.evaluate.frame import Frame, below
 from archdsl.spec.evaluate.values import SetMember, SetValue, SpecValue, Tensor, Undefined, kind_of
 
 STATES = ("on", "off")
@@ -25,12 +25,12 @@ def some_of(ev: Evaluator, expr: ast.SomeOf, frame: Frame) -> SpecValue:
             what = f"`some of` expects a set of tensors, got {kind_of(member.value)} in it"
             help = "choose a number of them: any 2 of {a, b, c}"
             raise frame.error("ARCH207", what, expr.source, help=help)
-        value = _switched(ev, join(path, member.label), member.value, expr, frame)
+        value = _switched(ev, below(path, member.label), member.value, expr, frame)
         if not isinstance(value, Undefined):
             members.append(SetMember(member.label, value))
     labels = source.labels or tuple(m.label for m in source.members)
     for label in labels:
-        _note_given(ev, join(path, label), expr, frame)
+        _note_given(ev, below(path, label), expr, frame)
     return SetValue(tuple(members), labels if len(labels) > len(members) else ())
 
 
