@@ -227,8 +227,9 @@ def _demand_teacher(ctx: click.Context, distill: str | None, weights: Path | Non
 
 
 def _demand_same_epochs(before: Manifest, epochs: int | None, spec: str, run: Path) -> None:
-    """Raises SpecError (ARCH912) for another number of epochs, over which the learning rate decays to
-    zero.
+    """Raises SpecError (ARCH912) if a resumed run has another number of epochs.
+
+    The learning rates of the run depend on the number of epochs.
     """
     from archdsl.diagnostics import Diagnostic, SpecError
 

@@ -269,8 +269,9 @@ class Witnesses:
         return self._fails(obligation, outcomes, self._binder.bind(outcomes))
 
     def _fails_unbound(self, obligation: Obligation, outcomes: Outcomes) -> bool:
-        """Whether an advisory condition fails in a network, which is not built, since the condition is over
-        sizes.
+        """Whether an advisory condition fails in a network.
+
+        The condition is over sizes, so the network is not built.
         """
         possible = Possible(self.found.definitions, {d: (o,) for d, o in outcomes.items()})
         fails = _values(possible, obligation.condition) == frozenset((False,))
