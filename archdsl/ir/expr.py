@@ -174,7 +174,7 @@ class Apply(Expr):
         return True
 
     def _representative(self) -> Apply:
-        """The same for all expressions that were found to be equal, so that their parts are compared once."""
+        """The representative of the expressions found equal to this one, so that parts are compared once."""
         here = self
         while (equal := here._equal) is not None:
             here = equal

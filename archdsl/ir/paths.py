@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 _DOT = re.compile(r"\.(?![^\[\]]*\])")
-"""A dot between parts; a subscript may have its own, as in `body[0.5].w`."""
+"""A dot between the parts of a path, but not one inside a subscript, as in `body[0.5].w`."""
 
 
 def parts_of(path: str) -> list[str]:

@@ -18,7 +18,7 @@ _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 _LABEL = re.compile(r"(?P<name>[A-Za-z_][A-Za-z0-9_]*)(\.[A-Za-z0-9_]+)*(\[(?P<subscripts>[^\[\]]*)\])?\Z")
 _NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?(e[+-][0-9]+)?\Z")
 _SUBSCRIPTS = re.compile(r"\[([^\[\]]*)\](?=[.\[]|\Z)|\[(.*)\](?=[.\[]|\Z)", re.DOTALL)
-"""What stands in brackets in a path: without brackets of its own if possible."""
+"""The text in brackets in a path, if possible without brackets inside it."""
 _ROUND = re.compile(r"(?P<round>.*\])\.(?P<name>[^\[\]]+)\Z", re.DOTALL)
 
 
@@ -79,7 +79,7 @@ def _are_plain(subscripts: str) -> bool:
 
 
 def _is_plain(text: str) -> bool:
-    """Whether a word or number is read as the same text without quotes."""
+    """Whether a text that is written without quotes is a word or number, and read as the same text."""
     if _NUMBER.match(text):
         return text == str(float(text) if "." in text or "e" in text else int(text))
     return _WORD.match(text) is not None and text not in language().keywords

@@ -114,7 +114,7 @@ def _never_chosen(requirement: Requirement, excluded: list[str]) -> Diagnostic:
 
 
 class _Tried:
-    """The cheapest network of a space and random ones, bound once for all requirements."""
+    """The cheapest network of a space and random networks, each bound once for all requirements."""
 
     def __init__(self, found: Elaborated):
         self.found = found
@@ -122,7 +122,7 @@ class _Tried:
         self._known: list[tuple[tuple[Requirement, ...], dict[str, int]]] = []
 
     def networks(self) -> Iterator[tuple[tuple[Requirement, ...], dict[str, int]]]:
-        """The requirements of these networks, and what they measure."""
+        """Yields for each network its requirements, and its measures such as `params` by name."""
         graph = self.found.graph
         for n in range(TRIES if graph.decisions else 1):
             if n == len(self._known):

@@ -59,7 +59,7 @@ class _Finder:
         self.partial: set[str] = set()
         """The tensors that some networks lack."""
         self._seen: set[int] = set()
-        """Parts of sizes whose decisions are found."""
+        """The ids of expressions in sizes that were already searched for decisions."""
         self.origins: dict[str, Hashable] = dict.fromkeys(graph.inputs, FIRST)
         """For each tensor, its origin: tensors of equal origins and sizes have equal channel indices."""
 
@@ -77,8 +77,9 @@ class _Finder:
             self.found.setdefault(path, (what, name))
 
     def _sizes(self, item: Node | Mux) -> None:
-        """Notes the decisions on which sizes depend directly; those of other tensors' sizes are determined
-        separately.
+        """Records the decisions on which the sizes of an item depend directly.
+
+        The decisions on which the sizes of other tensors depend are recorded for these tensors.
         """
         for leaf in leaves(*self.shapes[item.name], seen=self._seen):
             if isinstance(leaf, Pick):

@@ -36,7 +36,7 @@ MOST_DIAGRAM_STEPS = 1_500_000
 MOST_CONTEXTS = 1 << 17
 """The maximum number of applications of primitives to different sizes; each evaluates a shape rule."""
 INPUTS_PER_CONTEXT = 4
-"""An application to many inputs counts as one more for each of so many."""
+"""An application to n inputs counts as 1 + n // INPUTS_PER_CONTEXT applications."""
 _SLOTS = 1 << 20
 
 

@@ -120,7 +120,7 @@ class Exact:
         return found
 
     def possible(self, condition: int) -> dict[str, set[int]]:
-        """The outcomes of each decision with which a condition holds for some outcomes of the others."""
+        """For each decision, the outcomes with which a condition can hold."""
         d = self.diagrams
         holds: set[int] = {d.true}  # for some outcomes
         found: dict[int, set[int]] = {}
@@ -191,7 +191,7 @@ def _by_truth(value: object) -> int:
 
 
 def _between(jumps: Iterable[tuple[int, int]], levels: int) -> set[int]:
-    """The levels strictly between the ends of some jump."""
+    """The levels that are strictly between the ends of at least one jump."""
     change = [0] * (levels + 2)
     for start, end in jumps:
         change[start + 1] += 1

@@ -80,9 +80,9 @@ class Searcher:
         return None if found is None else self._least(condition, found, allowed)
 
     def refuting(self, condition: Value, decisions: Sequence[str], found: Outcomes) -> dict[str, set[int]]:
-        """The outcomes of each of these decisions with which the condition can be false, or may be.
+        """For each of these decisions, the outcomes with which the condition can be false.
 
-        `found` is a counterexample of the condition.
+        `found` is a counterexample of the condition. Outcomes that the budget leaves undecided are included.
         """
         kept: dict[str, set[int]] = {path: set() for path in decisions}
         unknown = [(path, outcome) for path in decisions for outcome in self._outcomes(path, {})]
@@ -119,7 +119,11 @@ class Searcher:
     def _unsettled(
         self, condition: Value, unknown: list[tuple[str, int]], kept: Mapping[str, set[int]]
     ) -> list[tuple[str, int]]:
-        """Those outcomes that value sets do not settle, at the expense of splits; adds others to `kept`."""
+        """Tests each outcome by value sets; returns the outcomes that these leave undecided.
+
+        Outcomes with which the condition is always false are added to `kept`. Some 1 / SPLITS of the
+        budget is spent; outcomes that are not tested then are returned as well.
+        """
         enough = max(self.total - self.budget // SPLITS, 0)
         left: list[tuple[str, int]] = []
         for n, (path, outcome) in enumerate(unknown):
@@ -133,7 +137,7 @@ class Searcher:
         return left
 
     def _refuting_exactly(self, condition: Value) -> Mapping[str, set[int]]:
-        """The outcomes of all decisions with which a condition can be false. Raises TooLarge."""
+        """For each decision, the outcomes with which a condition can be false. Raises TooLarge."""
         order = support(condition, self.definitions)
         exact = Exact(order, self.decisions, self.definitions, min(self.budget, self.total))
         try:

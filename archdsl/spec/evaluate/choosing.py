@@ -192,8 +192,9 @@ def _given(
 def _given_absent(
     ev: Evaluator, path: str, source: SetValue, count: int, expr: Spanned, frame: Frame
 ) -> SpecValue | None:
-    """The value of a fixed outcome if candidates of it, or all others, are undefined in this network; else
-    None.
+    """The value of a fixed outcome if some of its candidates, or all other candidates, are undefined.
+
+    Otherwise None. Whether a candidate is undefined depends on the other fixed outcomes.
     """
     decision = Decision(path, source.labels, count, under(ev, frame), frame.location(expr))
     number = None if decision.size > OUTCOME_BUDGET else decision.number(ev.given[path])

@@ -34,7 +34,7 @@ _AFTER_A_DOT = re.compile(r"[A-Za-z0-9_]+(\.[A-Za-z0-9_]+)*(\[.*\])?\Z", re.DOTA
 
 
 def below(site: str, label: str) -> str:
-    """A path under an outcome or a member; in brackets where its label, as `{a, b}`, cannot follow a dot."""
+    """The path of an outcome or member below `site`; a label that cannot follow a dot is put in brackets."""
     return join(site, label if _AFTER_A_DOT.match(label) else f"[{label}]")
 
 

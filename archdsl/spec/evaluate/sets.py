@@ -102,7 +102,7 @@ def difference_warnings(ev: Evaluator) -> list[Diagnostic]:
 
 
 def _absent_label(ev: Evaluator, candidate: ast.Candidate, value: Undefined, frame: Frame) -> str:
-    """The label that an undefined candidate has in other networks; "" if there is none."""
+    """The label that an undefined candidate has where it is defined; "" if it cannot be determined."""
     if candidate.label is not None:
         return candidate.label
     try:
