@@ -16,6 +16,7 @@ from archdsl.spec.elaborate import Elaborated
 from archdsl.spec.evaluate.builtins import BUILTINS
 from archdsl.spec.evaluate.frame import Frame
 from archdsl.spec.evaluate.sites import BELOW, CHILDREN, Part
+from archdsl.spec.evaluate.statements import ERROR_BUDGET
 from archdsl.spec.lint_text import lint_text
 from archdsl.spec.units import MEASURES
 
@@ -28,6 +29,7 @@ def lint_names(unit: Unit) -> Iterator[Diagnostic]:
     """
     outside = {*unit.declared, *unit.imported, *ops.primitives(), *BUILTINS}
     used: set[str] = set()
+    unknown = 0
     for declared in unit.declared.values():
         if isinstance(declared, ast.Import):
             continue  # never among what a file declares; the type says less
@@ -44,6 +46,9 @@ def lint_names(unit: Unit) -> Iterator[Diagnostic]:
         local = _assigned(declared)
         for name in names:
             if name.id not in outside and name.id not in local:
+                unknown += 1
+                if unknown > ERROR_BUDGET:  # each is compared with all names that are known
+                    break
                 yield from Frame(unit).unknown(name.id, name, sorted(local | outside)).diagnostics
     yield from lint_text(unit, frozenset(used))
     for item in unit.file.items:

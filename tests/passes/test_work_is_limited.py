@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
 import archdsl
 import limited
-from archdsl.passes.analyses import closed_form
+from archdsl.passes.analyses import active, closed_form
 from archdsl.passes.analyses.closed_form import Limits
 from archdsl.passes.costs import pricing, space_cost
 from archdsl.passes.costs.binding_pricer import BindingPricer
@@ -237,6 +237,47 @@ def test_sums_of_many_optional_tensors_count_as_much_as_they_read(monkeypatch: p
     monkeypatch.setattr(closed_form, "_context", counted)
     assert "applications" in (SpaceCost(loaded(limited.optional(20)).graph).entangled or "")
     assert sum(read) <= closed_form.MOST_CONTEXTS * closed_form.INPUTS_PER_CONTEXT
+
+
+def visited(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The members of sets of decisions that are visited from here on."""
+    found: list[int] = []
+    members = active._bits
+
+    def counted(mask: int) -> Iterator[int]:
+        for member in members(mask):
+            found.append(member)
+            yield member
+
+    monkeypatch.setattr(active, "_bits", counted)
+    return found
+
+
+def test_decisions_that_are_active_in_every_network_are_not_visited_at_each_fork(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    graph = loaded(limited.optional(30)).graph
+    found = visited(monkeypatch)
+    known = active.active_decisions(graph)
+    assert known.exact
+    assert set(known.when.values()) == {known.diagrams.true}
+    assert len(found) < len(graph.nodes)
+
+
+def test_forks_of_many_outcomes_that_reach_many_decisions_are_given_up(monkeypatch: pytest.MonkeyPatch):
+    graph = loaded(
+        limited.space(
+            "  stage s for i in 1..700 { x[i] = x[i - 1] -> one of {relu, conv} }\n"
+            "  depth = one of {1..700}\n  output y = x[depth]"
+        )
+    ).graph
+    assert active.active_decisions(graph).exact
+    found = visited(monkeypatch)
+    monkeypatch.setattr(active, "BITS_PER_STEP", 1)
+    known = active.active_decisions(graph)
+    assert not known.exact
+    assert len(known.when) == 701
+    assert len(found) < 700 * 700 / 2
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import pytest
 
 import archdsl
 from archdsl.diagnostics import SpecError
+from archdsl.spec.evaluate import frame
 
 HEAD = """arch 1
 import sep_conv, conv_bn_relu from "std/ops.arch"
@@ -353,3 +354,19 @@ def test_words_of_other_notations_stay_names_of_the_author():
     assert [
         d for d in archdsl.load("habits.arch", text=text).check().diagnostics if d.severity == "error"
     ] == []
+
+
+def test_names_like_an_undefined_one_are_searched_for_as_many_as_are_reported(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    asked: list[str] = []
+
+    def counted(word: str, known: list[str]) -> None:
+        asked.append(word)
+
+    monkeypatch.setattr(frame, "closest", counted)
+    lines = "\n  ".join(f"z{n} = missing{n} -> relu" for n in range(400))
+    report = archdsl.load("habits.arch", text=HEAD + lines + TAIL).check()
+    undefined = [d.headline for d in report.diagnostics if d.code == "ARCH201"]
+    assert undefined == [f"`missing{n}` is not defined" for n in range(50)]
+    assert len(asked) <= 100

@@ -21,8 +21,8 @@ from archdsl.ir.resolve import lenient
 from archdsl.passes.analyses.decision_diagrams import LEAF, Diagrams, TooLarge
 from archdsl.passes.analyses.symbolic import Definitions, infer_symbolic
 
-MOST_BITS = 1 << 32
-"""The maximum total size, in bits, of the sets of dependences of all tensors."""
+BITS_PER_STEP = 32
+"""Members of these sets that are visited in the time of a step over diagrams."""
 _SLOTS = 1 << 20
 
 Variable = Union[str, Value]
@@ -197,27 +197,44 @@ class _Reached:
         return ActiveDecisions(d, when, paths, outcomes, definitions, self.exact)
 
     def _all_reached(self) -> dict[str, int]:
-        """The condition under which each decision is active, computed from the conditions of the forks."""
+        """The condition under which each decision is active; those of forks are computed on the way."""
         forks, first = self.forks, self.count
         terms: list[list[int]] = [[] for _ in range(first + len(forks))]
-        for number in _bits(self.outputs):
-            terms[number].append(self.d.true)
+        always = self.outputs  # what is reached in every network, whatever else leads to it
         for n in reversed(range(len(forks))):
-            here = self._any(terms[first + n])
+            here = self.d.true if always >> (first + n) & 1 else self._any(terms[first + n])
             if here == self.d.false:
                 continue
             here = self._small(here)
             under: dict[int, list[Any]] = {}
             for key, more in forks[n].cases:
-                for number in _bits(more):
+                if self.full:
+                    always |= more
+                    continue
+                unsure = more & ~always
+                self._bounded(self._visit, unsure.bit_count())
+                for number in _bits(unsure):
                     under.setdefault(number, []).append(key)
             found: dict[tuple[Any, ...], int] = {}
             for number, keys in under.items():
                 test = tuple(keys)
                 if test not in found:
                     found[test] = self._bounded(self._both, here, forks[n], frozenset(test))
-                terms[number].append(found[test])
-        return {path: self._any(terms[n]) for n, path in enumerate(self.graph.decisions)}
+                if found[test] == self.d.true:
+                    always |= 1 << number
+                else:
+                    terms[number].append(found[test])
+        return {
+            path: self.d.true if always >> n & 1 else self._any(terms[n])
+            for n, path in enumerate(self.graph.decisions)
+        }
+
+    def _visit(self, bits: int) -> int:
+        """Counts members of sets as steps. Raises TooLarge."""
+        self.d.steps += bits // BITS_PER_STEP
+        if self.d.steps > self.d.most_steps:
+            raise TooLarge(f"{self.d.most_steps:,} steps over sets of decisions")
+        return self.d.true
 
     def _any(self, terms: Iterable[int]) -> int:
         """The disjunction of conditions, beginning with those that test only upstream variables."""
