@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -12,9 +12,10 @@ import archdsl
 import limited
 from archdsl.passes.analyses import active, closed_form
 from archdsl.passes.analyses.closed_form import Limits
-from archdsl.passes.costs import pricing, space_cost
+from archdsl.passes.costs import extremes, pricing, space_cost
 from archdsl.passes.costs.binding_pricer import BindingPricer
 from archdsl.passes.costs.expected import Expected
+from archdsl.passes.costs.price_tables import Classes, common
 from archdsl.passes.costs.pricing import MACS, PARAMS, price_functions
 from archdsl.passes.costs.space_cost import SpaceCost, random_outcomes
 from archdsl.program import Space
@@ -120,6 +121,25 @@ def test_expectations_over_many_cut_functions_stay_expectations():
     found = Expected(of, price_functions(of, PARAMS))
     assert not found.exact
     assert found.of() == pytest.approx(108, rel=1e-6)  # one convolution, which every network has
+
+
+def test_an_order_of_elimination_that_takes_too_long_is_given_up(monkeypatch: pytest.MonkeyPatch):
+    stage = "stage s for i in 1..20 { x[i] = (one of x[0..i - 1]) -> conv }"
+    cost = SpaceCost(loaded(limited.space(f"  {stage}\n  output y = x[20]")).graph)
+    assert cost.extreme(PARAMS, "least").exact
+    visited: list[int] = []
+
+    def counted(scopes: Iterable[Mapping[int, Classes]]) -> dict[int, Classes]:
+        merged = list(scopes)
+        visited.append(sum(len(scope) for scope in merged))
+        return common(merged)
+
+    monkeypatch.setattr(extremes, "common", counted)
+    monkeypatch.setattr(extremes, "MOST_SCOPES", 1_000)
+    found = cost.extreme(PARAMS, "least")
+    assert sum(visited) <= 2_000
+    assert found.bound is None
+    assert found.price == cost.pricer(PARAMS).one(found.outcomes)
 
 
 def test_the_cheapest_of_a_thousand_choices_in_a_row_is_found_exactly():

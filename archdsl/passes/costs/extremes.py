@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 MOST_CELLS = 1 << 22
 """The maximum number of cells of intermediate tables; if it is exceeded, the result is a bound."""
+MOST_SCOPES = 250_000
+"""The maximum number of variables of tables that are visited to find the order of elimination, a few seconds;
+if it is exceeded, there is no bound. Shipped spaces take at most a sixth of it."""
 TRIES = 2000
 """The number of random networks from which local search starts if the extreme is not exact."""
 MOST_PRICED = 1_000_000
@@ -51,7 +54,10 @@ def extreme(pricer: Pricer, sense: Sense) -> Extreme:
     """Computes the minimum or maximum price of a space in closed form."""
     sign = 1.0 if sense == "least" else -1.0
     search = _Elimination(pricer.tables, sign)
-    bound, outcomes = search.run()
+    try:
+        bound, outcomes = search.run()
+    except _TooMuchWork:
+        return best_found(pricer, pricer.tables.sizes, sense)
     if search.split:
         found = best_found(pricer, pricer.tables.sizes, sense, start=outcomes)
         return replace(found, bound=bound)
@@ -111,6 +117,10 @@ class _Choice:
     best: Any
 
 
+class _TooMuchWork(Exception):
+    """Raised if variables have so many tables that the order of elimination takes too long."""
+
+
 class _Elimination:
     """Computes the minimum of a sum of tables; for the maximum, `sign` is -1."""
 
@@ -118,6 +128,7 @@ class _Elimination:
         self.sign, self.constant = sign, tables.constant
         self.count, self.arities = len(tables.sizes), tables.arities
         self.split = False
+        self.visited = 0
         self.tables = [Table(t.variables, t.classes, sign * t.cells) for t in gathered(tables.terms, 1 << 10)]
         self.definitions = {self.count + n: t for n, t in enumerate(tables.auxiliaries)}
         self.tables += [self._indicator(v, t) for v, t in self.definitions.items()]
@@ -138,7 +149,7 @@ class _Elimination:
         for table in self.tables:
             for variable in table.variables:
                 buckets.setdefault(variable, {})[id(table)] = table
-        cost = {variable: _cells(bucket) for variable, bucket in buckets.items()}
+        cost = {variable: self._cells(bucket) for variable, bucket in buckets.items()}
         while buckets:
             variable = min(buckets, key=lambda v: (cost[v], v))
             bucket = buckets.pop(variable)
@@ -150,9 +161,16 @@ class _Elimination:
             for table in self.tables[before - len(bucket) :]:
                 for other in table.variables:
                     buckets[other][id(table)] = table
-            cost.update((other, _cells(buckets[other])) for other in touched)
+            cost.update((other, self._cells(buckets[other])) for other in touched)
         least = self.constant * self.sign + sum(float(t.cells) for t in self.tables)
         return self.sign * least, self._read_back(choices)
+
+    def _cells(self, bucket: Mapping[int, Table]) -> int:
+        """The number of cells of a table over all variables of these tables. Raises _TooMuchWork."""
+        self.visited += sum(len(t.variables) for t in bucket.values())
+        if self.visited > MOST_SCOPES:
+            raise _TooMuchWork
+        return size(common(t.scope for t in bucket.values()))
 
     def _eliminate(self, variable: int, bucket: list[Table]) -> _Choice:
         kept = {id(t) for t in bucket}
@@ -178,11 +196,6 @@ class _Elimination:
             case = tuple(classes[values[v]] for v, classes in choice.scope.items())
             values[choice.variable] = choice.own.index(int(choice.best[case]))
         return [values.get(n, 0) for n in range(self.count)]
-
-
-def _cells(bucket: Mapping[int, Table]) -> int:
-    """The number of cells of one table over all variables of these tables."""
-    return size(common(t.scope for t in bucket.values()))
 
 
 def _parts(tables: Sequence[Table]) -> list[list[Table]]:
