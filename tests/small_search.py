@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 import torch
@@ -61,8 +62,15 @@ search Quick for Tiny {
 ALONE = Processes(0, 1, torch.device("cpu"))
 
 
+@cache
 def program(text: str = SPEC) -> archdsl.Program:
     return archdsl.load("tiny.arch", text=text)
+
+
+@cache
+def space_of(text: str) -> archdsl.Space:
+    """The space, once for all tests of a process: closed forms of its costs take most of a small search."""
+    return program(text).space()
 
 
 def plan_of(text: str = SPEC, **overrides: object) -> SearchConfig:
@@ -75,7 +83,7 @@ def search(
 ) -> Search:  # fmt: skip
     """A search as the verb sets it up, in a folder without a manifest."""
     torch.set_num_threads(1)
-    plan, space = plan_of(text, **overrides), program(text).space()
+    plan, space = plan_of(text, **overrides), space_of(text)
     torch.manual_seed(seed)
     net = build(space.graph).to(processes.device).train()
     splits = open_data(plan.data, plan.data_settings)

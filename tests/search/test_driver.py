@@ -37,6 +37,14 @@ def run_in_pieces(folder, steps: int, text: str = SPEC, **overrides) -> None:
         return
 
 
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """The folder of a search that was neither stopped nor changed."""
+    folder = tmp_path_factory.mktemp("whole")
+    search(folder).run(quiet)
+    return folder
+
+
 def test_what_is_found_is_a_spec_that_compiles_with_its_weights(tmp_path):
     (tmp_path / "tiny.arch").write_text(SPEC)
     one = search(tmp_path)
@@ -59,14 +67,13 @@ def test_what_is_found_is_in_canonical_format(tmp_path):
     assert format_source(Source("best.arch", text)) == text
 
 
-def test_the_journal_tells_steps_epochs_and_the_end(tmp_path):
-    search(tmp_path).run(quiet)
-    kinds = [record["kind"] for record in records(tmp_path)]
+def test_the_journal_tells_steps_epochs_and_the_end(whole):
+    kinds = [record["kind"] for record in records(whole)]
     assert kinds == ["start", *(["step"] * 2 + ["epoch"]) * 3, "recalibrated", "end"]
-    last = records(tmp_path)[-1]
+    last = records(whole)[-1]
     assert last["unmet"] == []
     assert 0 <= last["miou"] <= 1
-    for record in records(tmp_path):
+    for record in records(whole):
         if record["kind"] == "epoch":
             assert all(sum(p) == pytest.approx(1) for p in record["probabilities"].values())
 
@@ -84,18 +91,19 @@ MIXED = SPEC.replace(
         (SPEC, {"refine": 3, "refine_epochs": 1}),
     ],
 )  # fmt: skip
-def test_a_search_in_pieces_is_the_search_in_one(tmp_path, text, overrides):
-    search(tmp_path / "whole", text, **overrides).run(quiet)
+def test_a_search_in_pieces_is_the_search_in_one(tmp_path, whole, text, overrides):
+    if text != SPEC or overrides:
+        whole = tmp_path / "whole"
+        search(whole, text, **overrides).run(quiet)
     run_in_pieces(tmp_path / "pieces", 4, text, **overrides)
-    assert records(tmp_path / "whole") == records(tmp_path / "pieces")
-    whole, pieces = (SearchFolder(tmp_path / name).checkpoints.latest() for name in ("whole", "pieces"))
+    assert records(whole) == records(tmp_path / "pieces")
+    one, other = (SearchFolder(folder).checkpoints.latest() for folder in (whole, tmp_path / "pieces"))
     for part in ("net", "architecture"):
-        for name, tensor in whole[1][part].items():
-            assert torch.equal(tensor, pieces[1][part][name])
+        for name, tensor in one[1][part].items():
+            assert torch.equal(tensor, other[1][part][name])
 
 
-def test_a_torn_checkpoint_is_passed_over_for_the_one_before(tmp_path):
-    search(tmp_path / "whole").run(quiet)
+def test_a_torn_checkpoint_is_passed_over_for_the_one_before(tmp_path, whole):
     one = search(tmp_path / "torn", epochs=3)
     count = itertools.count(1)
     with pytest.raises(Interrupted):
@@ -106,10 +114,10 @@ def test_a_torn_checkpoint_is_passed_over_for_the_one_before(tmp_path):
     again = search(tmp_path / "torn")
     assert again.restore() < newest
     again.run(quiet)
-    assert records(tmp_path / "whole") == records(tmp_path / "torn")
+    assert records(whole) == records(tmp_path / "torn")
 
 
-def test_an_image_that_breaks_during_a_search_costs_no_epoch(tmp_path):
+def test_an_image_that_breaks_during_a_search_costs_no_epoch(tmp_path, whole):
     class Breaking:
         def __init__(self, of):
             self.of = of
@@ -123,7 +131,6 @@ def test_an_image_that_breaks_during_a_search_costs_no_epoch(tmp_path):
         def __getitem__(self, i):
             raise SpecError([Diagnostic("ARCH902", "an image that cannot be read")])
 
-    search(tmp_path / "whole").run(quiet)
     one = search(tmp_path / "broken")
     one.splits = replace(one.splits, val=Breaking(one.splits.val))
     with pytest.raises(SpecError, match="ARCH902"):
@@ -131,7 +138,7 @@ def test_an_image_that_breaks_during_a_search_costs_no_epoch(tmp_path):
     again = search(tmp_path / "broken")
     assert again.restore() == again.batches.steps_per_epoch
     again.run(quiet)
-    assert records(tmp_path / "whole") == records(tmp_path / "broken")
+    assert records(whole) == records(tmp_path / "broken")
 
 
 def test_gates_stay_as_they_are_until_their_epoch(tmp_path):
