@@ -78,6 +78,8 @@ def count(frame, event, arg):
     if first:
         raise FirstStep
 
+if "--device" in sys.argv:
+    import torch  # takes long where calls are counted
 sys.setprofile(count)
 try:
     run(["search", "widths.arch", "--out", "run", *sys.argv[2:]])

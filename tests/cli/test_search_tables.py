@@ -18,6 +18,7 @@ from archdsl.devices.runtimes import Run
 from archdsl.devices.table import Round, read
 from archdsl.ir import Graph
 from archdsl.passes.costs.cost import costs, total
+from archdsl.runs.lines import read_records
 from small_lattice import small_spec
 
 SPECS = Path(__file__).resolve().parents[2] / "specs"
@@ -225,6 +226,9 @@ def test_a_shipped_search_by_trials_runs_here_at_reduced_size(spec):
     words = ["--set", f"image={image}", "trials=2", "--out", "run"]
     assert run(["search", str(SPECS / f"{spec}.arch"), *words, *data]) == 0
     assert run(["check", "run/best.arch"]) == 0
+    tried = [record for record in read_records(Path("run/journal.jsonl")) if record["kind"] == "tried"]
+    assert [trial["state"] for trial in tried] == ["scored", "scored"]
+    assert archdsl.load("run/best.arch").network().origin in archdsl.load(SPECS / f"{spec}.arch").spaces
 
 
 COSEARCHES = ("fasterseg", "fasterseg_small")

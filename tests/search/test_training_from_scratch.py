@@ -12,11 +12,9 @@ from torch import nn
 
 import archdsl
 from archdsl import SpecError
-from archdsl.cli import run
 from archdsl.data.augmentation import Augmentation
 from archdsl.data.batches import Batches
 from archdsl.data.opening import open_data
-from archdsl.resources import specs_folder
 from archdsl.runs.processes import Processes
 from archdsl.train.evaluation import at_size
 from archdsl.train.losses import ohem
@@ -168,12 +166,3 @@ def test_the_mean_cross_entropy_is_a_score(tmp_path: Path) -> None:
     values = [trial["objective"] for trial in trials(tmp_path / "run")]
     assert all(0 < value < 2 * math.log(11) for value in values)
     assert len(set(values)) == 2
-
-
-@pytest.mark.slow
-def test_the_small_template_space_is_searched_as_it_ships(tmp_path: Path) -> None:
-    words = ["trials=2", "images=4", "image=3x32x64", "batch=2"]
-    spec = str(specs_folder() / "template_small.arch")
-    assert run(["search", spec, "--set", *words, "--out", str(tmp_path / "run")]) == 0
-    assert [trial["state"] for trial in trials(tmp_path / "run")] == ["scored", "scored"]
-    assert archdsl.load(tmp_path / "run" / "best.arch").network().origin == "TemplateSmall"
