@@ -6,6 +6,7 @@ Shapes: B images, K classes, H × W pixels.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from functools import partial
 from typing import cast
 
 import torch
@@ -18,6 +19,7 @@ from archdsl.data.dataset import Dataset
 from archdsl.data.targets import read_maps
 from archdsl.diagnostics import Diagnostic, SpecError
 from archdsl.ir import Graph
+from archdsl.passes.analyses.shapes import infer, resized
 from archdsl.runs.processes import Processes
 
 Size = tuple[int, int]
@@ -35,12 +37,17 @@ def at_size(logits_BKHW: torch.Tensor, size: Size) -> torch.Tensor:
 def fitting(module: nn.Module, size: Size, channels: int = 3) -> Size | None:
     """An input size (height, width) that a network supports, at least `size`; None if none was found.
 
-    Tries, on torch's meta device, the size itself, then the next multiples of 8, 16, 32, 64 and 128.
-    `channels` is the number of input channels of modules that are not built by archdsl.
+    Tries the size itself, then the next multiples of 8, 16, 32, 64 and 128: by shape inference for networks
+    that archdsl compiled, otherwise by running the module on torch's meta device with `channels` input
+    channels.
     """
-    empty = _without_numbers(module)
+    graph = graph_of(module)
+    if graph is not None and graph.is_fixed:
+        supports = partial(_is_well_typed, graph)
+    else:
+        supports = partial(_runs, _without_numbers(module), channels)
     tried = [size, *((_up(size[0], step), _up(size[1], step)) for step in _STEPS)]
-    return next((one for one in tried if _runs(empty, one, channels)), None)
+    return next((one for one in tried if supports(one)), None)
 
 
 def padded(images_B3HW: torch.Tensor, size: Size) -> torch.Tensor:
@@ -157,7 +164,15 @@ def _without_numbers(module: nn.Module) -> nn.Module:
     return copy.deepcopy(module, memo).eval()
 
 
-def _runs(empty: nn.Module, size: Size, channels: int) -> bool:
+def _is_well_typed(graph: Graph, size: Size) -> bool:
+    try:
+        infer(resized(graph, size))
+    except SpecError:
+        return False
+    return True
+
+
+def _runs(empty: nn.Module, channels: int, size: Size) -> bool:
     try:
         graph = graph_of(empty)
         wanted = [channels] if graph is None else [shape[0] for shape in graph.inputs.values()]

@@ -182,7 +182,7 @@ def test_an_objective_that_is_undefined_is_named_instead_of_the_training(tmp_pat
     text = SPEC.replace("0.05 * log(macs)", "log(macs - 1G)")
     with pytest.raises(SpecError, match=r"non-finite values at step 1, first in the objective") as error:
         search(tmp_path, text).run(quiet)
-    assert "change the objective: the loss is" in (error.value.diagnostics[0].help or "")
+    assert "change the objective: the task loss is" in (error.value.diagnostics[0].help or "")
 
 
 def test_an_extracted_network_equals_the_supernets_path_bit_for_bit(tmp_path):
