@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
+import shlex
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -150,7 +151,7 @@ def read_manifest(path: Path, kind: str) -> Manifest:
     """
     found = _manifest(path)
     if found.format != f"archdsl/{kind}-run":
-        raise SpecError([_no_run(path, f"expected another kind of manifest, got {found.format}")])
+        raise SpecError([_of_another_kind(path.parent, found, kind)])
     plugins.demand_used(found.plugins, path.parent)
     return found
 
@@ -212,7 +213,17 @@ def refuse_differences(folder: Path, different: Sequence[str]) -> None:
 
 
 def _no_run(path: Path, why: str) -> Diagnostic:
-    return Diagnostic("ARCH911", f"cannot resume {path.parent}: {why}")
+    return Diagnostic("ARCH911", f"cannot read {path.parent} as a run: {why}")
+
+
+def _of_another_kind(folder: Path, found: Manifest, kind: str) -> Diagnostic:
+    names = {"train": "a training", "search": "a search"}
+    own = found.format.removeprefix("archdsl/").removesuffix("-run")
+    headline = f"{folder} is {names.get(own, found.format)}, not {names[kind]}"
+    help = (
+        f"resume it by archdsl {shlex.join([own, 'SPEC', '--resume', str(folder)])}" if own in names else None
+    )
+    return Diagnostic("ARCH911", headline, help=help)
 
 
 def _changed(path: Path) -> Diagnostic:

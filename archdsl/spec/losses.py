@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING
 
 from archdsl.diagnostics import Diagnostic, Label, Location, SpecError, closest
@@ -47,6 +47,39 @@ def demand_losses(value: SearchValue, at: Location | None) -> None:
     if not loss_terms(value):
         raise SpecError([_not_losses(at)])
     _demand_arithmetic(value, at)
+
+
+def demand_minimized(value: SearchValue) -> None:
+    """Raises SpecError (ARCH839) if a loss in a sum of losses has a weight of 0 or below."""
+    for term, effect in effects(value):
+        if effect < 1:
+            weight = "a negative weight" if effect else "the weight 0"
+            where = None if term.at is None else Label(term.at)
+            help = "losses are minimized: write a weight above 0, or leave the loss out"
+            raise SpecError([Diagnostic("ARCH839", f"`{written(term)}` has {weight}", where, help=help)])
+
+
+def effects(value: SearchValue, sign: int = 1) -> Iterator[tuple[Term, int]]:
+    """Yields each term of a formula and the sign of its effect on the formula, 0 for none.
+
+    Terms that multiply another are taken as positive.
+    """
+    if isinstance(value, Term) and not value.args:
+        yield value, sign
+    elif isinstance(value, Term | Formula):
+        first, *others = value.args
+        op = value.op if isinstance(value, Formula) else "+"
+        by_first, by_other = _sign(first), _sign(others[0]) if others else 1
+        signs = {
+            "+": (1, 1), "-": (1, -1) if others else (-1,), "*": (by_other, by_first),
+            "/": (by_other, -by_first), "**": (by_other, 0),
+        }.get(op, ())  # fmt: skip
+        for part, own in zip(value.args, signs, strict=False):
+            yield from effects(part, sign * own)
+
+
+def _sign(value: SearchValue) -> int:
+    return (value > 0) - (value < 0) if isinstance(value, int | float) else 1
 
 
 def unknown_output(name: str, outputs: Collection[str], at: Location | None) -> Diagnostic:

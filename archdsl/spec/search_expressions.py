@@ -13,7 +13,7 @@ from archdsl.lang.habits import setting_form
 from archdsl.lang.loader import Unit
 from archdsl.spec.evaluate.arithmetic import OPERATORS
 from archdsl.spec.evaluate.frame import Frame
-from archdsl.spec.losses import demand_losses, unknown_output
+from archdsl.spec.losses import demand_losses, demand_minimized, unknown_output
 from archdsl.spec.rows import path_text
 from archdsl.spec.search_values import Formula, SearchValue, Term, dimension, is_number, plain, shown
 from archdsl.spec.search_words import all_words, did_you_mean, groups, score, spaces_help, usual_form
@@ -107,7 +107,9 @@ class ExpressionReader:
         if setting.kind == "word":
             return self.word(expr, setting.group, setting.choices)
         if setting.kind == "loss":
-            return self.loss(expr)
+            found = self.loss(expr)
+            demand_minimized(found)
+            return found
         if setting.kind == "target" and isinstance(expr, ast.Name):
             return expr.id
         if setting.kind == "choices" and isinstance(expr, ast.List):

@@ -7,6 +7,7 @@ from typing import Any
 
 from archdsl.configs.words import GROUPS, KINDS, listed, one
 from archdsl.diagnostics import Diagnostic, Label, Location
+from archdsl.spec.losses import effects
 from archdsl.spec.search_values import (
     COMPARISONS,
     Clauses,
@@ -63,16 +64,16 @@ def _of_objective(goal: Objective, scores: Collection[str]) -> Iterator[Diagnost
 
 
 def reversed_objectives(clauses: Clauses) -> Iterator[Diagnostic]:
-    """Yields warnings for losses that are maximized, and for scores that are minimized."""
+    """Yields warnings for losses that are maximized and scores that are minimized, also in `-1 * ohem`."""
     for part in (clauses, *clauses.groups.values()):
         for goal in part.objectives:
-            name = goal.value.name if isinstance(goal.value, Term) else ""
-            better = "minimize" if name in _LOSSES else "maximize" if name in _SCORES else goal.direction
-            if better != goal.direction and goal.at is not None:
-                headline = f"`{goal.direction} {name}` searches for the worst networks"
-                yield Diagnostic(
-                    "ARCH609", headline, Label(goal.at), severity="warning", help=f"write {better} {name}"
-                )
+            for term, effect in effects(goal.value, 1 if goal.direction == "minimize" else -1):
+                wrong = effect < 0 if term.name in _LOSSES else effect > 0 and term.name in _SCORES
+                if wrong and goal.at is not None:
+                    headline = f"`{goal.direction} {written(goal.value)}` searches for the worst networks"
+                    better = "minimize" if term.name in _LOSSES else "maximize"
+                    help = f"write {better} {term.name}"
+                    yield Diagnostic("ARCH609", headline, Label(goal.at), severity="warning", help=help)
 
 
 def declared_scores(evaluate: object) -> frozenset[str]:

@@ -30,7 +30,7 @@ from archdsl.runs.manifest import Manifest, described, manifest, refuse_differen
 from archdsl.runs.processes import Processes, processes
 from archdsl.runs.reporter import Reporter
 from archdsl.spec.loss_text import read_loss
-from archdsl.spec.losses import class_rule
+from archdsl.spec.losses import class_rule, demand_minimized
 from archdsl.train.distillation import Teacher
 from archdsl.train.drawing import drawn_predictions, legend_of
 from archdsl.train.evaluation import fitting
@@ -213,6 +213,7 @@ def _demand_precision(amp: str | None, here: Processes) -> None:
 def _losses(network: Network, splits: Splits, options: TrainOptions) -> tuple[OutputLoss, ...]:
     """The losses of the recipe. Raises SpecError (ARCH836 to ARCH839) for those that cannot be trained."""
     formula = read_loss(options.recipe.get("loss", "ohem"), "--loss")
+    demand_minimized(formula)
     return demanded_losses([formula], network.graph, splits.train)
 
 

@@ -43,6 +43,17 @@ def other_weights() -> dict[str, torch.Tensor]:
     return archdsl.load("small.arch").network().module().state_dict()
 
 
+def test_a_folder_that_is_no_training_is_named_for_what_it_is(capsys):
+    Path("empty").mkdir()
+    assert run([*TRAIN, "--init", "empty", "--out", "run"]) == 1
+    assert "cannot read empty as a run: manifest.json not found" in capsys.readouterr().err
+    assert run([*TRAIN, "--out", "first"]) == 0
+    assert run(["search", "small.arch", "--resume", "first"]) == 1
+    told = capsys.readouterr().err
+    assert "first is a training, not a search" in told
+    assert "archdsl train SPEC --resume first" in told
+
+
 def test_a_finished_run_is_trained_on_from_its_folder(capsys):
     assert run([*TRAIN, "--out", "first"]) == 0
     capsys.readouterr()

@@ -81,6 +81,7 @@ def test_goals_name_scores_with_settings(tmp_path: Path) -> None:
     [
         ('evaluate = training; maximize miou(omit = ["cat"])', "ARCH606", "`cat`, which is not a class"),
         ("evaluate = training(loss = macs); maximize miou", "ARCH839", "`macs`"),
+        ("evaluate = training(loss = -1 * ohem); maximize miou", "ARCH839", "negative"),
         ("evaluate = training(epoch = 3); maximize miou", "ARCH204", "no setting `epoch`"),
         ("evaluate = training(epochs = 0); maximize miou", "ARCH607", "`epochs`"),
         ("evaluate = costs; maximize miou", "ARCH606", "`miou` is not a score"),

@@ -326,7 +326,14 @@ def test_a_setting_without_parentheses_is_a_statement_of_its_own_and_warned_of(t
 
 
 @pytest.mark.parametrize(
-    ("goal", "better"), [("minimize miou", "maximize miou"), ("maximize ohem", "minimize ohem")]
+    ("goal", "better"),
+    [
+        ("minimize miou", "maximize miou"),
+        ("maximize ohem", "minimize ohem"),
+        ("minimize -1 * ohem + macs", "minimize ohem"),
+        ("minimize log(macs) - ohem", "minimize ohem"),
+        ("maximize 2 * (macs - miou) / params", "maximize miou"),
+    ],
 )
 def test_an_objective_in_the_wrong_direction_is_warned_of(goal, better):
     space = "space S {\n  input image: [3, 8, 8]\n  k = one of {3, 5}\n  output y = image -> conv(k = k)\n}\n"

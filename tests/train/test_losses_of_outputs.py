@@ -86,6 +86,8 @@ def test_what_is_not_trained_is_still_named(capsys: pytest.CaptureFixture[str]):
         ("ohem(aux)", "ARCH839", "1: ohem"), ("ohem +", "ARCH100", "7:"), ("ohm", "ARCH601", "1: ohm"),
         ("ohem(threshold = 2)", "ARCH607", "18: 2"), ("ohem }\nspace X {", "ARCH839", "1: ohem"),
         ('ohem(logits, outputs = ["aux"])', "ARCH604", "1: ohem"),
+        ("0 * ohem", "ARCH839", "5: weight 0"), ("-1 * ohem", "ARCH839", "6: negative"),
+        ("ohem - ohem(aux)", "ARCH839", "8: negative"), ("ohem(logits) / -2", "ARCH839", "1: negative"),
     ],
 )  # fmt: skip
 def test_a_loss_that_cannot_be_trained_is_located(
