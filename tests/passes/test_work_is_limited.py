@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,6 +13,7 @@ import archdsl
 import limited
 from archdsl.passes.analyses import active, closed_form
 from archdsl.passes.analyses.closed_form import Limits
+from archdsl.passes.analyses.decision_diagrams import Diagrams
 from archdsl.passes.costs import extremes, pricing, space_cost
 from archdsl.passes.costs.binding_pricer import BindingPricer
 from archdsl.passes.costs.expected import Expected
@@ -121,6 +123,23 @@ def test_expectations_over_many_cut_functions_stay_expectations():
     found = Expected(of, price_functions(of, PARAMS))
     assert not found.exact
     assert found.of() == pytest.approx(108, rel=1e-6)  # one convolution, which every network has
+
+
+def test_a_space_that_needs_cuts_is_tried_without_them_for_fewer_steps(monkeypatch: pytest.MonkeyPatch):
+    made: list[Diagrams] = []
+
+    class Kept(Diagrams):
+        def __init__(self, *given: Any, **named: Any):
+            super().__init__(*given, **named)
+            made.append(self)
+
+    stage = "stage s for i in 1..200 { x[i] = x[i - 1] -> conv(s = one of {1, 2}) }"
+    graph = loaded(limited.space(f"  {stage}\n  output y = x[200]", (3, 512, 1024))).graph
+    monkeypatch.setattr(closed_form, "Diagrams", Kept)
+    found = SpaceCost(graph).expected(MACS)
+    assert found.cut
+    assert any(diagrams.steps > 499_000 for diagrams in made)
+    assert all(diagrams.steps <= 501_000 for diagrams in made)
 
 
 def test_an_order_of_elimination_that_takes_too_long_is_given_up(monkeypatch: pytest.MonkeyPatch):

@@ -42,14 +42,17 @@ _SLOTS = 1 << 20
 
 @dataclass(frozen=True)
 class Limits:
-    """Limits: table cells above which functions are cut, maximum table cells, and maximum diagram nodes."""
+    """Limits: table cells above which functions are cut, maximum table cells, maximum diagram nodes, and the
+    maximum number of steps until the closed form is found; prices may take the rest of all steps.
+    """
 
     cut_above: float = CUT_ABOVE
     most_cells: float = MOST_CELLS
     diagram_nodes: int = MOST_DIAGRAM_NODES
+    diagram_steps: int = MOST_DIAGRAM_STEPS
 
 
-UNCUT = Limits(math.inf, math.inf, 500_000)
+UNCUT = Limits(math.inf, math.inf, 500_000, 500_000)
 """Limits under which no function is cut, for callers that need diagrams but no tables."""
 
 
@@ -176,7 +179,7 @@ class Cutter:
 class _Analysis:
     def __init__(self, graph: Graph, limits: Limits):
         self.graph, self.limits = graph, limits
-        self.d = Diagrams(limits.diagram_nodes, MOST_DIAGRAM_STEPS, roots_per_step=4)
+        self.d = Diagrams(limits.diagram_nodes, limits.diagram_steps, roots_per_step=4)
         self.contexts = 0
         self.primitives = ops.primitives()
         self.place = {name: n for n, name in enumerate(graph.nodes)}
@@ -199,6 +202,7 @@ class _Analysis:
             self.state[name] = self._small(found, name, self._above(name) + _SLOTS)
         self._find_live()
         applied = {name: self.d.map(lambda c: c and c.applied, root) for name, root in self.context.items()}
+        self.d.most_steps = MOST_DIAGRAM_STEPS
         paths = {level: path for path, level in self.levels.items()}
         return ClosedForm(
             self.graph,
