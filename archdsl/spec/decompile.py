@@ -17,7 +17,7 @@ from archdsl.spec.conditions import condition_source
 _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 _LABEL = re.compile(r"(?P<name>[A-Za-z_][A-Za-z0-9_]*)(\.[A-Za-z0-9_]+)*(\[(?P<subscripts>[^\[\]]*)\])?\Z")
 _NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?(e[+-][0-9]+)?\Z")
-_SUBSCRIPTS = re.compile(r"\[([^\[\]]*)\](?=[.\[]|\Z)|\[(.*)\](?=[.\[]|\Z)", re.DOTALL)
+_SUBSCRIPTS = re.compile(r"\[([^\[\]]*|\{[^{}]*\})\](?=[.\[]|\Z)|\[(.*)\](?=[.\[]|\Z)", re.DOTALL)
 """The text in brackets in a path, if possible without brackets inside it."""
 _ROUND = re.compile(r"(?P<round>.*\])\.(?P<name>[^\[\]]+)\Z", re.DOTALL)
 

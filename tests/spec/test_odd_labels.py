@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 import archdsl
 from archdsl.ir.paths import is_called, is_named
 from archdsl.program import Network, Space
+from archdsl.spec.decompile import path_source
 
 HEAD = """arch 1
 cell Cell(x; f = 1) { k = one of {relu, silu}  return x -> k }
@@ -108,3 +109,8 @@ def test_a_number_with_a_point_is_one_part_of_a_path():
     assert is_named("s[0.5].x", "s.x")
     assert is_called("s.x[0.5]", "x")
     assert not is_named("s[0.5].x", "s.y")
+
+
+def test_each_subscript_is_quoted_by_itself():
+    assert path_source("y[{x[1], x[2]}].x[2].k") == 'y["{x[1], x[2]}"].x[2].k'
+    assert path_source("s[low res].t[1, of].k") == 's["low res"].t["1, of"].k'
