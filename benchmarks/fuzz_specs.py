@@ -86,8 +86,11 @@ def attempt(text: str, rng: random.Random | None) -> str:
         return "refused"
     if format_source(Source("case.arch", formatted)) != formatted:
         raise Wrong("the format is not stable")
-    if parse(Source("case.arch", formatted)) != program.unit.file:
+    again, file = parse(Source("case.arch", formatted)), program.unit.file
+    if again != file:
         raise Wrong("the format means something else")
+    if [c.text for c in again.comments] != [c.text for c in file.comments]:
+        raise Wrong("the format loses a comment")
     if not report.ok:
         return "found wrong"
     if rng is not None:

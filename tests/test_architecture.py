@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -64,22 +65,35 @@ def rooms() -> set[str]:
     return {path.stem for path in inside} - ENTRANCES
 
 
+@cache
+def import_nodes() -> dict[Path, list[ast.Import | ast.ImportFrom]]:
+    """The imports of each file of the package, also inside functions."""
+    return {
+        path: [
+            node
+            for node in ast.walk(ast.parse(path.read_text("utf-8")))
+            if isinstance(node, ast.Import | ast.ImportFrom)
+        ]
+        for path in sorted(PACKAGE.rglob("*.py"))
+    }
+
+
 def imports() -> Iterator[tuple[str, str, str]]:
     """(room, imported room, place) of every import of one room by another, also inside functions."""
-    for path in sorted(PACKAGE.rglob("*.py")):
+    for path, nodes in import_nodes().items():
         room = path.relative_to(PACKAGE).with_suffix("").parts[0]
-        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        for node in nodes:
             for name in _imported(node):
                 head, _, rest = name.partition(".")
                 other = rest.partition(".")[0]
                 if head == "archdsl" and other in ROOMS and other != room:
-                    yield room, other, f"{path.relative_to(ROOT)}:{node.lineno}"  # type: ignore[attr-defined]
+                    yield room, other, f"{path.relative_to(ROOT)}:{node.lineno}"
 
 
-def _imported(node: ast.AST) -> list[str]:
+def _imported(node: ast.Import | ast.ImportFrom) -> list[str]:
     if isinstance(node, ast.Import):
         return [alias.name for alias in node.names]
-    if not isinstance(node, ast.ImportFrom) or node.module is None:
+    if node.module is None:
         return []
     if node.module == "archdsl":
         return [f"archdsl.{alias.name}" for alias in node.names]
@@ -104,8 +118,8 @@ def test_rooms_import_only_rooms_below_them() -> None:
 def test_folders_of_a_room_import_only_those_below_them(room: str, folders: tuple[str, ...]) -> None:
     upward = []
     for n, folder in enumerate(folders):
-        for path in sorted((PACKAGE / room / folder).rglob("*.py")):
-            for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        for path, nodes in import_nodes().items():
+            for node in nodes if path.is_relative_to(PACKAGE / room / folder) else ():
                 above = [f"archdsl.{room}.{other}." for other in folders[n + 1 :]]
                 if any(f"{name}.".startswith(tuple(above)) for name in _imported(node) if above):
                     upward.append(f"{path.relative_to(ROOT)}:{node.lineno}")  # type: ignore[attr-defined]
@@ -116,7 +130,7 @@ def test_no_files_import_each_other_in_a_circle() -> None:
     """Also not inside functions, or for types alone."""
     files = {
         ".".join(path.relative_to(PACKAGE).with_suffix("").parts).removesuffix(".__init__"): path
-        for path in PACKAGE.rglob("*.py")
+        for path in import_nodes()
     }
     imported = {name: _files_of(path, files) - {name} for name, path in files.items()}
     while leaves := {name for name, others in imported.items() if not others & imported.keys()}:
@@ -129,7 +143,7 @@ def test_no_files_import_each_other_in_a_circle() -> None:
 def _files_of(path: Path, files: dict[str, Path]) -> set[str]:
     """The files of the package that one imports, by the names they have in it."""
     found = set()
-    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+    for node in import_nodes()[path]:
         names = [name.removeprefix("archdsl.") for name in _imported(node)]
         if isinstance(node, ast.ImportFrom):
             below = {f"{name}.{alias.name}" for name in names for alias in node.names}
@@ -141,8 +155,8 @@ def _files_of(path: Path, files: dict[str, Path]) -> set[str]:
 def test_no_import_is_relative() -> None:
     relative = [
         f"{path.relative_to(ROOT)}:{node.lineno}"
-        for path in PACKAGE.rglob("*.py")
-        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        for path, nodes in import_nodes().items()
+        for node in nodes
         if isinstance(node, ast.ImportFrom) and node.level
     ]
     assert relative == []

@@ -46,7 +46,7 @@ def test_a_network_that_ships_is_folded_to_fewer_lines_that_mean_the_same(spec, 
     assert len(text.splitlines()) < len(written_out(graph).splitlines()) / 2
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 @given(graph=networks(most=10))
 def test_a_random_network_is_folded_to_an_equal_one(graph):
     graph = replace(graph, name="Random")
@@ -82,7 +82,7 @@ def repeating(draw: Any) -> Graph:
     return net.graph(y=x) if x != "image" else net.graph(y=net.relu(x, name="last"))
 
 
-@settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
 @given(graph=repeating())
 def test_repeated_blocks_with_other_numbers_are_folded_to_an_equal_network(graph):
     assert is_same(folded(simplify(graph)), graph)

@@ -62,7 +62,7 @@ def test_a_sound_graph_breaks_no_rule():
 
 
 @pytest.mark.slow
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(graphs())
 def test_random_graphs_break_no_rule(graph):
     assert violations(graph) == ()

@@ -102,7 +102,7 @@ def test_the_shapes_of_nodes_are_written_as_comments():
 
 
 @pytest.mark.slow
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(graphs())
 def test_every_graph_comes_back_from_its_text(graph):
     text = dump(graph)
@@ -113,7 +113,7 @@ def test_every_graph_comes_back_from_its_text(graph):
     verify(back)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(st.data())
 def test_damaged_text_is_a_diagnostic_or_a_graph(data):
     text = TINY_TEXT

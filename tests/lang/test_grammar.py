@@ -66,13 +66,13 @@ def test_lark_itself_accepts_the_shipped_specs(number: int):
 
 
 @pytest.mark.slow
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(files)
 def test_lark_itself_accepts_what_is_written_out(file):
     assert is_sentence(unparse(file))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(damaged())
 def test_the_parser_refuses_what_lark_refuses_and_more_only_while_building(text: str):
     try:

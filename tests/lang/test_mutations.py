@@ -74,7 +74,7 @@ def is_about_text(found: Diagnostic) -> bool:
     return found.primary is not None and found.code[:5] in ("ARCH0", "ARCH1", "ARCH7")
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(damaged())
 def test_a_spec_with_damaged_tokens_is_read_or_refused(text: str):
     source = Source("damaged.arch", text)
@@ -85,7 +85,7 @@ def test_a_spec_with_damaged_tokens_is_read_or_refused(text: str):
         assert parse(Source("formatted.arch", format_source(source))) == parse(source)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(data=corrupted())
 def test_a_file_with_damaged_bytes_is_loaded_or_refused(tmp_path_factory, data: bytes):
     path = tmp_path_factory.getbasetemp() / "corrupted.arch"
@@ -98,7 +98,7 @@ FRAGMENTS = st.sampled_from([*MARKS, "one", "of", "in", "if", "stage", "space", 
 HEADS = st.sampled_from(["", "arch 1\n", "arch 1\nspace S {\n"])
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(HEADS, st.text(max_size=60) | st.lists(FRAGMENTS).map(" ".join))
 def test_any_text_is_read_or_refused(head: str, text: str):
     source = Source("any.arch", head + text)

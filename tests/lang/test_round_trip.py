@@ -16,7 +16,7 @@ SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large]
 
 
 @pytest.mark.slow
-@settings(max_examples=300, deadline=None, suppress_health_check=SLOW)
+@settings(max_examples=80, deadline=None, suppress_health_check=SLOW)
 @given(files)
 def test_a_file_that_is_written_out_is_read_as_the_same_file(file: ast.File):
     text = unparse(file)
@@ -26,7 +26,7 @@ def test_a_file_that_is_written_out_is_read_as_the_same_file(file: ast.File):
 
 
 @pytest.mark.slow
-@settings(max_examples=1000, deadline=None, suppress_health_check=SLOW)
+@settings(max_examples=250, deadline=None, suppress_health_check=SLOW)
 @given(expressions)
 def test_an_expression_needs_no_more_parentheses_than_it_gets(expression: ast.Expr):
     text = unparse(ast.File(1, (ast.Constant(ast.Name("x"), expression),)))
@@ -35,7 +35,7 @@ def test_an_expression_needs_no_more_parentheses_than_it_gets(expression: ast.Ex
 
 
 @pytest.mark.slow
-@settings(max_examples=300, deadline=None, suppress_health_check=SLOW)
+@settings(max_examples=80, deadline=None, suppress_health_check=SLOW)
 @given(files.map(unparse), st.data())
 def test_parentheses_without_need_change_nothing(text: str, data: st.DataObject):
     padded = data.draw(parenthesised(text))
@@ -44,7 +44,7 @@ def test_parentheses_without_need_change_nothing(text: str, data: st.DataObject)
 
 
 @pytest.mark.slow
-@settings(max_examples=500, deadline=None, suppress_health_check=SLOW)
+@settings(max_examples=120, deadline=None, suppress_health_check=SLOW)
 @given(st.data())
 def test_formatting_keeps_every_comment_wherever_it_stands(data: st.DataObject):
     text = data.draw(files.map(unparse).flatmap(parenthesised).flatmap(commented))

@@ -75,7 +75,7 @@ def of_transposed(chosen: dict[str, Any], x: torch.Tensor, module: torch.nn.Modu
     return full + bias[0].view(1, -1, 1, 1) if bias else full
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(transposed())
 def test_a_transposed_convolution_is_what_pytorch_computes(case: tuple[Any, tuple[int, int]]) -> None:
     chosen, size = case
@@ -126,7 +126,7 @@ def seen(module: torch.nn.Module, x: torch.Tensor, axis: int) -> int:
     return max((int(rows[-1] - rows[0]) + 1 for rows in spans if len(rows)), default=0)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(numbers(1, 6), sizes, st.sampled_from(["avg", "max"]))
 def test_adaptive_pooling_is_that_of_pytorch(size: Any, image: tuple[int, int], mode: str) -> None:
     net = network("adaptive_pool", {"size": size, "mode": mode}, image)
@@ -137,7 +137,7 @@ def test_adaptive_pooling_is_that_of_pytorch(size: Any, image: tuple[int, int], 
         agrees(net, module, x)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(st.sampled_from(["bilinear", "nearest", "bicubic", "area"]), st.booleans(), sizes, sizes)
 def test_resizing_by_every_mode_is_that_of_pytorch(
     mode: str, corners: bool, image: tuple[int, int], size: tuple[int, int]

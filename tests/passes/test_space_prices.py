@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -26,8 +27,14 @@ from random_spaces import random_space
 SEEDS = range(12)
 
 
+@cache
 def shipped(name: str) -> Space:
     return archdsl.load(specs_folder() / f"{name}.arch").space()
+
+
+@cache
+def deployed_cost(name: str) -> SpaceCost:
+    return SpaceCost(shipped(name).deployed)
 
 
 def space_of(body: str) -> Space:
@@ -39,7 +46,7 @@ def space_of(body: str) -> Space:
 @pytest.mark.parametrize("spec", ["space", "gas", "autortnet", "fasterseg", "template"])
 def test_the_prices_of_random_networks_are_what_the_bound_networks_cost(spec):
     space = shipped(spec)
-    cost = SpaceCost(space.deployed)
+    cost = deployed_cost(spec)
     rows = random_outcomes(space.graph, 12, seed=3)
     params, macs = cost.pricer(PARAMS), cost.pricer(MACS)
     many = zip(params.many(rows), macs.many(rows), strict=True)
@@ -115,8 +122,7 @@ def test_sizes_that_follow_a_width_are_priced():
 
 @pytest.mark.slow
 def test_a_space_without_closed_form_is_priced_by_binding_and_says_so():
-    space = shipped("template")
-    cost = SpaceCost(space.graph)
+    cost = deployed_cost("template")
     assert cost.entangled is not None
     assert "too many decisions" in cost.entangled
     assert isinstance(cost.pricer(MACS), BindingPricer)
