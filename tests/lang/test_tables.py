@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from archdsl.lang.parse_tables import load_tables
+from archdsl.lang.parse_tables import Tables, load_tables
 
 NO_LARK = """\
 import sys
-from archdsl.lang.parse_tables import load_tables
+from archdsl.lang.parse_tables import Tables, load_tables
 load_tables()
 print("lark" in sys.modules)
 """
@@ -23,6 +24,22 @@ print("lark" in sys.modules)
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     return tmp_path / "archdsl"
+
+
+@pytest.fixture(scope="module")
+def once(tmp_path_factory: pytest.TempPathFactory) -> tuple[Tables, Path]:
+    """Tables, and the file in which they are kept."""
+    folder = tmp_path_factory.mktemp("tables")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(folder))
+        return load_tables(), kept(folder / "archdsl")[0]
+
+
+def damaged(cache: Path, file: Path, content: bytes) -> Path:
+    shutil.copytree(file.parent, cache)
+    copy = cache / file.name
+    copy.write_bytes(content)
+    return copy
 
 
 def kept(cache: Path) -> list[Path]:
@@ -53,22 +70,18 @@ def test_only_the_user_may_read_what_is_kept(cache: Path):
 
 
 @pytest.mark.parametrize("damage", [b"", b"{}", b"12\n{}", b"\xff\n\xff", b"3523407757\n{}", b"0\n"])
-def test_a_damaged_file_is_replaced(cache: Path, damage: bytes):
-    built = load_tables()
-    (file,) = kept(cache)
-    whole = file.read_bytes()
-    file.write_bytes(damage)
+def test_a_damaged_file_is_replaced(cache: Path, damage: bytes, once: tuple[Tables, Path]):
+    built, file = once
+    copy = damaged(cache, file, damage)
     assert load_tables() == built
-    assert file.read_bytes() == whole
+    assert copy.read_bytes() == file.read_bytes()
 
 
-def test_a_cut_off_file_is_replaced(cache: Path):
-    built = load_tables()
-    (file,) = kept(cache)
-    whole = file.read_bytes()
-    file.write_bytes(whole[:-1])
+def test_a_cut_off_file_is_replaced(cache: Path, once: tuple[Tables, Path]):
+    built, file = once
+    copy = damaged(cache, file, file.read_bytes()[:-1])
     assert load_tables() == built
-    assert file.read_bytes() == whole
+    assert copy.read_bytes() == file.read_bytes()
 
 
 def test_without_a_folder_for_them_tables_are_built(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

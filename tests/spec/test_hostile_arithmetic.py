@@ -162,8 +162,8 @@ cell J(a, b) { return a + b }
 space S {
   input image: [3, 32, 32]
   f[0] = image
-  stage s for i in 1..600 { f[i] = (one of f[0..i - 1]) -> relu }
-  output y = fold(J, unused(f[1..600]))
+  stage s for i in 1..250 { f[i] = (one of f[0..i - 1]) -> relu }
+  output y = fold(J, unused(f[1..250]))
 }
 """
     (found,) = archdsl.load(Path("many.arch"), text=text).check().diagnostics
