@@ -172,7 +172,8 @@ class EndToEnd:
 class MovingLevel:
     """Early stopping by a moving average of validation scores (arXiv:1904.02365).
 
-    A training stops if its score is below the average of the scores that earlier trainings had at this point.
+    A training stops if its score is below (1 - u) times the moving average of the scores that earlier trainings had
+    at this point, with u sampled uniformly from 0 to the slack.
     """
 
     level: float = setting("number", "initial level, the moving average of validation scores", 0.01)

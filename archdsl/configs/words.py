@@ -118,7 +118,7 @@ GROUPS: Mapping[str, Mapping[str, Word]] = {
         "end_to_end": Word("trains encoder and decoder together", evaluators.EndToEnd),
     },
     "early_stops": {
-        "moving_level": Word("early stopping of trainings below a moving average of others (arXiv:1904.02365)", evaluators.MovingLevel),
+        "moving_level": Word("stops trainings whose score is below a random fraction of the moving average of others (arXiv:1904.02365)", evaluators.MovingLevel),
     },
     "scopes": {
         "cells": Word("scope of `communicate`: cells", objectives.NoSettings),

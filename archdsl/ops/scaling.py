@@ -110,7 +110,10 @@ class Affine(Primitive):
         return f"{text}.add_({a['offset']!r})" if a["offset"] else text
 
     def lifted(self, call: Call) -> Lifted | None:
-        """Recognizes arithmetic on a tensor and a number; `x * 2 + 1` in one line is one application."""
+        """Recognizes arithmetic on a tensor and a number.
+
+        Two such calls on one source line of the model, as in `x * 2 + 1`, are one application.
+        """
         found = _numbers(call)
         if found is None:
             return None

@@ -444,7 +444,7 @@ class _Fixing:
         return found
 
     def _item(self, read: Read) -> str:
-        """The item of a tensor after multiplication by its weights."""
+        """The name of the item that computes a tensor times its coefficients; adds it if missing."""
         item, factors = read
         if not factors:
             return item

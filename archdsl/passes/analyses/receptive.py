@@ -132,8 +132,8 @@ class _Traced:
         return node.inputs[: ops.get(node.op).tensors(len(node.inputs))]
 
     def reads(self, name: str, port: int) -> Reads | None:
-        """The first and last row of an input that each row depends on, clipped to the input, and if any
-        exists.
+        """For each row of node `name`: the first and last row that it depends on in the input of this port,
+        clipped to the input, and whether it depends on any. None if no row does.
         """
         node = self.graph.nodes[name]
         assert isinstance(node, Node)

@@ -170,7 +170,8 @@ def visible(count: int, gpus: float | None, device: str | None) -> list[str] | N
         return [there[slot % len(there)] for slot in range(count)] if there else None
     each, sharing = max(1, int(gpus)), max(1, int(1 / gpus + 1e-9))
     if count * each > len(there) * sharing:
-        headline = f"{count} workers with {gpus:g} GPUs each need more than the {len(there)} available GPUs"
+        share = f"{gpus:g} GPU{'' if gpus == 1 else 's'}"
+        headline = f"{count} workers with {share} each need more than the {len(there)} available GPUs"
         raise SpecError([Diagnostic("ARCH956", headline, help="lower --workers or --gpus-per-trial")])
     first = [slot // sharing * each for slot in range(count)]
     return [",".join(there[n : n + each]) for n in first]

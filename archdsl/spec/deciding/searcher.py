@@ -119,10 +119,11 @@ class Searcher:
     def _unsettled(
         self, condition: Value, unknown: list[tuple[str, int]], kept: Mapping[str, set[int]]
     ) -> list[tuple[str, int]]:
-        """Tests each outcome by value sets; returns the outcomes that these leave undecided.
+        """Tests by value sets whether a condition can be false with each outcome.
 
-        Outcomes with which the condition is always false are added to `kept`. Some 1 / SPLITS of the
-        budget is spent; outcomes that are not tested then are returned as well.
+        Returns the outcomes for which this remains undecided. Outcomes with which the condition is always
+        false are added to `kept`; those with which it is always true are dropped. About 1 / SPLITS of the
+        budget is spent; outcomes not tested by then are returned as well.
         """
         enough = max(self.total - self.budget // SPLITS, 0)
         left: list[tuple[str, int]] = []

@@ -409,7 +409,12 @@ def _merge_quantities(
     common = common_dimension(defined)
     if common is None:
         what = " and ".join(sorted({dimension(v) for v in defined}))
-        raise frame.error("ARCH212", f"candidates have different units: {what}", expr, help=UNITS_HELP)
+        raise frame.error(
+            "ARCH212",
+            f"candidates have different units: {what}",
+            expr,
+            help=f"give all candidates units of one kind: {UNITS_HELP}",
+        )
     amounts = [(key, amount(value)) for key, value in cases]
     return with_dimension(cast(Value, _merge_scalars(ev, on, amounts, expr, frame)), common)
 
