@@ -178,7 +178,7 @@ def reads(module: torch.nn.Module, x: torch.Tensor, axis: int, at: int, n: int) 
     return not torch.equal(before.select(axis + 2, at), after.select(axis + 2, at))
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(cases())
 def test_a_window_is_what_pytorch_computes_with_this_padding(case):
     check(*case)

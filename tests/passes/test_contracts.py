@@ -87,7 +87,7 @@ def test_passes_keep_their_contracts_on_random_spaces(seed: int):
         assert "ARCH417" not in codes_of(run, one.graph)
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(networks())
 def test_passes_keep_their_contracts_on_random_networks(graph: Graph):
     for run in (Simplify(), Simplify(across_ops=False), Deploy(), Shapes(), Total(), Identity()):

@@ -17,7 +17,7 @@ from archdsl.passes.transforms.bind import Binder
 from archdsl.program import Program
 from archdsl.spec.elaborate import elaborate
 
-MANY = settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+MANY = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 MOST = 1500
 """Combinations of outcomes that are listed."""
 

@@ -12,7 +12,7 @@ from archdsl.diagnostics import Diagnostic
 from grown_spaces import Grown, spaces
 
 MANY = settings(
-    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
 )
 
 
