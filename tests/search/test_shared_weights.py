@@ -121,7 +121,7 @@ def test_statistics_are_computed_anew_for_each_network_over_as_many_batches_as_i
         ('weights(path = "x", train = fair)', "ARCH606", "cannot be combined"),
         ("weights(train = gumbel)", "ARCH607", "sampling rule of networks"),
         ("weights(train = sandwich(random = -1))", "ARCH208", "from 0 to 64"),
-        ("weights(train = progressive)", "ARCH606", "requires the decisions"),
+        ("weights(train = progressive)", "ARCH606", "requires `opens`"),
         ('weights(train = progressive(opens = ["bodies.k"]))', "ARCH606", "did you mean `body.k`"),
         ('weights(train = progressive(opens = ["w", "body.k"], at = [0.5]))', "ARCH606", "2 groups"),
         ('weights(train = progressive(opens = ["w", "body.k"], at = [0.5, 0]))', "ARCH606", "increase"),
