@@ -123,7 +123,7 @@ CODES: dict[str, str] = {
     "ARCH704": "too many files",
     "ARCH705": "imports nested too deeply",
     "ARCH706": "too many tokens in a file",
-    "ARCH710": "too many nodes in a graph",
+    "ARCH710": "too many nodes or decisions in a graph",
     "ARCH711": "evaluation takes too long",
     "ARCH712": "set or range too large",
     "ARCH715": "not a regular file, or too large",

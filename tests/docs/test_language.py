@@ -118,7 +118,9 @@ def test_the_limits_on_the_page_are_those_of_the_code() -> None:
         "nesting of expressions, of blocks": f"{expression_builder.MAX_DEPTH}, {build.MAX_NESTING}",
         "length of a number": f"{expression_builder.MAX_DIGITS} digits",
         "imported files, nested imports": f"{loader.MAX_FILES}, {loader.MAX_IMPORT_DEPTH}",
-        "nodes of a graph": f"{elaborate.NODE_BUDGET:,}",
+        "nodes of a graph; decisions of a space": (
+            f"{elaborate.NODE_BUDGET:,}; {choosing.DECISION_BUDGET:,}"
+        ),
         "calls and iterations; nested calls; nested choices": (
             f"{evaluate.CALL_BUDGET:,}; {applying.DEPTH_BUDGET}; {choosing.CHOICE_BUDGET}"
         ),
@@ -141,7 +143,9 @@ def test_the_pages_of_limits_say_the_limits_of_the_code() -> None:
     assert f"{evaluate.WORK_BUDGET:,} members" in calls
     assert f"{applying.DEPTH_BUDGET} levels deep" in calls
     assert f"choices within candidates more than {choosing.CHOICE_BUDGET}" in calls
-    assert f"{elaborate.NODE_BUDGET:,} nodes" in page("ARCH710").read_text("utf-8")
+    graphs = page("ARCH710").read_text("utf-8")
+    assert f"{elaborate.NODE_BUDGET:,} nodes" in graphs
+    assert f"{choosing.DECISION_BUDGET:,} decisions" in graphs
     assert f"{sets.SET_BUDGET:,} members" in page("ARCH712").read_text("utf-8")
     assert f"{expression_builder.MAX_DEPTH} levels, blocks at most {build.MAX_NESTING}" in page(
         "ARCH702"

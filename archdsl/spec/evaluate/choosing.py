@@ -43,6 +43,8 @@ from archdsl.spec.units import Quantity
 
 OUTCOME_BUDGET = 10_000
 CHOICE_BUDGET = 60
+DECISION_BUDGET = 10_000
+"""Maximum number of decisions of a space: what is proved and priced grows faster than their number."""
 
 
 def decide(ev: Evaluator, expr: ast.OneOf | ast.AnyOf, count: int, frame: Frame) -> SpecValue:
@@ -152,6 +154,8 @@ def register(ev: Evaluator, decision: Decision, expr: Spanned, frame: Frame) -> 
     """Adds a decision to the graph; under `once`, returns the decision of the first use."""
     before = ev.builder.decisions.get(decision.path)
     if before is None:
+        if len(ev.builder.decisions) >= DECISION_BUDGET:
+            ev.stop(frame.error("ARCH710", f"a space with more than {DECISION_BUDGET:,} decisions", expr))
         ev.builder.decisions[decision.path] = decision
         return decision
     assert before.location is not None
