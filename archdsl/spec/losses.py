@@ -62,9 +62,10 @@ def demand_minimized(value: SearchValue) -> None:
 def effects(value: SearchValue, sign: int = 1) -> Iterator[tuple[Term, int]]:
     """Yields each term of a formula and the sign of its effect on the formula, 0 for none.
 
-    Terms that multiply another are taken as positive.
+    Terms that multiply another are taken as positive. A `window` is a weight above 0, whatever the cost that
+    it depends on.
     """
-    if isinstance(value, Term) and not value.args:
+    if isinstance(value, Term) and (not value.args or value.name == "window"):
         yield value, sign
     elif isinstance(value, Term | Formula):
         first, *others = value.args

@@ -188,7 +188,7 @@ def test_what_is_no_manifest_is_said_to_be_none(text: str, tmp_path: Path):
 
 def test_a_run_of_another_kind_is_not_gone_on_with(tmp_path: Path):
     made().write(tmp_path / "manifest.json")
-    with pytest.raises(SpecError, match=r"ARCH911.*another kind"):
+    with pytest.raises(SpecError, match=r"ARCH911.*is a training, not a search"):
         read_manifest(tmp_path / "manifest.json", "search")
 
 

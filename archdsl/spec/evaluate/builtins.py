@@ -179,7 +179,7 @@ def _unused(
 def _defined(
     ev: Evaluator, of: Builtin, args: list[SpecValue], at: Spanned, frame: Frame, site: str
 ) -> SpecValue:
-    raise frame.error("ARCH206", "`defined` is no op: it cannot follow `->`", at, help="write defined(x[i])")
+    raise frame.error("ARCH206", "`defined` cannot follow `->`", at, help="write defined(x[i])")
 
 
 def _fold(
