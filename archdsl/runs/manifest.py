@@ -140,7 +140,11 @@ def described(splits: Splits) -> dict[str, Any]:
 
 def run_kind(path: Path) -> str:
     """The kind of the run of a manifest: "train" or "search". Raises SpecError (ARCH911) for other files."""
-    return _manifest(path).format.removeprefix("archdsl/").removesuffix("-run")
+    return _kind(_manifest(path))
+
+
+def _kind(found: Manifest) -> str:
+    return found.format.removeprefix("archdsl/").removesuffix("-run")
 
 
 def read_manifest(path: Path, kind: str) -> Manifest:
@@ -218,7 +222,7 @@ def _no_run(path: Path, why: str) -> Diagnostic:
 
 def _of_another_kind(folder: Path, found: Manifest, kind: str) -> Diagnostic:
     names = {"train": "a training", "search": "a search"}
-    own = found.format.removeprefix("archdsl/").removesuffix("-run")
+    own = _kind(found)
     headline = f"{folder} is {names.get(own, found.format)}, not {names[kind]}"
     help = (
         f"resume it by archdsl {shlex.join([own, 'SPEC', '--resume', str(folder)])}" if own in names else None

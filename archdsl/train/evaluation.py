@@ -19,12 +19,10 @@ from archdsl.data.dataset import Dataset
 from archdsl.data.targets import read_maps
 from archdsl.diagnostics import Diagnostic, SpecError
 from archdsl.ir import Graph
-from archdsl.passes.analyses.shapes import infer, resized
+from archdsl.passes.analyses.shapes import infer, resized, sizes_from
 from archdsl.runs.processes import Processes
 
 Size = tuple[int, int]
-
-_STEPS = (8, 16, 32, 64, 128)
 
 
 def at_size(logits_BKHW: torch.Tensor, size: Size) -> torch.Tensor:
@@ -46,8 +44,7 @@ def fitting(module: nn.Module, size: Size, channels: int = 3) -> Size | None:
         supports = partial(_is_well_typed, graph)
     else:
         supports = partial(_runs, _without_numbers(module), channels)
-    tried = [size, *((_up(size[0], step), _up(size[1], step)) for step in _STEPS)]
-    return next((one for one in tried if supports(one)), None)
+    return next((one for one in sizes_from(size) if supports(one)), None)
 
 
 def padded(images_B3HW: torch.Tensor, size: Size) -> torch.Tensor:
@@ -150,10 +147,6 @@ def _is_main(module: nn.Module, output: str) -> bool:
 
 def _size(masks_BHW: torch.Tensor) -> Size:
     return masks_BHW.shape[-2], masks_BHW.shape[-1]
-
-
-def _up(side: int, step: int) -> int:
-    return -(-side // step) * step
 
 
 def _without_numbers(module: nn.Module) -> nn.Module:

@@ -62,19 +62,21 @@ def test_a_space_of_more_networks_than_a_float_can_say_is_compared_with_a_small_
     assert "8 -> 1.36e331" in ended.out
 
 
+def checked(text: str, folder: Path) -> limited.Ended:
+    spec = folder / "s.arch"
+    spec.write_text(text)
+    return limited.run("check", spec)
+
+
 def test_a_space_of_very_many_decisions_is_refused_where_the_last_one_is(tmp_path: Path):
-    spec = tmp_path / "s.arch"
-    spec.write_text(limited.optional(300))
-    ended = limited.run("check", spec)
+    ended = checked(limited.optional(300), tmp_path)
     assert ended.code == 1
     assert "ARCH710" in ended.out
     assert "some of x[0..i - 2]" in ended.out
 
 
 def test_networks_that_are_too_many_to_be_counted_are_said_to_be_at_most(tmp_path: Path):
-    spec = tmp_path / "s.arch"
-    spec.write_text(limited.dense(60))
-    ended = limited.run("check", spec)
+    ended = checked(limited.dense(60), tmp_path)
     assert ended.code == 0
     assert "every one of at most 5.76e245 networks" in ended.out
 

@@ -85,7 +85,7 @@ class _Finder:
             if isinstance(leaf, Pick):
                 self._note([leaf.decision], SIZE, item.name)
             elif isinstance(leaf, Dim) and leaf in self.definitions:
-                self._note(list(_on(self.definitions[leaf][0])), SIZE, item.name)
+                self._note(sorted(_on(self.definitions[leaf][0])), SIZE, item.name)
 
     def _mux(self, mux: Mux) -> None:
         name, sources = mux.name, mux.inputs

@@ -11,13 +11,12 @@ from archdsl.backends.supernet.structure import Mixed, parts
 from archdsl.diagnostics import Diagnostic, Label, SpecError
 from archdsl.ir import Graph, Mux, Node
 from archdsl.ops.base import ADVISORY
-from archdsl.passes.analyses.shapes import FixedShape, resized
+from archdsl.passes.analyses.shapes import FixedShape, resized, sizes_from
 from archdsl.passes.analyses.trainable import demand_values, has_parameters
 from archdsl.passes.transforms.bind import Prepared
 
 Size = tuple[int, int]
 
-_STEPS = (8, 16, 32, 64, 128)
 NETWORKS = 14
 """The number of networks of an elastic supernet that are checked at a size other than the declared one."""
 
@@ -51,12 +50,7 @@ def fitting(graph: Graph, size: Size, elastic: bool = False) -> Size | None:
 
     Sizes are tried in steps of 8, then 16, and so on.
     """
-    tried = [size, *((_up(size[0], step), _up(size[1], step)) for step in _STEPS)]
-    return next((one for one in tried if not _problems(graph, one, elastic)), None)
-
-
-def _up(side: int, step: int) -> int:
-    return -(-side // step) * step
+    return next((one for one in sizes_from(size) if not _problems(graph, one, elastic)), None)
 
 
 class _Built(NamedTuple):

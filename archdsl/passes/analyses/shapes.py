@@ -41,6 +41,15 @@ def resized(graph: Graph, size: tuple[int, int]) -> Graph:
     return replace(graph, inputs={name: (shape[0], *size) for name, shape in graph.inputs.items()})
 
 
+_STEPS = (8, 16, 32, 64, 128)
+
+
+def sizes_from(size: tuple[int, int]) -> list[tuple[int, int]]:
+    """Input sizes to try for a graph that may not support `size`: it, then the next multiples of 8 to 128."""
+    height, width = size
+    return [size, *((-(-height // step) * step, -(-width // step) * step) for step in _STEPS)]
+
+
 @dataclass(frozen=True)
 class Shapes(Analysis[Mapping[str, FixedShape]]):
     """The analysis that computes the shapes of a network (see `infer`)."""
