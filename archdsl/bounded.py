@@ -6,6 +6,7 @@ import errno
 import json
 import os
 import stat
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -66,9 +67,12 @@ def near(path: Path, ending: str) -> str | None:
 
 
 def json_of(text: str) -> Any:
-    """Parses a JSON text. Raises ValueError, also for deep nesting, long numbers and lone surrogates."""
+    """Parses a JSON text.
+
+    Raises ValueError, also for deep nesting, long numbers, lone surrogates and objects with a duplicate key.
+    """
     try:
-        found = json.loads(text, parse_int=_whole)
+        found = json.loads(text, parse_int=_whole, object_pairs_hook=_without_duplicates)
         if "\\ud" in text.lower():
             json.dumps(found, ensure_ascii=False).encode()
     except RecursionError:
@@ -82,6 +86,14 @@ def _whole(digits: str) -> int:
     if len(digits) > LONGEST_NUMBER:
         raise ValueError(f"a number with {len(digits):,} digits")
     return int(digits)
+
+
+def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        key = next(key for key, n in Counter(key for key, _ in pairs).items() if n > 1)
+        raise ValueError(f"duplicate key {key[:40]!a}")
+    return found
 
 
 def _refused(headline: str, help: str) -> SpecError:

@@ -117,6 +117,7 @@ CODES: dict[str, str] = {
     "ARCH607": "invalid value of a search setting",
     "ARCH608": "not run yet",
     "ARCH609": "objective in the wrong direction",
+    "ARCH610": "part of an objective without effect",
     "ARCH701": "file too large",
     "ARCH702": "nesting too deep",
     "ARCH703": "number too long",

@@ -141,12 +141,12 @@ class _Pictures:
         import numpy as np
 
         from archdsl.data.dataset import IGNORE, Sample
-        from archdsl.data.files import maps_beside
+        from archdsl.data.files import FileSize, maps_beside
         from archdsl.data.image_files import read_turned
 
         image, turned = read_turned(self.paths[i], self.channels)
         of_image = [(kind, paths[i]) for kind, paths in self.beside]
-        maps = maps_beside(of_image, image.shape[:2], turned)
+        maps = maps_beside(of_image, FileSize.of(image, turned))
         return Sample(image, np.full(image.shape[:2], IGNORE, np.uint8), self.paths[i].stem, maps)
 
     @property

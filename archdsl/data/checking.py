@@ -6,6 +6,7 @@ Shapes: N samples, K classes.
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -16,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from archdsl.data.dataset import IGNORE, Dataset
-from archdsl.data.files import Files, differing
+from archdsl.data.files import Files, FileSize, differing
 from archdsl.data.image_files import demand_allowed, read_labels, read_turned
 from archdsl.data.maps import MapKind, kind_of
 from archdsl.data.targets import Map, maps_of, target_maps
@@ -25,7 +26,6 @@ from archdsl.report.numbers import plural
 
 _MOST_THREADS = 8
 
-Size = tuple[int, int]
 Counts = NDArray[np.int64]
 
 
@@ -42,15 +42,16 @@ class Inspection:
     """The result of inspecting a dataset: problems and statistics.
 
     `pixels_NK` counts the pixels of each class in each sample, zero for invalid samples. `labels` counts the
-    pixels of each of the 256 mask labels, before they are mapped to classes. `turned` is the number of images
-    rotated by their EXIF orientation. `maps` are the (minimum, maximum) of the known values of each target
-    map, None if all are unknown.
+    pixels of each of the 256 mask labels, before they are mapped to classes. `turned` is the number of files
+    rotated by their EXIF orientation: of images (`"image"`), of masks (`"mask"`) and of each map (its name
+    between backticks, then `map`). `maps` are the (minimum, maximum) of the known values of each target map,
+    None if all are unknown.
     """
 
     problems: tuple[Diagnostic, ...]
     pixels_NK: Counts
     labels: Counts
-    turned: int = 0
+    turned: Mapping[str, int] = field(default_factory=dict)
     maps: Mapping[str, tuple[float, float] | None] = field(default_factory=dict)
 
     @property
@@ -65,7 +66,7 @@ class _Sample:
     problems: list[Diagnostic] = field(default_factory=list)
     labels: Counts = field(default_factory=lambda: np.zeros(256, np.int64))
     ids: Counts = field(default_factory=lambda: np.zeros(256, np.int64))
-    turned: bool = False
+    turned: list[str] = field(default_factory=list)
     maps: dict[str, tuple[float, float]] = field(default_factory=dict)
 
 
@@ -81,7 +82,7 @@ def inspect(dataset: Dataset) -> Inspection:
         tuple(problem for sample in found for problem in sample.problems),
         _rows([sample.ids for sample in found])[:, : len(dataset.classes)],
         _rows([sample.labels for sample in found]).sum(0),
-        sum(sample.turned for sample in found),
+        Counter(what for sample in found for what in sample.turned),
         {
             name: _range([sample.maps[name] for sample in found if name in sample.maps])
             for name in target_maps(dataset)
@@ -119,33 +120,37 @@ def _of_files(dataset: Files, i: int) -> _Sample:
     image_path, mask_path = dataset.pairs[i][0], dataset.pairs[i][1] if dataset.has_masks else None
     found = _Sample()
 
-    def image() -> Size:
-        pixels, found.turned = read_turned(image_path, dataset.channels)
-        return pixels.shape[0], pixels.shape[1]
+    def image() -> FileSize:
+        pixels, turned = read_turned(image_path, dataset.channels)
+        return FileSize.of(pixels, turned)
 
-    def mask(mask_path: Path) -> Size:
-        labels = read_labels(mask_path)
+    def mask(mask_path: Path) -> FileSize:
+        labels, turned = read_labels(mask_path)
         ids = dataset.table[labels]
         found.labels = _counted(labels)
         demand_allowed(mask_path, labels, ids, dataset.table)
         found.ids = _counted(ids)
-        return labels.shape[0], labels.shape[1]
+        return FileSize.of(labels, turned)
 
-    def of_map(kind: MapKind, path: Path) -> Size:
-        values = kind.read(path)[0]
+    def of_map(kind: MapKind, path: Path) -> FileSize:
+        values, turned = kind.read(path)
         if kind.channels == 1:
             _take_in(found, kind.name, values)
-        return values.shape[0], values.shape[1]
+        return FileSize.of(values, turned)
 
     image_size, problems = _tried(image)
     found.problems = list(problems)
+    if image_size and image_size.turned:
+        found.turned.append("image")
     others = [("mask", mask_path, partial(mask, mask_path))] if mask_path is not None else []
     others += [(f"`{kind.name}`", path, partial(of_map, kind, path)) for kind, path in dataset.map_files(i)]
     for what, path, measure in others:
         size, more = _tried(measure)
         found.problems += more
-        if image_size and size and image_size != size:
-            found.problems.append(differing(path, image_size, size, found.turned, what))
+        if size and size.turned:
+            found.turned.append(what if what == "mask" else f"{what} map")
+        if image_size and size and image_size[:2] != size[:2]:
+            found.problems.append(differing(path, image_size, size, what))
     return found
 
 
@@ -160,7 +165,7 @@ def _counted(labels: NDArray[np.uint8]) -> Counts:
     return np.bincount(labels.reshape(-1), minlength=256)
 
 
-def _tried(measure: Callable[[], Size]) -> tuple[Size | None, tuple[Diagnostic, ...]]:
+def _tried(measure: Callable[[], FileSize]) -> tuple[FileSize | None, tuple[Diagnostic, ...]]:
     try:
         return measure(), ()
     except SpecError as error:

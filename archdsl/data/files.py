@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -67,12 +67,13 @@ class Files:
         image_path = self.pairs[i][0]
         image, turned = read_turned(image_path, self.channels)
         if self.has_masks:
-            mask = read_mask(self.pairs[i][1], self.table)
+            mask, mask_turned = read_mask(self.pairs[i][1], self.table)
             if image.shape[:2] != mask.shape:
-                raise SpecError([differing(self.pairs[i][1], image.shape[:2], mask.shape, turned)])
+                found = FileSize.of(image, turned), FileSize.of(mask, mask_turned)
+                raise SpecError([differing(self.pairs[i][1], *found)])
         else:
             mask = np.full(image.shape[:2], IGNORE, np.uint8)
-        maps = maps_beside(self.map_files(i), image.shape[:2], turned)
+        maps = maps_beside(self.map_files(i), FileSize.of(image, turned))
         if self.resize is not None:
             size = resized(image.shape[0], image.shape[1], self.resize)
             image = resampled(image, size, Image.Resampling.BILINEAR)
@@ -131,34 +132,46 @@ def _take_in(digest: Any, path: Path) -> None:
         raise failed("ARCH902", "cannot read image", path, error.strerror or "") from error
 
 
-def maps_beside(
-    of_image: Iterable[tuple[MapKind, Path]], size: tuple[int, ...], turned: bool
-) -> dict[str, NDArray[Any]]:
+class FileSize(NamedTuple):
+    """The size of an image, mask or map in pixels, and whether it was rotated by its EXIF orientation."""
+
+    height: int
+    width: int
+    turned: bool
+
+    @classmethod
+    def of(cls, pixels: NDArray[Any], turned: bool) -> FileSize:
+        """The size of pixels (height, width) or (height, width, channels)."""
+        return cls(pixels.shape[0], pixels.shape[1], turned)
+
+    @property
+    def cause(self) -> str:
+        """For messages that give the size: how it came about, if the file was rotated."""
+        return ", rotated by its EXIF orientation" if self.turned else ""
+
+
+def maps_beside(of_image: Iterable[tuple[MapKind, Path]], image: FileSize) -> dict[str, NDArray[Any]]:
     """Reads the maps of an image; returns them by name.
 
-    `size` is (height, width) of the image, `turned` whether it was rotated by its EXIF orientation. Raises
-    SpecError as `MapKind.read`, and ARCH905 for a map of another size.
+    Raises SpecError as `MapKind.read`, and ARCH905 for a map of another size than the image's.
     """
     maps = {}
     for kind, path in of_image:
-        values = maps[kind.name] = kind.read(path)[0]
-        if values.shape[:2] != size:
-            raise SpecError([differing(path, size, values.shape, turned, f"`{kind.name}`")])
+        values, turned = kind.read(path)
+        if values.shape[:2] != image[:2]:
+            found = FileSize.of(values, turned)
+            raise SpecError([differing(path, image, found, f"`{kind.name}`")])
+        maps[kind.name] = values
     return maps
 
 
-def differing(
-    mask_path: Path, image: tuple[int, ...], mask: tuple[int, ...], turned: bool, what: str = "mask"
-) -> Diagnostic:
-    """The diagnostic ARCH905 for a mask or map (`what`) whose size (height, width) differs from its image's.
-
-    If `turned`, the message mentions that the image was rotated by its EXIF orientation.
-    """
-    by_exif = ", rotated by its EXIF orientation" if turned else ""
+def differing(path: Path, image: FileSize, found: FileSize, what: str = "mask") -> Diagnostic:
+    """The diagnostic ARCH905 for the file of a mask or map (`what`) whose size differs from its image's."""
     return fault(
         "ARCH905",
         f"image and {what} differ in size",
-        mask_path,
-        f"the {what} has {mask[0]} × {mask[1]} pixels, the image {image[0]} × {image[1]}{by_exif}",
+        path,
+        f"the {what} has {found.height} × {found.width} pixels{found.cause}, "
+        f"the image {image.height} × {image.width}{image.cause}",
         f"resize the {what} to the size of its image",
     )

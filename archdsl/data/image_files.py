@@ -117,10 +117,11 @@ def read_turned(path: Path, channels: int = 3, setting: str = "channels") -> tup
     return _turned(found.reshape(*found.shape[:2], channels), orientation), orientation != 1
 
 
-def read_labels(path: Path) -> Pixels:
+def read_labels(path: Path) -> tuple[Pixels, bool]:
     """Reads the labels of a mask, uint8, (height, width), without mapping them to class ids.
 
-    Labels are grey values of 1 to 8 bits, or palette indices; the mask is rotated by its EXIF orientation.
+    Labels are grey values of 1 to 8 bits, or palette indices. The mask is rotated by its EXIF orientation;
+    returns it, and whether it was rotated.
     Raises SpecError: ARCH902 for an invalid file, ARCH903 for one with several channels, ARCH940 for a lossy
     format.
     """
@@ -143,7 +144,9 @@ def read_labels(path: Path) -> Pixels:
                 "labels (255: unlabelled)",
             )
         restore = _as_written(image)
-        return _turned(restore(np.asarray(image, np.uint8)), _orientation(image))
+        labels = restore(np.asarray(image, np.uint8))
+        orientation = _orientation(image)
+    return _turned(labels, orientation), orientation != 1
 
 
 def read_samples(path: Path) -> tuple[NDArray[np.uint8] | NDArray[np.uint16], int, bool]:
@@ -169,15 +172,16 @@ def read_samples(path: Path) -> tuple[NDArray[np.uint8] | NDArray[np.uint16], in
     return _turned(whole, orientation), 65535, orientation != 1
 
 
-def read_mask(path: Path, table: Table) -> Pixels:
+def read_mask(path: Path, table: Table) -> tuple[Pixels, bool]:
     """Reads a mask as class ids, uint8, (height, width); `table` maps labels to class ids.
 
-    Raises SpecError as `read_labels`, and ARCH904 for labels that are not classes.
+    Returns it, and whether it was rotated by its EXIF orientation. Raises SpecError as `read_labels`, and
+    ARCH904 for labels that are not classes.
     """
-    found = read_labels(path)
+    found, turned = read_labels(path)
     ids: Pixels = table[found]
     demand_allowed(path, found, ids, table)
-    return ids
+    return ids, turned
 
 
 def demand_allowed(path: Path, found: Pixels, ids: Pixels, table: Table) -> None:

@@ -10,6 +10,7 @@ from archdsl.data.dataset import Dataset
 from archdsl.data.faults import grouped
 from archdsl.data.labelling import about_colours, about_labels, about_maps
 from archdsl.diagnostics import Diagnostic, SpecError
+from archdsl.report.numbers import plural
 
 TRAINED, VALIDATED, SCORED = "training images", "validation images", "evaluation images"
 """How messages name the images of a split, by its use."""
@@ -48,6 +49,7 @@ def demand_sound(parts: Mapping[str, Dataset]) -> Soundness:
     lines = []
     for use, dataset in parts.items():
         lines += [f"files not read for the {use}: {left}" for left in getattr(dataset, "left_out", ())]
-        if turned := found[use].turned:
-            lines.append(f"{turned} of the {use} rotated by EXIF orientation")
+        for what, n in found[use].turned.items():
+            files = f"{n} of the {use}" if what == "image" else f"{plural(n, what)} of the {use}"
+            lines.append(f"{files} rotated by EXIF orientation")
     return Soundness(found, tuple(about), tuple(lines))

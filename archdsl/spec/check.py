@@ -76,10 +76,9 @@ def check(
                     spaces[declared.name.id] = elaborated
             elif isinstance(declared, ast.Search):
                 from archdsl.spec.search import read_search  # most files have no search
-                from archdsl.spec.search_rules import reversed_objectives
 
                 search = read_search(unit, declared)
-                diagnostics.extend([*search.not_run, *reversed_objectives(search.clauses)])
+                diagnostics.extend([*search.not_run, *search.warnings])
             elif isinstance(declared, ast.Constant):
                 evaluate_constant(unit, declared, constants)
         except SpecError as error:

@@ -45,13 +45,14 @@ def read_search(unit: Unit, declared: ast.Search, given: Mapping[str, object] | 
         raise SpecError([*reader.errors, *error.diagnostics]) from None
     clauses = reader.clauses(declared.clauses)
     if not reader.errors:
-        from archdsl.spec.search_rules import mistakes
+        from archdsl.spec.search_rules import doubts, mistakes
 
         reader.errors.extend(mistakes(clauses))
     if reader.errors:
         raise SpecError(reader.errors)
     at = reader.frame.location(declared.name)
-    return SearchSpec(declared.name.id, space, clauses, at, tuple(reader.notes), reader.of_space)
+    notes, warnings = tuple(reader.notes), tuple(doubts(clauses))
+    return SearchSpec(declared.name.id, space, clauses, at, notes, warnings, reader.of_space)
 
 
 def read_expression(unit: Unit, expr: ast.Expr) -> SearchValue:

@@ -15,6 +15,7 @@ from archdsl.spec.search_values import (
     Objective,
     SearchValue,
     Term,
+    terms_in,
     written,
 )  # fmt: skip
 from archdsl.spec.units import MEASURES, Quantity
@@ -63,7 +64,34 @@ def _of_objective(goal: Objective, scores: Collection[str]) -> Iterator[Diagnost
     yield from _of_goal(goal.value, goal.at, scores, "objective", example)
 
 
-def reversed_objectives(clauses: Clauses) -> Iterator[Diagnostic]:
+def doubts(clauses: Clauses) -> Iterator[Diagnostic]:
+    """Yields warnings for objectives in the wrong direction, and for constant parts of goals."""
+    yield from _reversed(clauses)
+    for part in (clauses, *clauses.groups.values()):
+        for value, at in (
+            *((goal.value, goal.at) for goal in part.objectives),
+            *((requirement, getattr(requirement, "at", None)) for requirement in part.requirements),
+        ):
+            for constant in _constants(value):
+                place = getattr(constant, "at", None) or at
+                headline = f"`{written(constant)}` has no effect: it is the same for all networks"
+                label = None if place is None else Label(place)
+                yield Diagnostic(
+                    "ARCH610", headline, label, severity="warning", help="remove it, or change its weight"
+                )
+
+
+def _constants(value: SearchValue) -> Iterator[Formula | Term]:
+    """Yields the outermost parts of a formula that name losses, scores or costs, and are constant."""
+    if isinstance(value, Formula | Term):
+        if _is_constant(value) and any(terms_in(value)):
+            yield value
+        else:
+            for part in value.args:
+                yield from _constants(part)
+
+
+def _reversed(clauses: Clauses) -> Iterator[Diagnostic]:
     """Yields warnings for losses that are maximized and scores that are minimized, also in `-1 * ohem`."""
     for part in (clauses, *clauses.groups.values()):
         for goal in part.objectives:
@@ -136,6 +164,7 @@ def _is_constant(value: SearchValue) -> bool:
     return (
         all(map(_is_constant, value.args))
         or (value.op == "*" and 0 in value.args)
+        or (value.op == "/" and value.args[0] == 0)
         or (value.op == "**" and value.args[1] == 0)
         or (value.op not in ("+", "*", "**") and alike)
     )

@@ -71,7 +71,8 @@ class Clauses:
 class SearchSpec:
     """A search of a space.
 
-    `not_run` are notes (ARCH608) on features that `archdsl search` does not run yet.
+    `not_run` are notes (ARCH608) on features that `archdsl search` does not run yet, `warnings` are on
+    objectives and requirements (ARCH609, ARCH610).
     """
 
     name: str
@@ -79,6 +80,7 @@ class SearchSpec:
     clauses: Clauses
     at: Location | None = field(default=None, compare=False, repr=False)
     not_run: tuple[Diagnostic, ...] = field(default=(), compare=False)
+    warnings: tuple[Diagnostic, ...] = field(default=(), compare=False)
     of_space: Mapping[str, object] = field(default_factory=dict)
     """The settings of the space that the search sets."""
 

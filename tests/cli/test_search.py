@@ -88,6 +88,23 @@ def test_a_search_leaves_all_that_it_promises(spec, tmp_path):
     assert "http://" not in page.replace("http://www.w3.org", "")
 
 
+def test_a_search_prints_the_warnings_of_check(spec, tmp_path):
+    spec.write_text(re.sub(r"minimize .*", "maximize 0 * params + cross_entropy", SPEC))
+    result = archdsl("search", spec, "--out", tmp_path / "run", "--set", "epochs=1")
+    assert result.exit_code == 0, result.output
+    codes = re.findall(r"ARCH6\d\d", archdsl("check", spec).output)
+    assert sorted(set(codes)) == ["ARCH609", "ARCH610"]
+    assert re.findall(r"ARCH6\d\d", result.stderr) == codes
+
+
+def test_a_search_by_trials_prints_the_warnings_of_check(spec, tmp_path):
+    space, _, _ = SPEC.partition("search Quick")
+    spec.write_text(space + "search Quick for Tiny { strategy = random\n minimize 0 * params + macs }\n")
+    result = archdsl("search", spec, "--out", tmp_path / "run", "--set", "trials=2")
+    assert result.exit_code == 0, result.output
+    assert result.stderr.count("ARCH610") == archdsl("check", spec).output.count("ARCH610") == 1
+
+
 def test_set_reaches_the_search_the_space_and_inputs_of_any_name(tmp_path):
     spec = tmp_path / "tiny.arch"
     text = re.sub(r"\bimage\b", "frame", SPEC).replace(", size = [32, 64]", "")

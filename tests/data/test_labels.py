@@ -53,7 +53,7 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_masks_of_any_depth_are_read_as_they_were_written(file: Path, found, bits: int, palette: bool):
     samples = found & (2**bits - 1)
     file.write_bytes(png(samples, bits, palette))
-    assert read_labels(file).tolist() == samples.tolist()
+    assert read_labels(file)[0].tolist() == samples.tolist()
 
 
 @settings(max_examples=60, deadline=None)
@@ -63,7 +63,7 @@ def test_grey_maps_are_read_as_they_were_written_whatever_white_is(file: Path, f
     head = f"P{2 if plain else 5}\n{samples.shape[1]} {samples.shape[0]}\n{most}\n".encode()
     body = " ".join(map(str, samples.reshape(-1).tolist())).encode() if plain else samples.tobytes()
     file.write_bytes(head + body)
-    assert read_labels(file).tolist() == samples.tolist()
+    assert read_labels(file)[0].tolist() == samples.tolist()
 
 
 @pytest.mark.parametrize("kind", ["P1", "P4"])
@@ -73,7 +73,7 @@ def test_bitmaps_are_read_as_they_were_written(tmp_path: Path, kind: str):
     body = np.packbits(samples, axis=1).tobytes()
     plain = " ".join(map(str, samples.reshape(-1).tolist())).encode()
     (tmp_path / "mask.pgm").write_bytes(head + (plain if kind == "P1" else body))
-    assert read_labels(tmp_path / "mask.pgm").tolist() == samples.tolist()
+    assert read_labels(tmp_path / "mask.pgm")[0].tolist() == samples.tolist()
 
 
 @pytest.mark.parametrize("mode", ["1", "P"])
@@ -81,7 +81,7 @@ def test_masks_as_bmp_are_read_by_index(tmp_path: Path, mode: str):
     samples = labels(2)
     mask = Image.fromarray(samples > 0) if mode == "1" else Image.fromarray(samples).convert("P")
     mask.save(tmp_path / "mask.bmp")
-    assert read_labels(tmp_path / "mask.bmp").tolist() == np.asarray(mask, np.uint8).tolist()
+    assert read_labels(tmp_path / "mask.bmp")[0].tolist() == np.asarray(mask, np.uint8).tolist()
 
 
 @pytest.mark.parametrize("name", ["00.jpg", "00.png"])
@@ -126,7 +126,7 @@ def test_a_mask_has_the_size_of_the_upright_image(tmp_path: Path):
     train = open_data("folder", {"path": str(root)}).train
     assert check_data(train) == []
     assert (train[1].image == pixels).all()
-    assert inspect(train).turned == 1
+    assert inspect(train).turned == {"image": 1}
     write(mask, np.rot90(labels(3, 1)))
     (problem,) = check_data(train)
     assert (problem.code, "EXIF" in problem.primary.text) == ("ARCH905", True)
@@ -135,6 +135,35 @@ def test_a_mask_has_the_size_of_the_upright_image(tmp_path: Path):
     with_orientation(mask, np.ascontiguousarray(np.rot90(labels(3, 1))), 6)  # the mask says the same
     assert check_data(train) == []
     assert train[1].mask.tolist() == labels(3, 1).tolist()
+
+
+def test_masks_and_maps_that_alone_are_rotated_are_printed_before_a_run(tmp_path: Path):
+    root = write_folder(tmp_path)
+    depth = labels(9, size=(16, 24))
+    for n, image in enumerate(sorted((root / "images" / "train").iterdir())):
+        write(root / "depth" / "val" / image.name, depth)
+        write(image, image_of(labels(3, n, size=(16, 24))))
+        with_orientation(
+            root / "masks" / "train" / image.name, labels(3, n, size=(16, 24)), 3 if n < 2 else 1
+        )
+        with_orientation(root / "depth" / "train" / image.name, depth, 2 if n == 0 else 1)
+    train = open_data("folder", {"path": str(root), "maps": ["depth"]}).train
+    assert (train[0].mask == labels(3, 0, size=(16, 24))[::-1, ::-1]).all()
+    assert demand_sound({TRAINED: train}).lines == (
+        "2 masks of the training images rotated by EXIF orientation",
+        "1 `depth` map of the training images rotated by EXIF orientation",
+    )
+
+
+def test_the_size_of_a_rotated_mask_says_so(tmp_path: Path):
+    root = write_folder(tmp_path)
+    image = root / "images" / "train" / "01.png"
+    write(image, image_of(labels(3, size=(16, 24))))
+    with_orientation(root / "masks" / "train" / "01.png", labels(3, size=(16, 24)), 6)
+    (problem,) = check_data(open_data("folder", {"path": str(root)}).train)
+    assert problem.primary.text == (
+        "the mask has 24 × 16 pixels, rotated by its EXIF orientation, the image 16 × 24"
+    )
 
 
 @pytest.mark.filterwarnings("ignore:Corrupt EXIF")

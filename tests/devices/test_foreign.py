@@ -100,6 +100,19 @@ def test_what_is_no_table_of_numbers_is_not_imported(tmp_path: Path, entries: ob
     assert [d.code for d in caught.value.diagnostics] == ["ARCH822"]
 
 
+def test_a_key_that_a_mapping_or_a_table_has_twice_is_refused(tmp_path: Path):
+    mine, foreign = tmp_path / "mine.json", tmp_path / "foreign.json"
+    mine.write_text('{"extends": "fasterseg", "name": "a", "name": "b", "rules": []}')
+    foreign.write_text('{"conv3_3_4_2": 2.0, "conv3_3_4_2": 3.0}')
+    for attempt, key in (
+        (lambda: mapping(str(mine)), "name"),
+        (lambda: import_table(foreign, mapping("fasterseg")), "conv3_3_4_2"),
+    ):
+        with pytest.raises(SpecError, match="ARCH822") as caught:
+            attempt()
+        assert f"duplicate key '{key}'" in str(caught.value)
+
+
 def test_an_unknown_mapping_is_guessed():
     with pytest.raises(SpecError) as caught:
         mapping("fasterse")

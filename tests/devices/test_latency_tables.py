@@ -147,6 +147,7 @@ def test_a_table_of_other_conditions_is_refused_with_what_differs(
         lambda text: text.replace('"archdsl_latency_table": 2', '"archdsl_latency_table": 3'),
         lambda text: text.replace('"archdsl_latency_table": 2', '"archdsl_latency_table": 1'),
         lambda text: re.sub(r'"nothing_ms": *[\d.e-]+', '"nothing_ms": 0.5', text),
+        lambda text: re.sub(r'("nothing_ms": *[\d.e-]+)', r"\1, \1", text),
         lambda text: re.sub(r',\s*"sha256": "\w+"', "", text),
     ],
     ids=[
@@ -163,6 +164,7 @@ def test_a_table_of_other_conditions_is_refused_with_what_differs(
         "another version",
         "an earlier version",
         "an edited number",
+        "a duplicate key",
         "without its checksum",
     ],
 )

@@ -116,6 +116,7 @@ def test_without_a_program_the_search_is_refused_at_its_place() -> None:
         ("print('{\"energy\": NaN}')", "nan", "not a finite number"),
         ("print('{\"energy\": 1e999}')", "nan", "not a finite number"),
         ("print('{\"energy\": ' + '9' * 400 + '}')", "output", "no JSON"),
+        ('print(\'{"energy": 1, "energy": 2}\')', "output", "duplicate key 'energy'"),
         ("print('{\"energy\": true}')", "output", "not a number"),
         ('print(\'{"energy": "1"}\')', "output", "not a number"),
         ("raise SystemExit(3)", "output", "status 3"),

@@ -179,3 +179,19 @@ def test_the_check_accepts_what_data_is_opened_with(kind: str, key: str, value: 
         assert refused == ["ARCH607"]
     else:
         assert refused == []
+
+
+@pytest.mark.parametrize(
+    ("goal", "where"),
+    [
+        ("minimize 0 * cross_entropy + macs", "0 * cross_entropy"),
+        ("minimize cross_entropy + 0.0 * log(macs)", "0.0 * log(macs)"),
+        ("minimize macs + 0 / params", "0 / params"),
+        ("minimize cross_entropy * macs ** 0", "macs ** 0"),
+        ("minimize cross_entropy\nrequire macs + (params - params) <= 3M", "(params - params)"),
+        ("minimize cross_entropy + 1e-9 * macs", None),
+        ("minimize macs - params", None),
+    ],
+)
+def test_a_part_of_an_objective_without_effect_is_warned_of(goal: str, where: str | None) -> None:
+    assert [place(one) for one in found(goal) if one.code == "ARCH610"] == ([where] if where else [])

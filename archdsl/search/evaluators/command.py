@@ -78,8 +78,8 @@ def read_scores(out: str, wanted: Sequence[str]) -> dict[str, float]:
         raise ValueError("nothing")
     try:
         found = json_of(lines[-1])
-    except ValueError:
-        raise ValueError("no JSON as its last line") from None
+    except ValueError as error:
+        raise ValueError(f"no JSON as its last line: {error}") from None
     if not isinstance(found, dict):
         raise ValueError("JSON that is not an object of scores")
     if lacking := [name for name in wanted if name not in found]:
