@@ -83,7 +83,10 @@ def write_bytes(path: Path, data: bytes) -> None:
 
 
 def _mode(target: Path) -> int:
-    """The permissions of a file, or of a new one under the umask; mkstemp's are for the owner only."""
+    """The permissions for a file: those of the existing file, or those of a new one under the umask.
+
+    Needed because mkstemp creates files that only the owner can read.
+    """
     if target.exists():
         return target.stat().st_mode & 0o7777
     mask = os.umask(0)

@@ -45,7 +45,9 @@ def _is_of_memory(error: BaseException) -> bool:
 
 
 def refused(error: BaseException) -> Diagnostic | None:
-    """Like `refusal`, and the diagnostic (ARCH719) for a file or folder that cannot be opened or created."""
+    """The diagnostic of `refusal`; or ARCH719 for a file or folder that cannot be opened or created; else
+    None.
+    """
     found = refusal(error)
     if found is None and isinstance(error, OSError) and error.filename is not None:
         what = (error.strerror or "cannot be opened").lower()

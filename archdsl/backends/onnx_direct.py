@@ -112,11 +112,12 @@ def _no_lowering(lacking: Sequence[str]) -> Diagnostic:
 
 
 def _ended(writer: _Writer, outputs: Mapping[str, str]) -> list[Any]:
-    """The nodes of a model, after its outputs have got their names.
+    """Renames tensors so that the model's outputs have the names in `outputs`; returns the nodes of the
+    model.
 
-    The tensor that is an output is renamed to the name of the output. A tensor that is several outputs, and
-    inputs or constants that are outputs, are copied by Identity nodes. Other tensors that have the name of an
-    output are renamed.
+    A tensor that is an output gets the name of the output. Where one tensor is several outputs, or an output
+    is an input or a constant, Identity nodes copy it. Other tensors that have the name of an output are
+    renamed.
     """
     from onnx import helper
 

@@ -170,8 +170,8 @@ def _needed(steps: Sequence[_Step], results: Iterable[str]) -> list[_Step]:
 
 
 def _last_reads(steps: Sequence[_Step], inputs: Iterable[str], results: Iterable[str]) -> dict[str, int]:
-    """For each value, the index of the last step that reads it; without inputs, which the caller owns, and
-    results.
+    """For each value, the index of the last step that reads it; `len(steps)` for the inputs, which the caller
+    owns, and for the results.
 
     A tensor of which only the size is read later is not kept: its size is stored before it is deleted.
     """
@@ -187,7 +187,7 @@ def _last_reads(steps: Sequence[_Step], inputs: Iterable[str], results: Iterable
 
 
 def _dying(step: _Step, at: int, last_read: Mapping[str, int]) -> list[str]:
-    """The values that a step reads and no later step does."""
+    """The values of which a step, with index `at`, is the last reader."""
     read = step.tensors if len(step.tensors) == 1 else dict.fromkeys(step.tensors)
     dying = [i for i in read if last_read[i] == at]
     return dying + [i for i in step.measured if last_read[i] == at and i not in dying]

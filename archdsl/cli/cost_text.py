@@ -313,7 +313,7 @@ def _pairs(decisions: dict[str, str]) -> list[str]:
 
 
 def _front(points: list[tuple[float, float]]) -> list[tuple[float, float]]:
-    """The Pareto-optimal points."""
+    """The Pareto-optimal points (x, y), where lower is better, by ascending x."""
     front: list[tuple[float, float]] = []
     for x, y in sorted(set(points)):
         if not front or y < front[-1][1]:

@@ -145,7 +145,7 @@ def _described(name: str, output_CHW: NDArray[np.floating], named: bool) -> str:
 
 
 def _settle(module: CompiledNetwork, inputs: Sequence[torch.Tensor]) -> None:
-    """Sets the batch-norm statistics from the image, since they are not trained.
+    """Sets the running statistics of batch normalizations from one image, for a network with random weights.
 
     With the initial statistics, the output of a deep network with random weights hardly depends on its input.
     The flipped image is a second sample, needed for the variance of 1 × 1 maps.

@@ -62,7 +62,9 @@ def with_classes(
     program: Program, name: str | None, settings: dict[str, Any], classes: int | None,
     train_outputs: bool = False,
 ) -> Network:  # fmt: skip
-    """A network of a file, with `classes` as its setting of that name unless that is overridden."""
+    """The network of a file, with `classes` as the value of its setting `classes`, unless `settings`
+    overrides it.
+    """
     from archdsl.train.networks import network_of
 
     try:

@@ -161,7 +161,7 @@ def ships(spec: str) -> bool:
 
 
 def _shipped(path: Path) -> Path | None:
-    """The path of the shipped spec with this name; the prefix `specs/` and the suffix `.arch` are
+    """The path of the shipped spec with this name, or None; the prefix `specs/` and the suffix `.arch` are
     optional.
     """
     if path.is_absolute() or ".." in path.parts:

@@ -231,7 +231,9 @@ def _of_classes(
 
 
 def _of_map(found: NDArray[Any], output: ScoredOutput) -> list[Image]:
-    """The pictures of an output that is a map: in grey, and for a map of numbers also the numbers."""
+    """The pictures of an output that is a map: a grey image, and for a map of numbers also a 16-bit image of
+    these numbers.
+    """
     from archdsl.data.maps import MapKind, samples_of
     from archdsl.train.overlay import grey, picture, probabilities
 

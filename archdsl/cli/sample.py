@@ -125,7 +125,7 @@ def _draw(space: Space, seed: int, over: Over) -> dict[str, str]:
 
 
 def _one_file(texts: list[str]) -> str:
-    """Joins files that are equal up to their networks to one file with all networks."""
+    """Joins the texts of files that differ only in their network into one text with all networks."""
     head, first, body = texts[0].partition("\nnetwork ")
     return "".join([head, first, body, *(first + text.partition("\nnetwork ")[2] for text in texts[1:])])
 

@@ -125,7 +125,7 @@ def _print_trials_forecast(program: Program, options: SearchOptions, inputs: Inp
 
 
 _MEASURED_S = 10.0
-"""The maximum number of seconds for which that network is trained."""
+"""The maximum number of seconds for which a network is trained to forecast the duration of a search."""
 
 
 def print_start(search: Search) -> None:

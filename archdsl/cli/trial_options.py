@@ -23,7 +23,7 @@ def around_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _words(_ctx: click.Context, _param: click.Parameter, text: str | None) -> tuple[str, ...] | None:
-    """Splits a command line into words, as a shell does."""
+    """Splits a command line into words, as a shell does; None without a command line."""
     if text is None:
         return None
     try:

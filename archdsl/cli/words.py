@@ -83,7 +83,9 @@ def page_of(name: str, group: click.Group) -> str | None:
 
 
 def known_names(group: click.Group) -> list[str]:
-    """All names that have a page."""
+    """The names of all primitives, library ops, words of searches and commands for which `page_of` has a
+    page.
+    """
     from archdsl.configs.clauses import Search
     from archdsl.configs.setting import settings_of
 
@@ -122,7 +124,7 @@ def _primitive(primitive: Primitive) -> str:
 
 
 def _example(primitive: Primitive) -> Iterator[str]:
-    """The output size and cost of a primitive on inputs of 16 × 64 × 128, if its defaults suffice."""
+    """Yields the output size and cost of a primitive on inputs of 16 × 64 × 128, if its defaults suffice."""
     needed = [s for s in primitive.settings if s.default is None and not s.optional]
     if needed or (primitive.tensor_settings and primitive.arity == (1, 1)):
         return
@@ -140,7 +142,7 @@ def _example(primitive: Primitive) -> Iterator[str]:
 
 
 def _declaration(name: str) -> Iterator[str]:
-    """The source text of an op or cell of the library."""
+    """Yields the source text of an op or cell of the library, if there is one of this name."""
     from archdsl.lang import ast, shipped
     from archdsl.lang.formatter import unparse
     from archdsl.lang.loader import load as load_unit

@@ -125,7 +125,9 @@ def _demand_one_each(setting: str, values: Sequence[object], names: tuple[str, .
 
 
 def _demand_apart(found: _Classes, ignored: Sequence[int]) -> None:
-    """Raises SpecError (ARCH906) for a label > 255, of two classes, or of a class and ignored."""
+    """Raises SpecError (ARCH906) for a label that is > 255, that belongs to two classes, or that belongs to a
+    class and is ignored.
+    """
     owner: dict[int, str] = {}
     for name, own in zip(found.names, found.labels or (), strict=False):
         for label in own:

@@ -43,7 +43,9 @@ class DataSource:
 
     @contextmanager
     def explained(self) -> Iterator[None]:
-        """Context that adds a hint to errors in settings: a path with `=` may have been read as settings."""
+        """A context manager that adds a hint to errors in settings: a path with `=` may have been read as
+        settings.
+        """
         try:
             yield
         except SpecError as error:

@@ -17,7 +17,9 @@ from archdsl.devices.rounds import Timed, TimingPlan, nothing, time_all
 from archdsl.devices.table import Row, Table
 
 WRITE_EVERY_S = 0.5
-"""The minimum seconds between writes: about as much timing is lost if the process is killed."""
+"""The minimum number of seconds between writes; about as many seconds of measurements are lost if the process
+is killed.
+"""
 
 
 @dataclass(frozen=True)

@@ -44,9 +44,9 @@ def mapping(name: str) -> RowMapping:
 
 
 def _merged(name: str, above: tuple[Path, ...]) -> tuple[Path, dict[str, Any]]:
-    """The file of a mapping, and its data merged with the mapping that it extends.
+    """The file of a mapping, and its data merged with those of the mapping that it extends.
 
-    `above` are the files of the mappings that extend it, to detect circles.
+    `above` are the files of the mappings that extend it, to detect cycles.
     """
     path = _FOLDER / f"{name}.json" if name in known() else Path(name)
     if not path.is_file():

@@ -87,7 +87,12 @@ class LatticeRows:
         return self.graph.decisions[decision].size if decision is not None else 1
 
     def _read(self, layer: int, row: int) -> tuple[str, str]:
-        """The tensor that a cell reads, and one of the tensors that it may be, whose shape is known."""
+        """The name of the tensor that a cell reads, and that of one of the tensors that it may be, whose
+        shape is known.
+
+        If the cell reads one of two rows, these are a mux and its first candidate; otherwise, both are the
+        same tensor.
+        """
         path = self.cells.kinds[row][layer - row]
         if layer > row > 0:
             mux = self._muxes[self.cells.reads[row][layer - row - 1]][0]
@@ -102,7 +107,9 @@ class LatticeRows:
     def _application(
         self, made: str, read: Mapping[str, FixedShape], outcomes: Mapping[str, int]
     ) -> tuple[float, FixedShape]:
-        """The milliseconds for computing the tensor `made` from tensors of the shapes `read`; its shape."""
+        """The milliseconds for computing the tensor `made` from the tensors `read` (name: shape), and the
+        shape of `made`.
+        """
         if made in read:
             return 0.0, read[made]
         nodes = self._bound(self._needed(made, frozenset(read)), read, outcomes)

@@ -312,7 +312,9 @@ def _expected(cost: SpaceCost, price: Price) -> Expected:
 
 
 def _place(graph: Graph, name: str | None) -> Label | None:
-    """The location of the decision that selects a node, or else of the node itself."""
+    """The location of the decision that selects a node, or else that of the node itself; None if neither is
+    known.
+    """
     item = graph.nodes.get(name or "")
     if item is None:
         return None

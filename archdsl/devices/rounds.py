@@ -119,7 +119,9 @@ def _prepared(thing: Timed[T], timer: Timer) -> Run | None:
 
 
 def _batches(things: Sequence[Timed[T]]) -> Iterator[list[Timed[T]]]:
-    """Yields batches of consecutive items that fit into memory together."""
+    """Yields consecutive items in batches of networks that fit into memory together (`HELD_BYTES`); at least
+    one each.
+    """
     batch: list[Timed[T]] = []
     held = 0
     for thing in things:
@@ -134,7 +136,7 @@ def _batches(things: Sequence[Timed[T]]) -> Iterator[list[Timed[T]]]:
 
 
 def _bytes(graph: Graph) -> int:
-    """The approximate memory of a running network in bytes."""
+    """The approximate memory in bytes of a network while it runs."""
     from archdsl.passes.costs.cost import costs, total
 
     shapes = infer(graph)

@@ -24,10 +24,10 @@ if TYPE_CHECKING:
     from archdsl.program import Network, Space
 
 WHOLE = TimingPlan(rounds=7, seconds=0.1, least=3)
-"""The plan for measuring many networks, which takes longer for each than that for ops."""
+"""The plan for measuring many networks end to end; longer for each network than the plan for ops."""
 
 ALONE = TimingPlan(rounds=5, seconds=0.4, least=5)
-"""The plan for measuring a single network, which takes longer than for each of many networks."""
+"""The plan for measuring a single network end to end; longer than `WHOLE` for each of many."""
 
 FEWEST = 10
 

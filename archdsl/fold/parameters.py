@@ -77,9 +77,10 @@ class _Inference:
         return name
 
     def _give_default(self, parameter: Parameter) -> None:
-        """Sets the default of a parameter: the channels of the first input, or the most frequent value.
+        """Sets the default of a parameter that most applications share: the channels of the first input, or a
+        constant.
 
-        Only if it holds for most applications.
+        Without such a default, the parameter is required.
         """
         values = parameter.values
         if parameter.of == "c" and self.body.channels:
@@ -93,7 +94,11 @@ class _Inference:
 
 
 def _slots(step: Step) -> list[tuple[str, str, list[Any], list[Any] | None]]:
-    """The settings of a step: name, kind, and in each application its value and the value of the default."""
+    """The settings of a step, as tuples (name, kind, values, defaults), with a value and a default for each
+    application.
+
+    The defaults are None for a setting without default.
+    """
     if isinstance(step.callee, Body):
         found = []
         for p in step.callee.parameters:

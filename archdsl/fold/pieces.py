@@ -58,8 +58,9 @@ def whole(graph: Graph) -> Piece:
 def grouped(
     parts: Sequence[Piece], path: str, label: str, outputs: Sequence[str], first: Sequence[str] = ()
 ) -> Piece:
-    """A group of consecutive pieces; `outputs` are the tensors that are read outside, `first` are its first
-    inputs.
+    """A group of consecutive pieces. `outputs` are the tensors that are read outside of the group.
+
+    `first` are tensors that become the first inputs of the group, in this order.
     """
     made: dict[str, Ref] = {}
     inputs: dict[str, int] = {name: n for n, name in enumerate(first)}

@@ -45,8 +45,10 @@ def _is_whole(op: Body, length: int) -> bool:
 
 
 def _best(bodies: Sequence[Body]) -> tuple[int, list[Place]] | None:
-    """The length of the repeated sequence whose replacement saves most, and the places where it begins; or
-    None.
+    """The repeated sequence of steps whose replacement by an op saves most: its number of steps, and where it
+    begins.
+
+    None if no replacement shortens the text.
     """
     ends = [_last_reads(body) for body in bodies]
     steps = [[(step.key, step.reads) for step in body.steps] for body in bodies]
@@ -54,7 +56,10 @@ def _best(bodies: Sequence[Body]) -> tuple[int, list[Place]] | None:
     inputs: dict[Place, dict[Ref, int]] = {place: {} for place in places}
 
     def step(place: Place, number: int) -> tuple[object, ...]:
-        """A step of the sequence that begins at a place; its inputs are relative to the sequence."""
+        """Step `number` of the sequence that begins at a place, as a key: equal keys mean equal steps.
+
+        A key is the primitive or op of the step, and its inputs as references within the sequence.
+        """
         key, reads = steps[place.body][place.start + number]
         return key, _inside(reads, place.start, inputs[place])
 

@@ -236,7 +236,9 @@ class Block:
         return Text(f"{name}({', '.join([*map(str, xs[:positional]), *settings])})", [])
 
     def is_inlined(self, ref: Ref, text: Text) -> bool:
-        """Whether the expression of a tensor is written inside that of its only reader."""
+        """Whether the expression of a tensor is written inside that of the tensor's only reader, not as a
+        statement.
+        """
         readers = self.readers.get(ref, [])
         if len(readers) != 1:
             return False
@@ -282,8 +284,10 @@ class Block:
 
 
 def _run(links: Sequence[str]) -> tuple[int, int, int] | None:
-    """The first sequence of at least three equal parts of a chain, with a declared op in them: start, length,
-    times.
+    """The first sequence of at least three equal parts of a chain that contain a declared op.
+
+    Returns the index of its first link, the number of links of a part, and the number of parts; None without
+    one.
     """
     for start in range(len(links)):
         for period in (1, 2, 3):

@@ -1,7 +1,8 @@
-"""Checks the invariants of graphs. A violation is a bug in the code that built the graph, never a user error.
+"""Checks the invariants of graphs.
 
-Each rule is a generator of violations; `RULES` lists them. The constraints of primitives are defined in
-`archdsl.ops`, above this package, so `verify` takes the primitives as an argument.
+A violation is a bug in the code that built the graph, never a user error. Each rule is a generator that
+yields violations; `RULES` lists them. The constraints of primitives are defined in `archdsl.ops`, above this
+package, so `verify` takes the primitives as an argument.
 """
 
 from __future__ import annotations

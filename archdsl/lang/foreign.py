@@ -1,4 +1,7 @@
-"""Recognizes statements, declarations and operators of other languages by the state of the parser."""
+"""Recognizes statements, declarations and operators of other languages by the state of the parser.
+
+Functions return the diagnostic, or None if they recognize nothing.
+"""
 
 from __future__ import annotations
 

@@ -48,7 +48,7 @@ _PARAMETERS = "inputs come first, settings after a semicolon: (x, y; c: int = 8)
 
 
 def form(mistake: Mistake) -> str | None:
-    """The help for a syntax error: the form of what may be written at this place."""
+    """The help for a syntax error: the form of what may be written at this place; None if it is not known."""
     if mistake.starts_line and (help := _elsewhere(mistake)) is not None:
         return help
     if "EQUAL" in mistake.expected and "PLUS" not in mistake.expected and mistake.first_word:
@@ -82,7 +82,9 @@ def form(mistake: Mistake) -> str | None:
 
 
 def _elsewhere(mistake: Mistake) -> str | None:
-    """The help for a word that may begin a statement, clause or declaration at other places only."""
+    """The help for a word that may begin a statement, clause or declaration at other places only; None for
+    other words.
+    """
     word, inside = mistake.word, mistake.inside
     if word in ("minimize", "maximize", "communicate") and inside != "search":
         return "objectives are clauses of a search: search NAME for SPACE {…}"

@@ -1,6 +1,7 @@
 """Names that other tools use (PyTorch, Keras, Python, search frameworks), with their equivalents in archdsl.
 
-Each table maps a word, in lower case and without `_`, to the help of the diagnostic.
+Each table maps a word, in lower case and without `_`, to the help of the diagnostic. Functions return that
+help, or None for an unknown name.
 """
 
 from __future__ import annotations

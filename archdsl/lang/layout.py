@@ -178,8 +178,8 @@ class Layout:
                 self.value(item, CHAIN, 1)
 
     def run(self, expr: Expr, pieces: Sequence[_Piece], tail: int) -> None:
-        """Writes operands with an operator before all but the first: on one line if they fit, else one a
-        line.
+        """Writes operands with an operator before all but the first: on one line if they fit, otherwise one
+        per line.
 
         The condition of a branch stays on the line of the branch.
         """

@@ -244,7 +244,7 @@ class _Scope:
 
 
 def _declared(unit: Unit) -> str | None:
-    """The help that lists up to twelve names that a file declares."""
+    """The help that lists up to twelve names that a file declares; None if it declares none."""
     names = list(unit.declared)
     shown = f"{', '.join(names[:12])}{', …' if len(names) > 12 else ''}"
     return f"declared there: {shown}" if names else None

@@ -1,4 +1,7 @@
-"""Explains syntax errors: known mistakes are tried in turn; otherwise expected tokens are listed."""
+"""Explains syntax errors: known mistakes are tried one after another; otherwise expected tokens are listed.
+
+Functions for known mistakes return the diagnostic, or None if the error is not of that kind.
+"""
 
 from __future__ import annotations
 

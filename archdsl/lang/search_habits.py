@@ -1,4 +1,7 @@
-"""Words that other tools use in searches, with their equivalents here; in lower case and without `_`."""
+"""Words that other tools use in searches, with their equivalents here; in lower case and without `_`.
+
+Functions return the help of a diagnostic, or None for an unknown word.
+"""
 
 from __future__ import annotations
 

@@ -42,7 +42,9 @@ def difference(trace: Trace, found: Recognized, module: CompiledNetwork, seed: i
 
 
 class _Recorder(fx.Interpreter):
-    """Runs a traced program, and keeps copies of some results, which later calls may overwrite."""
+    """Runs a traced program and keeps copies of the results of the calls `kept`, since later calls may
+    overwrite them.
+    """
 
     def __init__(self, trace: Trace, kept: set[str]):
         super().__init__(trace.program.graph_module)
@@ -62,7 +64,7 @@ class _Recorder(fx.Interpreter):
 
 
 def _as_map(value: torch.Tensor, layout: Layout, sizes: tuple[int, int, int]) -> torch.Tensor:
-    """The feature map, N × C × H × W, that a tensor with this layout represents."""
+    """The feature map, N × C × H × W, that a tensor with this layout represents; `sizes` are (C, H, W)."""
     factors = [factor for dimension in layout for factor in dimension]
     apart = value.reshape([size for _, _, size in factors] or [1])
     axes = {axis: at for at, axis in enumerate("nchw")}

@@ -89,8 +89,10 @@ def _is_map_size(found: Recognized, node: fx.Node) -> bool:
 
 
 def _map_of(found: Recognized, node: fx.Node) -> tuple[FixedSizes, Layout] | None:
-    """The sizes and layout of a result: N × C × H × W, or those of a tensor of the network of the same
-    shape.
+    """The sizes (C, H, W) and the layout of a result if it represents a feature map, else None.
+
+    It does if it is N × C × H × W, or if it has the shape of a tensor of the network, whose layout it is
+    taken to have.
     """
     if not _is_tensor(node):
         return None

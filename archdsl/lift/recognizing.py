@@ -240,7 +240,11 @@ class _Recognizer:
         return Operand((BATCH, *sizes), name, sizes, map_layout(BATCH, sizes))
 
     def _named(self, node: fx.Node, primitive: Primitive) -> tuple[str, str | None]:
-        """The name of a node, derived from its submodule, and the innermost submodule that has submodules."""
+        """A name for a node, that of its submodule if there is one; and the path of the innermost submodule
+        around it.
+
+        The path is None outside of submodules; only submodules that have submodules count.
+        """
         scopes = self.trace.scopes(node)
         outer = [scope for scope in scopes if not scope.leaf]
         for scope in outer:
@@ -323,7 +327,9 @@ class _Sizes:
         return factor or (Measured(like=like) if like else None)
 
     def _like(self, tensors: list[tuple[list[Size], Operand]]) -> Operand | None:
-        """The first tensor whose size is always the wanted size."""
+        """The first tensor whose height and width equal the wanted ones for all input sizes; None without
+        one.
+        """
         return next((operand for sizes, operand in tensors if sizes == self.wanted), None)
 
     def _factor(self) -> Measured | None:

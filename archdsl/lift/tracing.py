@@ -159,7 +159,7 @@ def _output_names(outputs: Any) -> list[str | None]:
 
 
 def place_of(node: fx.Node) -> str | None:
-    """The source line of the model that made a call, such as `unet.py:53`."""
+    """The source line of the model that made a call, such as `unet.py:53`; None if it was not recorded."""
     lines = [line.strip() for line in (node.meta.get("stack_trace") or "").splitlines()]
     frames = [line for line in lines if line.startswith('File "')]
     own = [line for line in frames if "/torch/nn/" not in line] or frames

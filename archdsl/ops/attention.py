@@ -67,8 +67,10 @@ class Attention(Primitive):
         return both_ways + 2 * whole + 2 * reduced, both_ways + whole + 2 * reduced
 
     def sees(self, at: int, x: int, y: int, a: Attrs) -> tuple[int, int]:
-        """All rows that the reduction reads, which omits a remainder of fewer than `reduction` rows, and row
-        `at`.
+        """The first and last of x input rows on which output row `at` depends.
+
+        These are the rows that the reduction reads, all except a remainder of fewer than `reduction` rows,
+        and row `at` itself.
         """
         return (0, max(at, x // a["reduction"] * a["reduction"] - 1))
 

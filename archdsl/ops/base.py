@@ -319,7 +319,9 @@ class Primitive:
         return (0, 0) if x == 1 else (at, at)
 
     def sees_in(self, port: int, at: int, x: int, y: int, a: Attrs) -> tuple[int, int] | None:
-        """The result of `sees` for the input at position `port`; inputs may be read differently."""
+        """The result of `sees` for the input at position `port`, for primitives that read their inputs
+        differently.
+        """
         return self.sees(at, x, y, a)
 
     def layer(self, xs: Sequence[Sizes], y: Sizes, a: Attrs) -> Layer | None:

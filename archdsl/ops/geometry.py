@@ -122,7 +122,9 @@ class Window:
         return f"({total}) // 2", f"({self.span} - ({n} - 1) % {self.s}) // 2"
 
     def reads(self, at: int, n: int, size: int, mode: str = "zeros") -> tuple[int, int] | None:
-        """The first and last input row on which output row `at` depends (see `Primitive.sees`)."""
+        """The first and last input row on which output row `at` depends; None if it depends on none (see
+        `Primitive.sees`).
+        """
         first = at * self.s - self.pads(n, size)[0]
         rows = range(first, first + self.span, self.d)
         begin, end = max(0, -(first // self.d)), max(0, (n - 1 - first) // self.d + 1)

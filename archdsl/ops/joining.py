@@ -68,7 +68,9 @@ class Concat(Primitive):
 
 
 def _padded(call: Call) -> Lifted | None:
-    """Recognizes zeros before and after the channels of a map; `pad` begins with the last dimension."""
+    """Recognizes zeros before and after the channels of a map, else None; `pad` begins with the last
+    dimension.
+    """
     x, pad = call.x, [*call["pad"], 0, 0, 0, 0, 0, 0]
     plain = call["mode"] in (None, "constant") and not call["value"]
     if not plain or any(pad[:4] + pad[6:]) or min(pad) < 0 or not any(pad) or not x.is_map:
@@ -104,8 +106,10 @@ class Broadcast(Primitive):
         return _larger(p[0], q[0]), _larger(p[1], q[1]), _larger(p[2], q[2])
 
     def size_follows(self, xs: Sequence[Sizes], y: Sizes, a: Attrs) -> tuple[int, int] | None:
-        """The position of an operand that is larger than 1 × 1 at every image size, so never broadcast, and
-        stride 1.
+        """Position 0 and stride 1 if all operands have the height and width of the output.
+
+        Otherwise, the position of an operand that has them and is larger than 1 × 1, so that it is never
+        broadcast; None without one.
         """
         if all(x[1:] == y[1:] for x in xs):
             return (0, 1)

@@ -164,12 +164,12 @@ def weighted_batch_norm(norm: nn.BatchNorm2d, x_bchw: torch.Tensor, weight: torc
 
 
 LEAST_ROWS = 3
-"""The minimum rows and columns of interleaved maps for which splitting a map pays (measured:
-docs/supernet.md).
+"""The minimum number of rows and of columns of interleaved maps for which splitting a map into these is
+faster (measured: docs/supernet.md).
 """
 
 FEW_TAPS = 3
-"""The number of kernel weights up to which products cost less than a convolution (measured:
+"""The maximum number of kernel weights for which separate products are faster than a convolution (measured:
 docs/supernet.md).
 """
 

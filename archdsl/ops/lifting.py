@@ -183,6 +183,8 @@ class Call:
     ) -> Lifted | None:
         """An application of the primitive to each value separately: to maps, or to inputs that share another
         layout.
+
+        None if the inputs are neither all maps nor tensors of the network with one common layout.
         """
         operands = [x for x in inputs if isinstance(x, Operand)]
         alike = len({(x.layout, x.sizes) for x in operands}) == 1

@@ -57,7 +57,7 @@ class Pool(Sliding):
 
 
 def _true(call: Call, **names: str) -> dict[str, Any]:
-    """The settings of which the corresponding arguments of a call are true."""
+    """The boolean settings that are true in a traced call; `names` maps settings to arguments of the call."""
     return {name: True for name, argument in names.items() if call[argument]}
 
 

@@ -42,7 +42,7 @@ class Spread:
         return n * self.s if self.usual else (n - 1) * self.s + self.span - 2 * self.pad + self.extra
 
     def reads(self, at: int, n: int) -> tuple[int, int] | None:
-        """The first and last input row on which output row `at` depends."""
+        """The first and last input row on which output row `at` depends; None if it depends on none."""
         behind, d = at + self.pad, self.d
         least, most = max(0, -(((n - 1) * self.s - behind) // d)), min(self.k - 1, behind // d)
         common = gcd(d, self.s)

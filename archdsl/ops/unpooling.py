@@ -71,9 +71,10 @@ class MaxUnpool(Primitive):
         return one_origin("max_unpool", [x for x in xs if x is not None])
 
     def sees_in(self, port: int, at: int, x: int, y: int, a: Attrs) -> tuple[int, int] | None:
-        """The rows that output row `at` depends on: of the values, the windows that contain it.
+        """The first and last row that output row `at` depends on; None if it depends on none.
 
-        Of the second tensor, these are all rows that those windows read.
+        Of the values, these are the windows that contain it; of the second tensor, all rows that those
+        windows read.
         """
         window = windows(a)[0]
         count, behind = window.size(y), at + window.pad

@@ -42,7 +42,9 @@ class Series:
 
     @property
     def places(self) -> list[tuple[float, float]]:
-        """All points (x, y) that the axes must cover."""
+        """The points (x, y) of the series, which the axes must cover: of cloud, line and marks, and both
+        edges of the band.
+        """
         marks = [(mark.x, mark.y) for mark in self.marks]
         edges = [(x, y) for x, *ends in self.band for y in ends]
         return [*self.cloud, *self.line, *marks, *edges]

@@ -65,7 +65,9 @@ class Run:
         return [s for _, s in sorted({s.epoch: s for s in self.all(Scratch) if s.role == role}.items())]
 
     def means(self, value: Callable[[Step], float | None]) -> dict[int, tuple[float, float]]:
-        """By epoch, the mean number of the step and the mean of `value`, over the steps that have a value."""
+        """For each epoch, the mean step number and the mean of `value`, over the steps for which `value` is
+        not None.
+        """
         groups: dict[int, list[tuple[int, float]]] = defaultdict(list)
         for step in self.steps():
             if (found := value(step)) is not None:

@@ -1,4 +1,4 @@
-"""Charts of a search run; epochs are counted from 1."""
+"""Charts of a search run, as HTML figures with captions; epochs are counted from 1."""
 
 from __future__ import annotations
 
@@ -18,7 +18,9 @@ _UNITS = {"latency_ms": ", ms"}
 
 
 def loss_figure(run: Run) -> str:
-    """A chart of the objective and the task loss: values of steps (faint) and means of epochs."""
+    """A chart of the objective and the task loss by step: the values of all steps (faint), and the mean of
+    each epoch.
+    """
     steps = run.steps()
     rows = [
         _behind("objective", [(s.step, s.loss) for s in steps], 0),

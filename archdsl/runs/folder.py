@@ -57,7 +57,7 @@ class Folder:
 
     @contextmanager
     def held(self, really: bool = True) -> Iterator[None]:
-        """Context in which the folder is locked against other processes; does nothing unless `really`.
+        """A context manager that locks the folder against other processes; does nothing unless `really`.
 
         Of several distributed processes, the one that writes takes the lock. If it crashes, the system
         releases the lock. Raises SpecError (ARCH919) if another process uses the folder.

@@ -102,7 +102,7 @@ class SearchFolder(Folder):
 
 
 def _units(unit: Unit) -> Iterator[Unit]:
-    """A file and its transitive imports."""
+    """Yields a file and the files that it imports, directly or indirectly."""
     seen: set[Path] = set()
     ahead = [unit]
     while ahead:

@@ -112,6 +112,8 @@ def _loaded(net: nn.Module, checkpoints: Keeper, run: Path, network: Network) ->
 
 
 def _as_recorded(run: Path, manifest: Manifest) -> AbstractContextManager[tuple[Program, SearchOptions]]:
-    """Context with the program of a run, loaded from the copies of its specs, and the recorded options."""
+    """A context manager that yields the program of a run, loaded from the copies of its specs, and the
+    recorded options.
+    """
     options = resumed_options(SearchOptions(folder=run), manifest, ())
     return with_clauses(load(run / "search.arch", text=manifest.spec), options)

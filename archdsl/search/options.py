@@ -99,9 +99,10 @@ class SearchOptions:
 
 @contextmanager
 def with_clauses(program: Program, options: SearchOptions) -> Iterator[tuple[Program, SearchOptions]]:
-    """Context with a program in which clauses of the options replace those of the search, and options.
+    """A context manager that yields a program in which clauses of the options replace those of the search,
+    and options for that program.
 
-    Errors raised in the context are located in the clauses (`<minimize>:1:1`) or in the original file. Raises
+    Errors raised inside are located in the clauses (`<minimize>:1:1`) or in the original file. Raises
     SpecError for invalid clauses.
     """
     if not options.clauses:
@@ -147,7 +148,10 @@ def _path(recorded: Any) -> Path | None:
 
 
 def _same_data(before: Mapping[str, Any] | None, now: DataSource | None) -> DataSource | None:
-    """The dataset of a run, with settings overridden by those of `now` if that is of the same kind."""
+    """The dataset of a resumed run: the recorded one (`before`), with settings overridden by those of `now`.
+
+    If `now` is of another kind, or nothing was recorded, the result is `now`.
+    """
     if before is None:
         return now
     kind, settings = before["kind"], _tuples(before["settings"])

@@ -36,7 +36,8 @@ def named(
     requirements: Sequence[str],
     scores: Sequence[str],
 ) -> Iterator[Rewritten]:
-    """Context in which objects of the caller have names in the language; yields clauses with these names.
+    """A context manager in which objects of the caller are words of the language; yields clauses with these
+    words.
 
     `objectives` are pairs of "minimize" or "maximize" and an objective; `scores` are the names of the scores
     of an evaluator object. Raises TypeError for objects of other types.

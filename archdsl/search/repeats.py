@@ -69,7 +69,9 @@ class RepeatedFolder:
 
     @contextmanager
     def released(self) -> Iterator[None]:
-        """Context that removes the list of seeds if SpecError is raised before any run has started."""
+        """A context manager that removes the list of seeds if its block raises SpecError before any run has
+        started.
+        """
         try:
             yield
         except SpecError:
@@ -139,7 +141,11 @@ def spread(values: Sequence[float]) -> tuple[float, float | None]:
 
 
 def _rows(found: Mapping[int, Figures]) -> tuple[list[str], list[tuple[str, list[float | None]]]]:
-    """Column names, and rows with labels: one for each seed, the mean, and the standard deviation."""
+    """The names of the columns, and labelled rows of numbers: one for each seed, the mean and the standard
+    deviation.
+
+    None stands for a number that a run does not have.
+    """
     names = list(dict.fromkeys(name for one in found.values() for name in one))
     rows = [(str(seed), [one.get(name) for name in names]) for seed, one in found.items()]
     columns = [[one[name] for one in found.values() if name in one] for name in names]

@@ -53,7 +53,7 @@ from archdsl.train.inspected import weighted_classes
 
 @contextmanager
 def prepared(program: Program, options: SearchOptions, reporter: Reporter) -> Iterator[Search]:
-    """Context with a search that is ready to run or resume; its folder is locked in the context.
+    """A context manager that yields a search, ready to run or resume, and locks its folder.
 
     Raises SpecError for errors in the spec, the data, the tables, the machine or the folder, before anything
     is trained.

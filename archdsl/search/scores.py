@@ -115,7 +115,7 @@ def devices_named(config: SearchConfig, graph: Graph) -> list[str]:
 
 
 def _timed(config: SearchConfig) -> Term | None:
-    """The first latency or rate in the objectives and requirements of a search."""
+    """The first latency or rate in the objectives and requirements of a search; None without one."""
     return next((term for term in terms_of(config) if term.name in UNITS), None)
 
 

@@ -323,7 +323,7 @@ class ExpressionReader:
 
 
 def _unit_form(dimensions: set[str]) -> str | None:
-    """The help that says how to write a value of the measured dimension."""
+    """The help that says how to write a value of the measured dimension; None for a value without a unit."""
     if "time" in dimensions:
         return "write a time with its unit: latency <= 9 ms"
     if "rate" in dimensions:

@@ -126,7 +126,10 @@ def _literal(value: SearchValue, of_item: Callable[[SearchValue], str]) -> str:
 
 
 def plain(value: SearchValue) -> Any:
-    """Converts a range of integers, `1..19`, to a tuple of at most 257 of them; or returns the value."""
+    """Converts a range of integers, `1..19`, to the tuple of its members; returns other values unchanged.
+
+    A longer range is cut to its first 257 members, which suffice to reject it.
+    """
     if isinstance(value, Formula) and value.op == ".." and all(type(end) is int for end in value.args):
         first, last = value.args
         return tuple(range(first, min(last, first + 256) + 1))  # type: ignore[operator, arg-type, type-var]

@@ -122,7 +122,9 @@ def _items(value: SpecValue | None, known: dict[int, int]) -> int:
 
 
 def _fault(setting: ast.Setting, value: SpecValue | None, default: SpecValue | None) -> str:
-    """The description of the values that a setting accepts if its value is another one, otherwise ""."""
+    """The accepted values of a setting in words, for messages, if `value` is of another type; "" if it is of
+    the right one.
+    """
     if setting.type == "op" or is_op(default):
         return "" if is_op(value) else "an op"
     wanted, kind = _TYPES.get(setting.type or "") or _of_default(default)
@@ -143,7 +145,10 @@ def _of_default(default: object) -> tuple[tuple[type, ...], str]:
 
 
 def _form(kind: str, name: str, declared: ast.Space | ast.Network | ast.Search) -> str | None:
-    """The help that says how to write a value of this type; ops and records can be given only in a file."""
+    """The help that says how to write a value of this type; None without such help.
+
+    Ops and records can be given only in a file.
+    """
     example = {"a list": "[8, 16]", "a set": "{3, 5}"}.get(kind)
     if example:
         return f"--set '{name}={example}'"

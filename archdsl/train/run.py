@@ -71,7 +71,7 @@ class Trained:
 def prepared(
     network: Network, splits: Splits, options: TrainOptions, reporter: Reporter
 ) -> Iterator[Training]:
-    """Context with a training that is ready to run or resume; its folder is locked in the context.
+    """A context manager that yields a training, ready to run or resume, and locks its folder.
 
     `network` must include its train-only outputs, and have as many classes as the dataset. Raises SpecError
     for all errors that would stop the training later, and OptionError for unsupported options.
@@ -157,9 +157,10 @@ def run(
 def _taught(
     network: Network, teacher: Teacher | None, recipe: Recipe, maps: Mapping[str, int]
 ) -> tuple[CompiledNetwork | None, dict[str, Any]]:
-    """The module of the teacher, and its entries in the manifest.
+    """The teacher as a module (None without a teacher), and its entries in the manifest.
 
-    Raises SpecError (ARCH817) and OptionError.
+    `maps` are the maps of the data with their numbers of channels. Raises OptionError for settings of
+    distillation that contradict each other, and SpecError as `Teacher.module`.
     """
     if (teacher is None) != (recipe.distill_loss is None):
         raise OptionError("distillation needs both a teacher and `distill_loss`")
@@ -278,9 +279,10 @@ def _started(
 
 
 def _recipe(given: Mapping[str, Any], module: nn.Module, channels: int) -> Recipe:
-    """The recipe with these fields.
+    """Validates the hyperparameters `given`, by name of the field; missing fields have their defaults.
 
-    Raises OptionError for invalid ones, SpecError (ARCH918) for the crop size.
+    `channels` is the number of image channels. Raises OptionError for invalid values, and SpecError (ARCH918)
+    if the network does not support images of the crop size.
     """
     try:
         recipe = TypeAdapter(Recipe).validate_python(dict(given))

@@ -127,7 +127,7 @@ class _Widths:
 
     def _propagated(self) -> tuple[dict[str, Shape], Value | None]:
         """The shapes of tensors up to the first constraint that does not hold for all widths, and that
-        constraint.
+        constraint (None if all hold).
         """
         shapes: dict[str, Shape] = dict(self.graph.inputs)
         failed: list[Value] = []

@@ -151,7 +151,9 @@ def _swatch(level: int) -> str:
 
 
 def _rows(lines: list[str]) -> str:
-    """Stacked lines as a table, since line breaks reduce the line spacing of small text too much."""
+    """The lines as an HTML-like table with one row per line, since Graphviz puts lines of small text in one
+    cell too close together.
+    """
     if len(lines) == 1:
         return _html(lines)
     rows = "".join(f"<TR><TD>{line}</TD></TR>" for line in lines)

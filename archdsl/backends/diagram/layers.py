@@ -51,10 +51,10 @@ class Layers:
 def arrange(
     blocks: Sequence[Block], edges: Sequence[tuple[Block, Block]], light: Collection[int] = ()
 ) -> Layers:
-    """Places blocks that are connected by edges.
+    """Places blocks that are connected by edges, given as pairs (tail, head).
 
-    The ends of `light` edges, by index, are not drawn towards each other. Edges that close a cycle are
-    reversed.
+    `light` are the indices of edges that only determine layers: they do not pull their ends towards each
+    other. Edges that close a cycle are reversed.
     """
     if not blocks:
         return Layers(0, 0, {})
@@ -156,7 +156,11 @@ def _add_lanes(
 
 
 def _longest_lane(lengths: Iterable[int]) -> int:
-    """The maximum length of an edge that is drawn through lanes, such that all of these edges fit."""
+    """The maximum length of edges that get lanes, chosen so that the total number of lanes is at most
+    MOST_LANES.
+
+    `lengths` are the numbers of layers that the edges pass; longer edges are drawn without lanes.
+    """
     lanes = 0
     for length in sorted(length for length in lengths if length <= LONGEST_LANE):
         lanes += max(0, length)
@@ -202,9 +206,11 @@ def _median_centre(block: Block) -> float:
 
 
 def _spread(layer: list[Block], wishes: list[float]) -> None:
-    """The positions closest to the desired ones, by least squares, that keep the order and minimum distances.
+    """Moves blocks to the positions closest to the desired centres, by least squares, that keep their order
+    and minimum distances.
 
-    After subtracting the minimum distances, positions must not decrease: pool adjacent violators.
+    After subtracting the minimum distances, positions must not decrease: this is isotonic regression, solved
+    by the pool-adjacent-violators algorithm.
     """
     offsets, at = [], 0.0
     for before, block in zip([None, *layer], layer, strict=False):

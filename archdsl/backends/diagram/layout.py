@@ -103,7 +103,9 @@ class _Layouter:
         return chain[::-1]
 
     def _meet(self, edge: Edge) -> tuple[str | None, str, str]:
-        """The innermost frame that contains both ends of an edge, and its blocks that contain the ends."""
+        """The innermost frame that contains both ends of an edge (None: the page), and its blocks that
+        contain the ends.
+        """
         a = [*map(_frame_block, self._frames(edge.tail)), edge.tail]
         b = [*map(_frame_block, self._frames(edge.head)), edge.head]
         n = 0

@@ -79,7 +79,9 @@ def _renamed(part: Part, prefix: str) -> Part:
 
 
 def _origin(scene: Scene, source: str, group: Group) -> str:
-    """The shortest unambiguous name of a tensor from outside of a group."""
+    """The name of a tensor from outside a group: its path, relative to the innermost frame that contains
+    both.
+    """
     path = scene.atoms.of[source]
     shared = [p for p in paths.ancestors(group.path) if paths.below(path, p)]
     return paths.within(path, shared[-1]) if shared else path
@@ -133,7 +135,9 @@ class _Painter:
 
     @cached_property
     def _leaving(self) -> dict[str, dict[str, str | None]]:
-        """For each box, the tensors that are read elsewhere, each with a visible reader, or None."""
+        """For each box, the tensors that are read outside the box or are outputs, each with a visible box
+        that reads it, or None.
+        """
         found: dict[str, dict[str, str | None]] = {}
         ways = [(r.source, self.view.box_of.get(r.reader)) for r in self.scene.atoms.reads]
         for source, head in [*ways, *((s, None) for s in self.scene.graph.outputs.values())]:
@@ -201,7 +205,7 @@ def _title(group: Group, parent: str) -> str:
 
 
 def _known(shapes: Iterable[str]) -> tuple[str, ...]:
-    """At most two shapes, without those that are entirely unknown."""
+    """The first two shapes, as text, of which at least one dimension is known."""
     return tuple(s for s in shapes if s.strip("… ×"))[:2]
 
 

@@ -94,7 +94,7 @@ class Combinations:
         return found
 
     def needed(self, name: str) -> Iterator[str]:
-        """The tensors on whose channels or presence the channels of a tensor depend."""
+        """Yields the tensors on whose channels or presence the channels of a tensor depend."""
         item = self.graph.nodes.get(name)
         if item is None:
             return
@@ -198,7 +198,7 @@ def _has_gaps(item: Node | Mux) -> bool:
 
 
 def _filled(count: int, blocks: Blocks) -> Combination:
-    """The widths of the origins if the first `count` channels are used."""
+    """The number of channels from each origin, if the first `count` channels are used."""
     found = []
     for _, width in blocks:
         found.append(min(count, width))

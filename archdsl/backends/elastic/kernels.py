@@ -60,7 +60,10 @@ def _contains(one: KernelSize, other: KernelSize) -> bool:
 
 
 def _within(size: int, source: int, most: int) -> range:
-    """The positions of a kernel inside a larger one, along one axis."""
+    """The positions of a kernel inside a larger one along one axis, both centred in the stored kernel.
+
+    The kernels have `size`, `source` and `most` positions along this axis.
+    """
     start = centre(size, most).start - centre(source, most).start
     return range(start, start + size)
 

@@ -54,11 +54,11 @@ class _Plan:
     layers: SimpleNamespace
     stateless: tuple[nn.Module, ...]
     mixed: tuple[tuple[int, Mixture | Scaled], ...]
-    """The mixtures that give the weights of candidates, each with its number in the code."""
+    """The mixtures whose candidates are weighted, each with its number in the generated code."""
     bases: tuple[Mixture, ...]
-    """The mixtures whose weights are computed."""
+    """The mixtures whose weights are computed from the weights of outcomes."""
     mixes: tuple[str, ...]
-    """The decisions whose weights of outcomes are needed."""
+    """The paths of the decisions of which the caller must give weights of outcomes."""
 
 
 class ElasticNetwork(nn.Module):
@@ -313,8 +313,11 @@ class ElasticNetwork(nn.Module):
         return found
 
     def _bare(self, layer: Layer, cls: type[nn.Module]) -> nn.Module:
-        """A layer without tensors, of the class of the stored layer, which may synchronize several
-        processes.
+        """A module with the settings of `layer`, but without parameters and buffers: slices are assigned to
+        it when it is called; cached.
+
+        Its class is that of the stored layer, `cls`, which may be a synchronized batch normalization
+        (`archdsl.train.synchronised`).
         """
         key = cls, layer.cls, tuple(layer.kwargs.items())
         found = self._bares.get(key)

@@ -51,11 +51,12 @@ class Tensor:
 
 
 class Made:
-    """A planned node of a network: its output, its inputs, the inputs of which it reads only the size, and
-    its layer.
+    """A planned node of a network, ready to be called.
 
-    `function` is the function of its form; None if the output is the first input. `in_place` overwrites the
-    first input. Nodes with equal `equal` compute the same value.
+    `output` is the tensor computed. `reads` are the variables of the inputs whose values it reads, and
+    `measures` those of which it reads only the size. `function` computes the output from `layer` and these
+    inputs; None if the node returns its first input unchanged. `in_place` does so by overwriting the first
+    input; None if that is not possible. Nodes with equal `equal` compute the same value.
     """
 
     __slots__ = ("equal", "fresh", "function", "in_place", "layer", "measures", "names", "output", "reads")
@@ -211,7 +212,9 @@ class Paths:
         return Path(self.inputs, tuple(steps), results, tuple(stateless))
 
     def _leaves_of(self, on: Value) -> tuple[tuple[str, ...], tuple[tuple[str, int], ...]] | None:
-        """The decisions and sizes on which a condition depends; None if these have many joint values."""
+        """The decisions (paths) and the sizes (node, axis) on which a condition depends; None if the
+        decisions have more than FEW joint outcomes.
+        """
         paths = sorted(decisions_in(on))
         if prod(self.graph.decisions[path].size for path in paths) > FEW:
             return None

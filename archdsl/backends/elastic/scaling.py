@@ -163,8 +163,8 @@ class Calls:
         return {call: tuple(tensors) for call, tensors in found.items()}
 
     def _sized_by(self, name: str, outcomes: Mapping[str, int], sampled: list[Mux]) -> Iterator[str]:
-        """Yields the sampled decisions on which the channels of a tensor depend; appends their muxes to
-        `sampled`.
+        """Yields the sampled decisions on which the channels of a tensor depend; appends to `sampled` each
+        mux through which they do.
         """
         ahead: list[Value] = [self.widths.shapes[name][0]]
         while ahead:
@@ -195,7 +195,7 @@ class Calls:
 
     @staticmethod
     def _cases(mux: Mux, cases: tuple[Value | None, ...], outcomes: Mapping[str, int]) -> list[Value]:
-        """The sizes of the sampled case of a mux, or of all possible cases."""
+        """The sizes of the sampled case of a mux, or, if it is not sampled, of all cases."""
         sizes = zip(mux.cases, cases, strict=True)
         if isinstance(mux.on, str):
             sampled = outcomes.get(mux.on)

@@ -22,8 +22,8 @@ from archdsl.ops.base import Layer
 from archdsl.ops.places import Part, Parts
 
 LARGE = 1 << 14
-"""The size of a weight, in numbers, from which a slice as a leaf tensor pays: its backward pass costs some 15
-µs.
+"""The minimum number of elements of a weight whose slice is made a leaf tensor, for which the backward pass
+takes some 15 µs; for smaller weights, autograd pads the gradient of the slice, which is faster.
 """
 
 
@@ -87,7 +87,9 @@ class Sliced:
         return found[2]
 
     def _view(self, name: str, part: _Lent) -> torch.Tensor | None:
-        """A slice of statistics; a view is cached as long as the stored tensor is the same object."""
+        """The slice of a layer's statistics (None if the layer has none); a view is cached while the stored
+        tensor is the same object.
+        """
         whole = self.stored._buffers[name]
         if whole is None or part.apart:
             return whole if whole is None else part.of(whole)
@@ -103,7 +105,7 @@ def _run(module: nn.Module, x: torch.Tensor) -> torch.Tensor:
 
 
 def _lent_of(tensors: Mapping[str, Any], parts: Parts) -> list[tuple[str, _Lent | None]]:
-    """The names of a layer's tensors, each with its slice; None if the tensor is used in full."""
+    """Each tensor name of a layer, with its slice; None if the tensor is used in full."""
     found: list[tuple[str, _Lent | None]] = []
     for name, value in tensors.items():
         part = parts.get(name)
@@ -113,8 +115,9 @@ def _lent_of(tensors: Mapping[str, Any], parts: Parts) -> list[tuple[str, _Lent 
 
 @lru_cache(maxsize=1 << 14)
 def _lent(part: Part, shape: torch.Size) -> _Lent | None:
-    """The slice of a tensor of this shape, None for the whole; cached, since most layers have equal
-    slices.
+    """How to slice tensors of this shape; None if the slice is the whole tensor.
+
+    Cached, since most layers have equal slices.
     """
     if all(index == range(size) for index, size in zip(part, shape, strict=True)):
         return None
@@ -122,7 +125,7 @@ def _lent(part: Part, shape: torch.Size) -> _Lent | None:
 
 
 class _Lent:
-    """A slice of tensors of one shape, and how it is computed."""
+    """How to slice tensors of one shape: `part` are the indices along each axis."""
 
     def __init__(self, part: Part, shape: torch.Size):
         self.part = part
@@ -152,8 +155,8 @@ class _Lent:
         return value
 
     def lent(self, value: torch.Tensor) -> torch.Tensor:
-        """The slice of a tensor, through which gradients flow: autograd pads them to the size of the
-        tensor.
+        """The slice of a tensor, through which gradients flow: autograd pads the gradient with zeros to the
+        tensor's size.
         """
         crops = len(self._ranges) > 1 and not self.apart and value.requires_grad and torch.is_grad_enabled()
         # One step of the backward pass instead of one for each axis.
@@ -184,8 +187,8 @@ class _Lent:
         return leaf
 
     def give_back(self, whole: torch.Tensor | None, part: torch.Tensor) -> None:
-        """Copies statistics from a slice that is a copy, as its indices are not contiguous, to the stored
-        tensor.
+        """Copies updated statistics to the stored tensor, from a slice that is a copy since its indices are
+        not contiguous.
         """
         assert whole is not None
         # Through `data`, as torch's kernels do: the backward pass of an earlier forward in training mode has

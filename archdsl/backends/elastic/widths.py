@@ -51,8 +51,8 @@ class Slot:
     """The maximum number of channels of the output."""
     params: int
     joined: tuple[int, ...]
-    """The widths of the tensors that are concatenated in the first input; each has a range of its
-    channels.
+    """The widths of the tensors that are concatenated in the first input; each fills a contiguous range of
+    the input's channels, in this order.
     """
     kernels: frozenset[KernelSize]
     """The kernel sizes of all networks if smaller kernels are derived by learned transforms, otherwise
@@ -254,7 +254,7 @@ class Widths:
         return result
 
     def _picked(self, mux: Mux, bound: Bound, outcomes: Mapping[str, int]) -> str:
-        """The source that a mux selects in a network."""
+        """The name of the tensor that a mux selects in a network."""
         if isinstance(mux.on, str):
             return next(s for key, s in mux.cases if key == outcomes[mux.on] and s is not None)
         return next(s for s in mux.inputs if bound.resolved.get(s) == bound.resolved[mux.name])

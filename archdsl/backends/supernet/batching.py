@@ -50,7 +50,7 @@ def batched(
 def _needs(
     items: Mapping[str, Node | Mixed], reads: Callable[[str], Sequence[str]], batches: Batches
 ) -> dict[str, set[str]]:
-    """For each item, or first node of a batch, the items or first nodes that it reads."""
+    """For each item, the items that it reads, where a batch is represented by its first node."""
     first = {node.name: batch[0].name for batch in batches for node in batch}
     needs: dict[str, set[str]] = {}
     for name in items:
@@ -82,7 +82,7 @@ def _ordered(needs: Mapping[str, set[str]], place: Mapping[str, int]) -> list[st
 
 
 def _excluding(needs: Mapping[str, set[str]], batches: set[str]) -> set[str]:
-    """One batch of each set of items that depend on each other."""
+    """The batches to give up: one (by its first node) of each cycle of items that depend on each other."""
     graph = networkx.DiGraph((one, name) for name, found in needs.items() for one in found)
     circles = networkx.strongly_connected_components(graph)
     inside = [circle & batches for circle in circles if len(circle) > 1]

@@ -28,7 +28,7 @@ MOST_STATEMENTS = 65_536
 """The maximum number of statements that are cached for later forward passes."""
 
 Terms = tuple[Sequence[str], Sequence[Node]]
-"""The Python expressions that are summed up, and the nodes that this computes."""
+"""The Python expressions of the terms of a sum, and the nodes whose computation these expressions include."""
 
 
 class ForwardGenerator:

@@ -167,6 +167,8 @@ class _Splitter:
     def _fail(self, item: Node | Mux, headline: str, by: str | None = None, instead: str = "") -> None:
         """Reports an error about an item, located at the decision `by`, by default the one that selects the
         item.
+
+        `instead` is the first help text. Raises SpecError after MOST_ERRORS errors.
         """
         picked = picked_by(self.graph, item.name)
         decision = self.graph.decisions[by] if by else picked.decision if picked else None
@@ -231,7 +233,9 @@ def _one_size(axes: Sequence[int]) -> str:
 
 
 def _deciding(sizes: Sequence[Value], definitions: Definitions) -> Iterator[str]:
-    """Yields the decisions on which sizes depend, directly or through dimensions represented by muxes."""
+    """Yields the paths of the decisions on which sizes depend, directly or through dimensions that muxes
+    select.
+    """
     seen: set[Value] = set()
     ahead = list(sizes)
     while ahead:

@@ -17,7 +17,11 @@ from archdsl.passes.analyses.shapes import FixedShape
 
 
 def computed(graph: Graph, shapes: Mapping[str, FixedShape]) -> dict[str, str]:
-    """A hash for each output of a network; `shapes` are the shapes of its nodes."""
+    """A hash of the computation of each output of a network, by output name; equal computations have equal
+    hashes.
+
+    `shapes` are the shapes of the network's nodes.
+    """
     known = {name: _hash("input", name, shape) for name, shape in graph.inputs.items()}
     zeros: set[str] = set()
     for name, node in graph.nodes.items():

@@ -61,7 +61,9 @@ def zeros_of_input(
 def followed(
     nodes: Mapping[str, Node], inputs: Iterable[str], shapes: Mapping[str, FixedShape], wanted: Iterable[str]
 ) -> dict[str, SizedBy | None]:
-    """The network inputs that determine the sizes of the nodes `wanted` and their ancestors."""
+    """For the nodes `wanted` and their ancestors along the way to an input: the network input that determines
+    their size, or None.
+    """
     known: dict[str, SizedBy | None] = {name: SizedBy(name, 1) for name in inputs}
     for name in wanted:
         way: list[tuple[str, Pair]] = []

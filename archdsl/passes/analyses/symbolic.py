@@ -100,7 +100,11 @@ def mux_shape(
 def _join(
     on: str | Value, keyed: Sequence[tuple[Any, Value | None]], decisions: Mapping[str, Decision]
 ) -> Value | None:
-    """The size that is `v` if `on` is `k`; None if it cannot be expressed without the mux."""
+    """The size of a mux's output along one axis as a value over decisions; None if it cannot be expressed
+    without the mux.
+
+    `keyed` are pairs (key, size): the size is that of the pair whose key equals `on`.
+    """
     given = [v for _, v in keyed if v is not None]
     first = given[0]
     if all(v is first or (v == first and type(v) is type(first)) for v in given[1:]):

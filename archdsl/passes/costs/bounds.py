@@ -76,7 +76,7 @@ def _needed_by_all(graph: Graph, bit: Mapping[str, int]) -> dict[str, int]:
 
 
 def _may_be_zeros(graph: Graph) -> set[str]:
-    """The nodes that simplification finds to be zero in some network, and possibly further ones."""
+    """A superset of the nodes that simplification finds to be zeros in some network."""
     zeros: set[str] = set()
     for name, item in graph.nodes.items():
         if isinstance(item, Mux):

@@ -106,8 +106,8 @@ class _Work:
         self.definitions[variable] = reduced(Table(tuple(scope), tuple(scope.values()), cells))
 
     def put_in(self) -> None:
-        """Substitutes auxiliary variables into the tables that read them, where this makes the tables
-        smaller.
+        """Substitutes the definitions of auxiliary variables into the tables that read them, where tables
+        become smaller.
         """
         changed = True
         while changed:

@@ -101,7 +101,10 @@ class _Plan:
 
 
 def _place(offsets: Sequence[tuple[int, Any]], found: Mapping[int, Any], index: Any, moved: Any) -> None:
-    """The index of the cell for each network: the sum of the offsets of its outcomes."""
+    """Writes the index of each network's cell in a table to `index`: the sum of the offsets of its outcomes.
+
+    `moved` is a buffer of the same shape.
+    """
     (variable, step), *rest = offsets
     _move(step, found[variable], index)
     for variable, step in rest:

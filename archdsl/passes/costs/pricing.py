@@ -243,7 +243,9 @@ def _always_made(closed: ClosedForm, members: list[Node]) -> set[str]:
 def _with(
     before: _Joint | None, at: int, applied: Applied | None, members: list[Node], needed: set[str]
 ) -> _Joint | None:
-    """Adds a primitive to a piece; None, which occurs in no network, if an input of it is not computed."""
+    """Adds a primitive to a piece; None if one of its inputs is not computed, a case that occurs in no
+    network.
+    """
     if before is None or applied is None:
         return before
     made = {members[n].name: what.shape for n, what in before}

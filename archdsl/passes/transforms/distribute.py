@@ -78,7 +78,10 @@ class _Distributed:
         return found
 
     def _read_outside(self) -> set[str]:
-        """The tensors that nodes outside the copied ones read; a copied tensor of these becomes a mux."""
+        """The tensors that are read by nodes that are not copied, by outputs, or in requirements.
+
+        A copied tensor among these becomes a mux over its copies.
+        """
         read = set(self.space.outputs.values())
         for requirement in self.space.requirements:
             read |= nodes_in(requirement.condition)

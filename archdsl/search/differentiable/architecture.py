@@ -78,7 +78,7 @@ class Architecture(nn.Module):
         return {**found, **{path: _certain(raw[path], outcome) for path, outcome in self.fixed.items()}}
 
     def messages(self) -> Iterator[nn.Parameter]:
-        """The parameters of message passing."""
+        """Yields the parameters of message passing."""
         return iter(()) if self.linked is None else self.linked.parameters()
 
     def probabilities(self) -> Vectors:

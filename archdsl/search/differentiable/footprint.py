@@ -103,10 +103,11 @@ def of_host(meminfo: Path = Path("/proc/meminfo"), cgroup: Path = Path("/sys/fs/
 
 
 class Tally(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """A context that counts the bytes of tensors while operations run, without those of a module.
+    """A context manager that counts the bytes of the tensors that exist while operations run, except those of
+    a module.
 
-    `now` is the current number, `most` its maximum. Operations on meta tensors with equal shapes are not
-    repeated, since torch infers shapes in Python, which takes longer than many operations themselves.
+    `now` is the current number of bytes, `most` its maximum. Operations on meta tensors with equal shapes are
+    not repeated, since torch infers shapes in Python, which takes longer than many operations themselves.
     """
 
     def __init__(self, module: nn.Module, known: Known):

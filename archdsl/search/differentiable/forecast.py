@@ -104,7 +104,9 @@ def _tensors(state: Any) -> Iterator[torch.Tensor]:
 
 
 def _median_of(call: Callable[[int], None], device: torch.device) -> float:
-    """The median seconds of calls, without the first one; the argument is the number of the call."""
+    """The median duration in seconds of several calls, not counting the first; each call gets its number,
+    from 0.
+    """
     seconds: list[float] = []
     for number in range(1 + MOST_STEPS):
         began = time.perf_counter()

@@ -31,7 +31,9 @@ class Leases:
 
 
 class Heartbeat:
-    """Context in which a thread touches a file every `every_s` seconds; the file is removed at the end."""
+    """A context manager in which a thread touches a file every `every_s` seconds; the file is removed at the
+    end.
+    """
 
     def __init__(self, path: Path, every_s: float):
         self.path, self.every_s = path, every_s

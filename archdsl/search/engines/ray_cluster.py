@@ -194,7 +194,9 @@ def _installed() -> Any:
 
 @contextmanager
 def _own_signals() -> Iterator[None]:
-    """Context after which the handler of SIGTERM is restored, as Ray's handler ends the process at once."""
+    """A context manager that restores the handler of SIGTERM at the end, as Ray's handler ends the process at
+    once.
+    """
     before = signal.getsignal(signal.SIGTERM)
     try:
         yield
@@ -205,7 +207,7 @@ def _own_signals() -> Iterator[None]:
 
 @contextmanager
 def _same_modules() -> Iterator[None]:
-    """Context in which processes started by Ray get the module path of this process."""
+    """A context manager in which processes started by Ray get the module path of this process."""
     before = os.environ.get("PYTHONPATH")
     os.environ["PYTHONPATH"] = module_path()
     try:

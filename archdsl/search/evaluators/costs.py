@@ -8,7 +8,7 @@ from archdsl.search.evaluators.base import Candidate, EvaluatorContext, Scores
 
 
 class CostsEvaluator:
-    """An evaluator without scores; costs are computed for every network anyway."""
+    """An evaluator without scores; the search computes the costs of every network itself."""
 
     def __init__(self, config: Any, context: EvaluatorContext):
         self.proved = context.proved

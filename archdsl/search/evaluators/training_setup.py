@@ -105,7 +105,9 @@ class TrainingSetup:
         return self.task.outputs == (self.main,)
 
     def trained(self, network: Network) -> Network:
-        """The network, with its train-only outputs unless the main output is the only one with a loss."""
+        """The network to train: without its train-only outputs if only the main output has a loss, otherwise
+        with them.
+        """
         return network if self.is_plain else network.with_train_outputs()
 
     def loss_of_batch(self, run: Callable[..., Any], batch: Batch) -> torch.Tensor:

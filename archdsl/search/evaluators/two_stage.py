@@ -217,7 +217,7 @@ class _Training:
         return self.setup.task.at_outputs()(found, targets, self.setup.processes)
 
     def _outputs(self, module: CompiledNetwork, inputs: Sequence[torch.Tensor]) -> Mapping[str, torch.Tensor]:
-        """The outputs of a module by name: all, or the main one if that is the only one with a loss."""
+        """The outputs of a module by name: only the main one if no other output has a loss, otherwise all."""
         if self.setup.is_plain:
             return {self.setup.main: module(*inputs)}
         return module.forward_all(*inputs)

@@ -65,7 +65,10 @@ class Snapshot(Protocol):
     """A strategy whose state can be saved, so that a long search is resumed without replay."""
 
     def state(self) -> dict[str, Any]:
-        """The state that later proposals depend on, as JSON values; "arrays" may have numpy arrays."""
+        """The state that later proposals depend on, as JSON values, with one exception.
+
+        A dict in it may have an entry "arrays", a dict of numpy arrays by name.
+        """
 
     def restore(self, state: dict[str, Any]) -> None:
         """Restores a state; later proposals are then the same as without interruption."""

@@ -109,7 +109,7 @@ class OptunaSampler:
 
     @contextmanager
     def _quiet(self) -> Iterator[None]:
-        """Context that suppresses Optuna's messages about new studies and experimental arguments."""
+        """A context manager that suppresses Optuna's messages on new studies and experimental arguments."""
         logging = self.optuna.logging
         before = logging.get_verbosity()
         logging.set_verbosity(logging.ERROR)

@@ -28,5 +28,5 @@ def as_array(networks: Iterable[Outcomes], decisions: int) -> Any:
 
 
 def from_array(array: Any) -> Iterator[Outcomes]:
-    """The networks in an array returned by `as_array`."""
+    """Yields the networks in an array returned by `as_array`."""
     return map(tuple, array.tolist())

@@ -26,7 +26,9 @@ AT_ONCE = (256, 2048, *[8192] * 61)
 STEPS = 256
 """The number of steps of a random walk from an extreme network, if no sample satisfies the requirements."""
 MUTATIONS = 1_000
-"""A decision diagram as nested tuples: a leaf value, or the index of a variable and a tree per outcome."""
+"""The maximum number of random mutations of a network that are tried to find one that satisfies the
+requirements.
+"""
 
 Tree = Union[bool, int, tuple[int, tuple[Any, ...]]]
 """A decision diagram as nested tuples: a leaf value, or the index of a variable and a tree per outcome."""

@@ -94,7 +94,9 @@ def _epochs(config: TrialConfig) -> int:
 def _measured(
     evaluation: Evaluation, networks: Sequence[Outcomes], epochs: int, limit_s: float
 ) -> tuple[float, str, bool, str | None]:
-    """The seconds of a trial, what was measured, whether this is a lower bound, and why it failed."""
+    """The seconds of a trial; a text on what was measured; whether the seconds are a lower bound; and, if a
+    network could not be evaluated, the reason, else None.
+    """
     if isinstance(evaluation.evaluator, Prepared):
         return 0.0, "nothing, as a supernet is trained first", True, None
     if not networks:

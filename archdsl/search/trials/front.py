@@ -40,7 +40,7 @@ def _minimal(ordered: Sequence[Values]) -> Iterator[Values]:
 
 
 def _minimal_of_many(ordered: Sequence[Values]) -> Iterator[Values]:
-    """`_minimal` for more than three objectives: compares each vector with those kept so far."""
+    """Yields as `_minimal`, for more than three objectives: compares each vector with those kept so far."""
     import numpy as np
 
     kept, count = np.empty((len(ordered), len(ordered[0]))), 0
@@ -138,5 +138,7 @@ def bounds(values: Iterable[Values]) -> tuple[Values, Values]:
 
 
 def scaled(one: Values, low: Values, high: Values) -> Values:
-    """A vector scaled to 0 at `low` and 1 at `high`; 0 in objectives where these are equal."""
+    """The vector `one`, scaled so that `low` becomes 0 and `high` becomes 1 in each objective; 0 where these
+    are equal.
+    """
     return tuple((v - a) / (b - a) if b > a else 0.0 for v, a, b in zip(one, low, high, strict=True))

@@ -105,7 +105,9 @@ class History:
 
     @property
     def best(self) -> Trial | None:
-        """The trial of the front that is best in the first objective, then in the next."""
+        """The trial of the front with the best first objective, and of several the best next one; None
+        without a front.
+        """
         return self.front[0] if self.front else None
 
     def best_values(self) -> list[float | None]:

@@ -28,7 +28,9 @@ from archdsl.search.trials.table import trials_csv
 EVERY_S = 30.0
 """The minimum number of seconds between updates of the report of a running search."""
 _SHARE = 20
-"""The minimum time between these updates, in multiples of the time that the last update took."""
+"""The minimum time between updates of the report of a running search, in multiples of the duration of the
+last update.
+"""
 MOST_FILES = 500
 """The maximum number of networks of the front that are written as files; trials.csv marks all."""
 MOST_RANDOM = 10_000

@@ -247,9 +247,10 @@ class Trials:
                 self.waiting[done.number] = done
 
     def _found(self, task: Task) -> Done | None:
-        """The recorded result of a task, or None.
+        """The recorded result of a task, or None without one.
 
-        Raises SpecError (ARCH864) if another network was recorded.
+        Raises SpecError (ARCH864) if the record of this trial is about another network: the strategy does not
+        repeat its proposals.
         """
         known = self.recorded.get(task.number)
         if known is None:

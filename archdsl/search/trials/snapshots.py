@@ -36,7 +36,8 @@ class Snapshots:
     def save(self, trials: int, state: Mapping[str, Any]) -> Path:
         """Writes the state after a number of trials; returns its path. Deletes snapshots beyond `keep`.
 
-        Arrays (numpy) in the state must be values of dicts with the key "arrays".
+        The state consists of JSON values, except for entries "arrays" of its dicts, which are dicts of numpy
+        arrays.
         """
         from safetensors.numpy import save
 

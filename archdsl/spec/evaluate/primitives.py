@@ -285,7 +285,7 @@ def _wrong_kind(owner: str, setting: Setting, value: SpecValue, at: Spanned, fra
 
 
 def _value_form(setting: Setting, value: SpecValue) -> str | None:
-    """The help that says what to write instead of a value of the wrong type."""
+    """The help that says what to write instead of a value of the wrong type; None without such help."""
     if isinstance(value, str):
         return string_form(value, setting.kind)
     if setting.kind == "bool" and isinstance(value, int):

@@ -88,7 +88,10 @@ def _report(ev: Evaluator, error: SpecError) -> None:
 
 
 def _poison(statement: ast.Statement, frame: Frame) -> Poison | None:
-    """Poisons the names that a statement defines, so that uses of them report no further errors."""
+    """Poisons the names that a statement defines, so that uses of them report no further errors.
+
+    Returns a placeholder for the value of a `return`; None for other statements.
+    """
     if isinstance(statement, ast.Return):
         return Poison()
     for name in assigned_names((statement,)):

@@ -224,7 +224,7 @@ def is_set(value: SpecValue | None) -> bool:
 
 
 def _first(value: SpecValue | None) -> SpecValue | None:
-    """The first defined case of a value that depends on decisions; any other value itself."""
+    """The first defined case of a value that depends on decisions, or None; any other value itself."""
     while isinstance(value, Choice | Either):
         parts = value.values if isinstance(value, Choice) else (value.then, value.otherwise)
         value = next((v for v in parts if v is not None and not isinstance(v, Undefined)), None)

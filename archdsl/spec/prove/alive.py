@@ -54,7 +54,7 @@ class Alive:
             raise Undecided from None
 
     def shortest(self, failing: int) -> Outcomes | None:
-        """A smallest set of outcomes that imply the condition `failing`."""
+        """A smallest set of outcomes that imply the condition `failing`; None if it is unsatisfiable."""
         return self.exact.shortest(failing)
 
     def shortest_of_its_own(self, obligation: Obligation, failing: int) -> Outcomes | None:

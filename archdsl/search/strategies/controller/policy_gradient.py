@@ -174,7 +174,7 @@ class PolicyGradient(ABC):
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """Context in which torch uses one thread."""
+    """A context manager in which torch uses one thread."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
