@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 def aux_weights(words: Sequence[str], network: Network) -> dict[str, float]:
     """The loss weights of auxiliary outputs, by name.
 
-    Each word is a number, which applies to all auxiliary outputs with as many channels as the main output, or
-    `NAME=NUMBER`.
+    Each word is a number, which applies to all auxiliary outputs that have the number of channels of the main
+    output, or `NAME=NUMBER`.
     """
     from archdsl.train.networks import output_maps
 

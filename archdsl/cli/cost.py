@@ -33,7 +33,7 @@ Examples:
 )
 @click.option(
     "--samples", type=click.IntRange(1, 10_000_000), default=None, metavar="N",
-    help="Random networks for quantiles (default: 100,000; 12 to 300 without closed form).",
+    help="Number of random networks for quantiles (default: 100,000; 12 to 300 without closed form).",
 )  # fmt: skip
 @click.option("--seed", type=int, default=0, show_default=True, help="Seed of the random networks.")
 @click.option(

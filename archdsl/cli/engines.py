@@ -27,7 +27,7 @@ def engine_options(command: F) -> F:
         click.option(
             "--gpus-per-trial", "gpus", type=float, metavar="G", help="GPUs per trial: 1, 2, or 0.5."
         ),
-        click.option("--threads", type=int, metavar="N", help="Threads per trial, if there are workers (1)."),
+        click.option("--threads", type=int, metavar="N", help="Threads per trial with workers (default: 1)."),
     )  # fmt: skip
     for option in reversed(options):
         command = option(command)

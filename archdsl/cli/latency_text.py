@@ -188,7 +188,7 @@ def validation_text(space: Space, found: Validation, path: Path) -> str:
     lines = [
         f"{space.name}: {calibration.fitted_on} networks fitted, {calibration.held_out.networks} "
         f"held out; 90 % of these are within {calibration.error:.1%}",
-        f"form: {calibration.form}; final up-sampling {calibration.final_upsampling}",
+        f"correction model: {calibration.form}; final up-sampling {calibration.final_upsampling}",
         f"calibration and error are stored in {path}",
     ]
     if found.new_rows:
@@ -205,7 +205,7 @@ def _accuracy_rows(found: Validation) -> list[list[str]]:
     assert calibration is not None
     named = {
         "table, calibrated": calibration.held_out,
-        **{f"  form: {form}": a for form, a in calibration.tried.items()},
+        **{f"  model: {form}": a for form, a in calibration.tried.items()},
         "sum of rows alone": calibration.rows_alone,
         "MACs alone": calibration.macs_alone,
     }

@@ -124,7 +124,9 @@ def result_text(found: Result, verdict: Mapping[str, Any]) -> str:
     macs = [sampled["macs"] for sampled in verdict["random"]]
     idle = verdict["idle"]
     text += f"\nmean entropy of the decisions {verdict['mean_entropy']:.2f} of 1"
-    text += f", {idle:.0%} of {verdict['edges']} edges have no parameters" if idle is not None else ""
+    text += (
+        f", {idle:.0%} of {verdict['edges']} edges are zeros, skips or pooling" if idle is not None else ""
+    )
     text += f"; {len(macs)} random networks have {_short(min(macs))} to {_short(max(macs))} MACs"
     return text + "".join(f"\nwarning: {one}" for one in verdict["warnings"])
 

@@ -90,11 +90,11 @@ class Files(Batched):
     )  # fmt: skip
     map_mean: Any = setting(
         "data", "mean for normalizing a map that is an input of a network", form=forms.MAP_MEAN,
-        usual="the mean of images with as many channels, if 3 or 4; else 0",
+        usual="that of images with the same number of channels, if 3 or 4; else 0",
     )  # fmt: skip
     map_std: Any = setting(
         "data", "standard deviation for normalizing a map that is an input of a network", form=forms.MAP_STD,
-        usual="the deviation of images with as many channels, if 3 or 4; else 1",
+        usual="that of images with the same number of channels, if 3 or 4; else 1",
     )  # fmt: skip
 
 

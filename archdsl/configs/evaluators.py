@@ -176,11 +176,11 @@ class MovingLevel:
     at this point, with u sampled uniformly from 0 to the slack.
     """
 
-    level: float = setting("number", "initial level, the moving average of validation scores", 0.01)
+    level: float = setting("number", "initial value of the moving average of validation scores", 0.01)
     decay: float = setting("number", "decay of the moving average", 0.99, high=1)
     slack: float = setting(
         "number",
-        "a training stops if its score is below (1 - u) · level, with u sampled uniformly from 0 to this slack",
+        "a training stops if its score is below (1 - u) · moving average, with u sampled uniformly from 0 to this slack",
         0.9,
         high=1,
     )
@@ -190,7 +190,7 @@ class MovingLevel:
     )  # fmt: skip
     every: int = setting(
         "whole",
-        "number of trainings between changes of the slack; trainings with a score above the level count twice",
+        "number of trainings between changes of the slack; trainings with a score above the moving average count twice",
         100,
         low=1,
     )

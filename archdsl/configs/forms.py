@@ -88,7 +88,7 @@ GROUPED_NAMES = Form(
     _many(lambda value: isinstance(value, str) or NAMES.accepts(value)),
 )
 MAPS = Form(
-    'a list of names of small letters, digits and underscores, other than labels and edges: ["depth"]',
+    'a list of names of lower-case letters, digits and underscores, other than labels and edges: ["depth"]',
     lambda value: (
         _many(_text(r"[a-z][a-z0-9_]{0,63}"))(value) and len({*value, "labels", "edges"}) == len(value) + 2
     ),
@@ -124,7 +124,7 @@ MAP_STD = Form(
     MAP_MEAN.reads,
 )
 SCORES = Form(
-    'a list of names of small letters, digits and underscores: ["energy"]',
+    'a list of names of lower-case letters, digits and underscores: ["energy"]',
     lambda value: _many(_text(r"[a-z][a-z0-9_]{0,63}"))(value) and len(set(value)) == len(value),
 )
 IGNORED = Form(

@@ -132,7 +132,7 @@ class HillClimb:
     """Hill climbing: repeatedly moves to a better network that differs in one decision."""
 
     draws: int = setting(
-        "whole", "random networks; a climb starts from the best of them", 4, low=1, high=100_000
+        "whole", "number of random networks; the climb starts from the best of them", 4, low=1, high=100_000
     )
     order: str = setting(
         "text",
@@ -163,7 +163,7 @@ class Tpe:
 
 @dataclass(frozen=True)
 class Gp:
-    """Settings of Optuna's sampler by a Gaussian process."""
+    """Settings of Optuna's Bayesian optimization with a Gaussian process."""
 
     startup: int = setting("whole", "number of initial random networks", 10)
 

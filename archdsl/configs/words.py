@@ -69,10 +69,10 @@ GROUPS: Mapping[str, Mapping[str, Word]] = {
     },
     "optuna_samplers": {
         "tpe": Word("tree-structured Parzen estimators", strategies.Tpe),
-        "gp": Word("a Gaussian process", strategies.Gp),
+        "gp": Word("Bayesian optimization with a Gaussian process", strategies.Gp),
         "nsga2": Word("NSGA-II of Optuna", strategies.Genetic),
         "nsga3": Word("NSGA-III", strategies.Genetic),
-        "qmc": Word("a quasi-random sequence", strategies.Unset),
+        "qmc": Word("a quasi-Monte Carlo sequence", strategies.Unset),
         "random": Word("independent draws", strategies.Unset),
     },
     "evaluators": EVALUATORS,

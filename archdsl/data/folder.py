@@ -98,7 +98,7 @@ def _listed(path: Path) -> _Classes:
     lines = [match for line in text.splitlines() if (match := _LINE.fullmatch(line.strip()))]
     names = tuple(line[2] for line in lines)
     for word in (word for name in names for word in name.split() if word.startswith("#")):
-        help = "a colour is six hexadecimal digits behind the name: road #804080"
+        help = "a colour is six hexadecimal digits after the name: road #804080"
         raise failed("ARCH907", "invalid class list", path, f"`{word}` is not a colour of a class", help)
     _demand_names(names, path)
     numbered = sum(line[1] is not None for line in lines)

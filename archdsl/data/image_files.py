@@ -158,9 +158,7 @@ def read_samples(path: Path) -> tuple[NDArray[np.uint8] | NDArray[np.uint16], in
     with _opened(path) as image:
         if image.format in _LOSSY or image.mode not in _MAP_MODES:
             what = "JPEG changes the numbers" if image.format in _LOSSY else f"the pixel mode is {image.mode}"
-            help = (
-                "expected a PNG with one channel of 8 or 16 bits; images of colours have `map_channels = 3`"
-            )
+            help = "expected a PNG with one channel of 8 or 16 bits; colour images need `map_channels = 3`"
             raise failed("ARCH937", "map without one number per pixel", path, what, help)
         restore, wide = _as_written(image), image.mode not in ("L", "1")
         samples = np.asarray(image)

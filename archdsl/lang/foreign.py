@@ -39,7 +39,7 @@ def after_number(number: str, word: str) -> str | None:
     if _SIZES.match(word):
         return f"write [{', '.join([number, *re.findall(r'[0-9]+', word)])}]"
     if word in ("elif", "elseif"):
-        return "write a if condition else b if other else c"
+        return "write `a if condition else b if other else c`"
     if re.match(r"_\d", word):
         return f"numbers have no separators: {number}{word.replace('_', '')}"
     if word in ("f", "F", "L", "l", "u", "U", "d"):
@@ -131,7 +131,7 @@ def _several(mistake: Mistake) -> str:
         return "numbers have no separators: 2000000 or 2M"
     first = _FIRST_WORD.match(mistake.before)
     if first is not None and first[1] == "require":
-        return "write a and b, or one requirement per line"
+        return "write `a and b`, or one requirement per line"
     if first is not None and first[1] in ("minimize", "maximize"):
         return f"write one objective per line: {first[1]} a, then {first[1]} b"
     return "write a list, [a, b], or a set, {a, b}; or one statement per line"
@@ -158,13 +158,13 @@ def _conditions(mistake: Mistake) -> Diagnostic | None:
     if mistake.word == "is" and not mistake.starts_line:
         return _unexpected(mistake, "write a == b")
     if mistake.kind == "IF" and not mistake.starts_line:
-        return _unexpected(mistake, "write a if condition else b")
+        return _unexpected(mistake, "write `a if condition else b`")
     if _last_word(mistake) == "?" and mistake.kind in ("INT", "FLOAT", "NAME", "STRING", "LBRACE", "LPAR"):
-        return _unexpected(mistake, "write a if condition else b", _last_span(mistake))
+        return _unexpected(mistake, "write `a if condition else b`", _last_span(mistake))
     begin = mistake.source.text.rfind("\n", 0, mistake.span[0]) + 1
     ternary = _TERNARY.match(mistake.source.text, begin)  # `x = a ? b : c` is `x = a?`, and a statement
     if ternary is not None and ternary.end() >= mistake.span[0]:
-        return _unexpected(mistake, "write a if condition else b", ternary.span(1))
+        return _unexpected(mistake, "write `a if condition else b`", ternary.span(1))
     return None
 
 

@@ -59,7 +59,7 @@ MARKS = (
     ("===", "write `==`"), ("!==", "write `!=`"), ("=<", "write `<=`"), ("<-", "write `=`"),
     ("..<", "both ends are included: 1..2 for 1 and 2"), ("..=", "write `..`; both ends are included"),
     ("...", "write `..`"), ("++", "write x = x + 1"), ("--", _COMMENT + "; a difference is a - b"),
-    ("::", "write `.`"), ("?:", "write a if condition else b"), ("??", "write a if defined(a) else b"),
+    ("::", "write `.`"), ("?:", "write `a if condition else b`"), ("??", "write `a if defined(a) else b`"),
     ("?.", "write defined(x) to ask whether x exists"),
 )  # fmt: skip
 """Operators of other languages, of two or more characters, with the help that says what to write instead."""

@@ -18,7 +18,7 @@ _LINEAR = "write linear(c = CHANNELS), a linear layer over the channels at each 
 _ATTENTION = "write attention(heads = 4), or dot_attention(q, k, v) without weights"
 _RANGE = "a range is written low..high, both included: {1..4}"
 _CHOICE = "write one of {a, b}"
-_LISTED = "decisions have listed outcomes: one of {0.25, 0.5, 1.0}"
+_LISTED = "list the outcomes of a decision: one of {0.25, 0.5, 1.0}"
 _INTEGERS = "write one of {low..high}, or with steps one of {8..64 step 8}"
 _STAGE = "write a repetition as a stage: stage NAME repeat 3 {x = x -> f}"
 _AXES = "tensors have channels, height and width only; a classifier ends in global_pool -> linear(c = 10)"
@@ -121,8 +121,8 @@ _OPS: Mapping[str, str] = {
     "dict": "write a set, {a: x, b: y}, or a record, (a = 1, b = 2)",
     "zeros": "write x -> zero for zeros of the size of x", "zeroslike": "write x -> zero",
     "ones": "write (x -> zero) + 1", "oneslike": "write (x -> zero) + 1",
-    "matmul": "matrices are multiplied by linear(c = 8) and dot_attention(q, k, v)",
-    "einsum": "matrices are multiplied by linear(c = 8) and dot_attention(q, k, v)",
+    "matmul": "matrix products are linear(c = 8) and dot_attention(q, k, v)",
+    "einsum": "matrix products are linear(c = 8) and dot_attention(q, k, v)",
     "flops": "write flops", "gflops": "write flops <= 1G", "mflops": "write flops <= 1M", "mac": "write macs",
     "multadds": "write macs", "madds": "write macs", "gmacs": "write macs <= 1G",
     "parameters": "write params", "nparams": "write params", "numparams": "write params",

@@ -45,7 +45,7 @@ _LOOK_ALIKES = {
     "“": 'write `"`',
     "”": 'write `"`',
     "$": "names are made of letters, digits and `_`",
-    "@": "ops have no decorators; matrices are multiplied by linear(c = 8) and dot_attention(q, k, v)",
+    "@": "ops have no decorators; matrix products are linear(c = 8) and dot_attention(q, k, v)",
     "\\": "line continuation needs no backslash",
     "~": "write `not`; an op is applied by `->`",
     "`": "names are written without quotes, strings with `\"`",
@@ -280,7 +280,7 @@ def _foreign(mistake: Mistake) -> Diagnostic | None:
     if mistake.kind == "WHOLE":
         return mistake.finding("ARCH100", "unexpected `//`", "", "a comment starts with #")
     if mistake.kind == "NOT" and mistake.after.lstrip().startswith("in "):
-        return mistake.finding("ARCH100", "unexpected `not`", "", "write not a in b")
+        return mistake.finding("ARCH100", "unexpected `not`", "", "write `not a in b`")
     if mistake.word in tuple("+-*/") and mistake.after.startswith("=") and "EQUAL" in mistake.expected:
         word = mistake.word
         return mistake.finding("ARCH100", f"unexpected `{word}`", "", f"write x = x {word} y")

@@ -120,7 +120,7 @@ class _Row:
             upcoming = self.upcoming()
             if upcoming is None or upcoming.text != "else":
                 raise UnfoldableError(
-                    "ARCH111", "`if` without `else`", found.span, "write a if condition else b"
+                    "ARCH111", "`if` without `else`", found.span, "write `a if condition else b`"
                 )
             self.at += 1
             branches.append((value, condition))

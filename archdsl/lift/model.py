@@ -86,7 +86,9 @@ def _called(maker: Callable[..., Any], positional: list[Any], named: dict[str, A
     try:
         return maker(*positional, **named)
     except Exception as error:  # the model's own code runs
-        raise _refused(place, f"{type(error).__name__}: {error}; arguments are given by --args") from error
+        raise _refused(
+            place, f"{type(error).__name__}: {error}; set the arguments of the model with --args"
+        ) from error
 
 
 def _refused(place: str, why: str) -> SpecError:

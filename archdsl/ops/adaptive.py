@@ -56,7 +56,9 @@ class AdaptivePool(Primitive):
     lifts = tuple(MODES.values())
     fresh = True
     settings = (
-        Setting("size", "pair", None, "bins along height and width, or [rows, columns]", low=1),
+        Setting(
+            "size", "pair", None, "number of bins along height and width each, or [rows, columns]", low=1
+        ),
         Setting("mode", "str", "avg", "mean or maximum", choices=tuple(MODES)),
     )
 

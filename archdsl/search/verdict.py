@@ -20,7 +20,7 @@ At 0.95, the most probable of six outcomes has a probability of about 0.35, the 
 another seed may well choose another outcome.
 """
 COLLAPSED = 0.9
-"""The fraction of parameter-free edges from which a network counts as collapsed.
+"""The fraction of edges that are zeros, skips or pooling, from which a network counts as collapsed.
 
 Weight-sharing searches tend to collapse into skips and pooling, which train faster (Zela et al.,
 arXiv:1909.09656).

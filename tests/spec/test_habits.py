@@ -136,7 +136,7 @@ IN_SPACE = [
     ("z = x -> downsample", "ARCH201", "max_pool(s = 2)"),
     ("z = x -> reshape", "ARCH201", "channels, height and width only"),
     ("k = Categorical([3, 5])", "ARCH201", "one of {a, b}"),
-    ("k = loguniform(1e-3, 1)", "ARCH201", "listed outcomes"),
+    ("k = loguniform(1e-3, 1)", "ARCH201", "list the outcomes"),
     ("z = Repeat(conv, 3)", "ARCH201", "stage NAME repeat 3"),
     # settings
     ("z = x -> conv(activation = relu)", "ARCH204", "x -> conv -> bn -> relu"),

@@ -82,7 +82,7 @@ def picture(drawing: Drawing | Dot, kind: str) -> bytes:
 def _signed(made: bytes, kind: str) -> bytes:
     """A PNG or PDF with this software recorded as producer; Graphviz records its own name, or none."""
     if kind == "pdf":
-        return made + b"%archdsl\n"  # a comment behind the end
+        return made + b"%archdsl\n"  # a comment after the end
     chunk = b"tEXtSoftware\0archdsl"
     numbers = (number.to_bytes(4, "big") for number in (len(chunk) - 4, zlib.crc32(chunk)))
     return made[:_IHDR_END] + chunk.join(numbers) + made[_IHDR_END:]

@@ -62,7 +62,9 @@ class Combinations:
         paths = sorted(self._decisions(name))
         sizes = [decisions[path].size for path in paths]
         if prod(sizes) > MOST_TRIED:
-            raise Uncounted(f"its channels depend on {len(paths)} decisions, {prod(sizes):,} outcomes")
+            raise Uncounted(
+                f"its channels depend on {len(paths)} decisions with {prod(sizes):,} joint outcomes"
+            )
         found: dict[Combination, None] = {}
         for outcomes in product(*map(range, sizes)):
             one = _Network(self, dict(zip(paths, outcomes, strict=True))).widths(name)

@@ -108,7 +108,7 @@ def tabled(
     paths = tuple(sorted({path for value in values for path in decisions_in(value)}))
     sizes = [decisions[path].size for path in paths]
     if prod(sizes) > MOST_OUTCOMES:
-        raise TooManyOutcomes(f"{', '.join(paths)} have {prod(sizes):,} outcomes together")
+        raise TooManyOutcomes(f"{', '.join(paths)} have {prod(sizes):,} joint outcomes")
     joint = (dict(zip(paths, o, strict=True)) for o in product(*map(range, sizes)))
     return paths, [tuple(_evaluated(value, outcomes) for value in values) for outcomes in joint]
 

@@ -128,7 +128,7 @@ class _Splitter:
             try:
                 self._mux(item) if isinstance(item, Mux) else self._node(item, shapes)
             except TooManyOutcomes as error:
-                instead = f"reduce their combined outcomes to at most {MOST_OUTCOMES:,}"
+                instead = f"reduce their joint outcomes to at most {MOST_OUTCOMES:,}"
                 self._fail(item, f"too many decisions select one tensor: {error}", instead=instead)
         if self.errors:
             raise SpecError(self.errors)

@@ -15,7 +15,7 @@ from archdsl.passes.base import Contract, Transform, option
 
 @dataclass(frozen=True)
 class Distribute(Transform):
-    """Moves the muxes of a decision behind the nodes that read them: op(a or b) becomes op(a) or op(b).
+    """Moves the muxes of a decision after the nodes that read them: op(a or b) becomes op(a) or op(b).
 
     The nodes of the decision's block (of the iteration `cells[2, 16]` for the decision `cells[2, 16].x`) are
     copied for each outcome, with the same weights; tensors of the block that are read outside of it become

@@ -150,7 +150,7 @@ def _without_dimensions(
     def leaf_of(leaf: Value) -> Value:
         return instead.get(leaf, leaf) if isinstance(leaf, Dim) else leaf
 
-    for dim, (mux, sizes) in definitions.items():  # each stands behind those that it is made of
+    for dim, (mux, sizes) in definitions.items():  # each follows those that it depends on
         if dim in wanted:
             *others, (value, _) = grouped(
                 (key, rebuilt(size, leaf_of))

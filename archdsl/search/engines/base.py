@@ -40,7 +40,7 @@ class Task(NamedTuple):
         """The task in JSON values. Raises KeyError, TypeError or ValueError for other values."""
         number, outcomes, epochs, attempt = (plain[name] for name in cls._fields[:4])
         if not all(type(one) is int for one in (number, attempt, *outcomes)):
-            raise ValueError("a task must have integers")
+            raise ValueError("number, attempt and outcomes of a task must be integers")
         if epochs is not None and type(epochs) is not int:
             raise ValueError("epochs must be an integer")
         memory = plain.get("memory")

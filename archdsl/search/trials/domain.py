@@ -200,7 +200,7 @@ class _Active:
     """The conditions under which decisions are active, as trees over outcomes and functions of outcomes.
 
     `when` has a tree for each decision; `functions` are (index, tree): the value of the tree is the variable
-    of that index, behind the outcomes.
+    of that index, after the outcomes.
     """
 
     def __init__(self, when: Sequence[Tree], functions: Sequence[tuple[int, Tree]], size: int):

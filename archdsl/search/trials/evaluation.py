@@ -73,7 +73,7 @@ class Evaluation:
         if lacking := [name for name in wanted if name not in scores]:
             return {}, Failure("output", f"no score {', '.join(lacking)}")
         if bad := [name for name, score in scores.items() if not math.isfinite(score)]:
-            return {}, Failure("nan", f"{', '.join(bad)} is not a finite number")
+            return {}, Failure("nan", f"not a finite number: {', '.join(bad)}")
         return scores, None
 
 

@@ -118,7 +118,7 @@ def _demand_command(config: TrialConfig, options: SearchOptions) -> None:
     if command is not None and not reads:
         raise cannot(f"`--command` has no effect with `evaluate = {name}`", "remove it", at)
     if reads and (not command or shutil.which(command[0]) is None):
-        place = Label(at, "a spec does not name the program itself") if at else None
+        place = Label(at, "the program is set outside of the spec") if at else None
         help = "--command 'python score.py {}' on the command line, command=[…] in Python"
         why = f": {command[0]} is not found, or not executable" if command else ""
         raise SpecError([Diagnostic("ARCH952", f"`{name}` has no program to run{why}", place, help=help)])
