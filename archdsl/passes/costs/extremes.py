@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 
 MOST_CELLS = 1 << 22
 """The maximum number of cells of intermediate tables; if it is exceeded, the result is a bound."""
-MOST_SCOPES = 250_000
-"""The maximum number of variables of tables that are visited to find the order of elimination, a few seconds;
-if it is exceeded, there is no bound. Shipped spaces take at most a sixth of it."""
+MOST_VISITED = 2_000_000
+"""The maximum number of outcomes of variables of tables that are visited to find the order of elimination, a
+second; if it is exceeded, there is no bound. Shipped spaces take at most a quarter of it."""
 TRIES = 2000
 """The number of random networks from which local search starts if the extreme is not exact."""
 MOST_PRICED = 1_000_000
@@ -167,8 +167,8 @@ class _Elimination:
 
     def _cells(self, bucket: Mapping[int, Table]) -> int:
         """The number of cells of a table over all variables of these tables. Raises _TooMuchWork."""
-        self.visited += sum(len(t.variables) for t in bucket.values())
-        if self.visited > MOST_SCOPES:
+        self.visited += sum(len(classes) for t in bucket.values() for classes in t.classes)
+        if self.visited > MOST_VISITED:
             raise _TooMuchWork
         return size(common(t.scope for t in bucket.values()))
 

@@ -7,9 +7,9 @@ the tables that read it.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,9 @@ import numpy as np
 from archdsl.passes.costs.price_tables import Classes, Table, Tables, common, gathered, size
 
 MOST_COMBINATIONS = 1 << 12
+MOST_VISITED = 400_000
+"""The maximum number of outcomes of the tables visited to introduce auxiliary variables, a few seconds; no
+more are introduced if it is exceeded. Shipped spaces take at most a third of it."""
 
 
 def factored(tables: Tables, most_cells: int) -> Tables:
@@ -39,6 +42,7 @@ class _Work:
     next: int
     most_cells: int
     refused: set[tuple[int, ...]] = field(default_factory=set)
+    visited: int = 0
 
     @staticmethod
     def of(tables: Tables, most_cells: int) -> _Work:
@@ -49,34 +53,36 @@ class _Work:
 
     def share(self) -> None:
         """Introduces an auxiliary variable for each group of variables that occur together in many tables."""
-        while True:
-            best = self._best_group()
-            if best is None:
-                return
+        while self.visited <= MOST_VISITED and (best := self._best_group()) is not None:
             self._replace(best)
 
     def _all(self) -> list[Table]:
         return [*self.terms, *self.definitions.values()]
 
     def _best_group(self) -> tuple[int, ...] | None:
-        scopes = [frozenset(t.variables) for t in self._all()]
-        distinct: dict[frozenset[int], int] = {}
-        for scope in scopes:
-            distinct[scope] = distinct.get(scope, 0) + 1
-        wanted = {a & b for a, b in combinations(distinct, 2)} | {s for s, n in distinct.items() if n > 1}
+        distinct = Counter(frozenset(t.variables) for t in self._all())
+        reading: dict[int, list[frozenset[int]]] = {}
+        for scope in distinct:
+            for variable in scope:
+                reading.setdefault(variable, []).append(scope)
+        wanted = {s for s, n in distinct.items() if n > 1}
+        for scope in distinct:
+            wanted.update(scope & other for other in {s for v in scope for s in reading[v]} - {scope})
         best: tuple[int, tuple[int, ...]] | None = None
-        for group in wanted:
+        for group in sorted(map(tuple, map(sorted, wanted))):
             if len(group) < 2:
                 continue
-            users = sum(n for scope, n in distinct.items() if group <= scope)
+            fewest = min((reading[v] for v in group), key=len)
+            users = sum(distinct[scope] for scope in fewest if scope.issuperset(group))
             saved = users * (len(group) - 1) - len(group) - 1
-            if saved > 0 and tuple(sorted(group)) not in self.refused and (best is None or saved > best[0]):
-                best = (saved, tuple(sorted(group)))
+            if saved > 0 and group not in self.refused and (best is None or saved > best[0]):
+                best = (saved, group)
         return best[1] if best else None
 
     def _replace(self, group: tuple[int, ...]) -> None:
         """Replaces a group of variables by an auxiliary one; rejects it if that one has too many values."""
         users = [t for t in self._all() if set(group) <= set(t.variables)]
+        self.visited += sum(len(c) for t in users for c in t.classes)
         scope = common({v: c for v, c in t.scope.items() if v in group} for t in users)
         if size(scope) > MOST_COMBINATIONS:
             self.refused.add(group)

@@ -66,11 +66,16 @@ class SpaceCost:
         self._cut = False  # a space that must be cut for one price is cut for all
 
     @cached_property
-    def _closed(self) -> ClosedForm | Entangled:
+    def _closed(self) -> ClosedForm:
+        return closed_form(self.graph)
+
+    @cached_property
+    def _entangled(self) -> Entangled | None:
         try:
-            return closed_form(self.graph)
+            _ = self._closed
         except Entangled as error:
             return error
+        return None
 
     def samples(self, prices: Iterable[Price]) -> int:
         """The number of networks for which all these prices can be computed in a few seconds."""
@@ -88,12 +93,11 @@ class SpaceCost:
     @property
     def entangled(self) -> str | None:
         """The reason why the space has no closed form; None if it has one."""
-        return str(self._closed) if isinstance(self._closed, Entangled) else None
+        return None if self._entangled is None else str(self._entangled)
 
-    def _known(self) -> ClosedForm:
-        if isinstance(self._closed, Entangled):
-            raise self._closed
-        return self._closed
+    def _demand_closed(self) -> None:
+        if self._entangled is not None:
+            raise self._entangled
 
     @cached_property
     def _uncut(self) -> ClosedForm:
@@ -105,9 +109,9 @@ class SpaceCost:
         if price in self._refused:
             raise self._refused[price]
         if found is None:
-            closed = self._known()
+            self._demand_closed()
             try:
-                found = self._tables[price] = price_tables(closed, price)
+                found = self._tables[price] = price_tables(self._closed, price)
             except Entangled as error:
                 self._refused[price] = error
                 del self._closed  # it is full; other prices need less of it
@@ -134,7 +138,7 @@ class SpaceCost:
         """
         found = self._expected.get(price)
         if found is None:
-            self._known()
+            self._demand_closed()
             found = self._expected[price] = expected(self.graph, price, self._cut)
             self._cut |= found.cut
         return found
@@ -144,7 +148,7 @@ class SpaceCost:
 
         Raises Entangled if the space has no closed form, and KeyError for an unknown node.
         """
-        self._known()
+        self._demand_closed()
         lives = self._uncut.diagrams.map(int, self._uncut.live[node])
         return Expected(self._uncut, [lives]).of(probabilities)
 
