@@ -125,7 +125,9 @@ def _steps(
 
 
 def _function(steps: Sequence[_Step], inputs: Mapping[str, str], results: Mapping[str, str]) -> Function:
-    """The statements that compute some of the network's outputs."""
+    """The function, in assignments without branches, that computes `results`, which maps the names of outputs
+    to tensors; steps that they do not need are omitted.
+    """
     steps = _needed(steps, results.values())
     last_read = _last_reads(steps, inputs, results.values())
     dying = [_dying(step, at, last_read) for at, step in enumerate(steps)]

@@ -75,7 +75,10 @@ class Setting:
         }[self.kind]  # fmt: skip
 
     def accepts(self, value: object) -> bool:
-        """Whether a plain value is valid; always True for words such as samplers, which the caller checks."""
+        """Whether the value of a literal is valid for this setting. Always True for words such as the names
+        of samplers, which the caller checks; False for names of parts, spaces and losses, which are not
+        literals.
+        """
         if self.kind == "choices":
             return isinstance(value, tuple) and all(one in self.choices for one in value)
         if self.kind == "names":

@@ -31,7 +31,9 @@ class Latency(Analysis[LatencyPrice]):
         return foreign_price(self.table, graph) if self.table.mapping else latency_price(self.table, graph)
 
     def text(self, found: LatencyPrice) -> str:
-        """The latency as text; for a space, the mean over uniformly distributed outcomes."""
+        """The latency in milliseconds as text (for a space, the mean over uniformly distributed outcomes),
+        and a line for each row that the table lacks.
+        """
         ms = found.fixed_ms + SpaceCost(found.graph).expected(found.price).of()
         lacking = "".join(f"\nthe table lacks {row}" for row in sorted(found.missing))
         return f"{ms:.3f} ms{' on average' if found.graph.decisions else ''}{lacking}"

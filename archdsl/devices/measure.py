@@ -58,7 +58,9 @@ class Timer:
         )
 
     def _cpu_times(self, run: Run, seconds: float, least: int) -> list[tuple[float, float]]:
-        """The CPU time and the wall-clock time of each run, in milliseconds."""
+        """Pairs of the CPU time (with one thread; otherwise the wall-clock time) and the wall-clock time of
+        each run, in milliseconds.
+        """
         clock = time.thread_time_ns if self.threads == 1 else time.perf_counter_ns
         start = time.perf_counter_ns()
         run()
@@ -76,7 +78,9 @@ class Timer:
 
 
 def _cuda_times(run: Run, seconds: float, least: int) -> list[tuple[float, float]]:
-    """The milliseconds between CUDA events of each run, twice, after warming up the clocks."""
+    """For each run, after ten warm-up runs, the milliseconds between a CUDA event before and one after it, as
+    both elements of a pair (as `_cpu_times` returns CPU and wall-clock time).
+    """
     import torch
 
     event: Any = torch.cuda.Event

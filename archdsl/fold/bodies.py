@@ -146,7 +146,9 @@ class _Blocks:
         return Step(part.node.op, reads, part.path, tied=part.tied, nodes=own, results=own)
 
     def _apply(self, body: Body, flat: Piece) -> int:
-        """Adds an application of a block; returns the index of the application."""
+        """Records the channels, sizes and setting values of an application, `flat`, of the block `body`;
+        returns the index of the application in the block.
+        """
         for n, source in enumerate(flat.inputs):
             body.channels[n].append(self.sizes[source][0])
         for step, part in zip(body.steps, flat.parts, strict=True):

@@ -145,7 +145,7 @@ def _multiple(values: Sequence[int], of: Sequence[int], name: str) -> str | None
 
 
 def signature(body: Body) -> str:
-    """The inputs and settings of an op, as they are declared."""
+    """The parameter list of an op as source text: its inputs and its settings."""
     inputs = ", ".join(input_names(body.inputs))
     settings = []
     for p in body.parameters:

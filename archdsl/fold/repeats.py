@@ -106,7 +106,7 @@ def _inputs(body: Body, start: int, length: int) -> tuple[Ref, ...]:
 
 
 def _apart(places: Sequence[Place], length: int) -> list[Place]:
-    """The first places whose sequences do not overlap."""
+    """Those of the places, taken greedily in order, whose sequences of `length` steps do not overlap."""
     found: list[Place] = []
     for place in places:
         if not found or found[-1].body != place.body or found[-1].start + length <= place.start:
@@ -130,7 +130,7 @@ def _last_reads(body: Body) -> list[tuple[int, int]]:
 
 
 def _is_closed(last: Sequence[tuple[int, int]], start: int, length: int) -> bool:
-    """Whether only the last step's first output is read outside of the sequence."""
+    """Whether steps outside of the sequence read nothing but the first output of its last step."""
     end = start + length
     return max(last[start : end - 1])[0] < end and last[end - 1][1] < end
 

@@ -63,7 +63,7 @@ def network_blocks(graph: Graph, sizes: Mapping[str, tuple[Any, Any, Any]]) -> t
 
 
 def _in_order(top: Body, bodies: Sequence[Body]) -> list[Body]:
-    """The ops that are applied, each before the ops that apply it."""
+    """Those of `bodies` that `top` applies, directly or indirectly; an op precedes the ops that apply it."""
     found: dict[int, Body] = {}
 
     def visit(body: Body) -> None:

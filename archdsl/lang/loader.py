@@ -138,8 +138,8 @@ class _Loading:
         return self.loaded(file, shown)
 
     def place(self, wanted: str) -> tuple[Path, Path, str, str]:
-        """Resolves an import path: the folder it must not leave, its base folder, the path from there, and
-        its name in messages.
+        """Resolves an import path. Returns the folder that contains all files that may be imported, the
+        folder to which the path is relative, the normalized relative path, and the file's name for messages.
         """
         head, _, rest = wanted.partition("/")
         if _FOREIGN.search(wanted) or head not in (".", "std") or not rest:

@@ -65,7 +65,7 @@ def _join(left: Expr, right: Expr) -> Span:
 
 
 class _Row:
-    """A sequence from which a tree is built; `at` is the index of the next part."""
+    """A parser of a sequence of operands and operators; `at` is the index of the next one to be read."""
 
     def __init__(self, parts: list[Expr | Operator]):
         self.parts = parts

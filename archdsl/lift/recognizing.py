@@ -228,7 +228,9 @@ class _Recognizer:
         return Operand(call.shape, name, sizes, layout, call=call)
 
     def _made(self, node: fx.Node, lifted: Lifted) -> Operand:
-        """Adds the node of an application that is itself an input of another application."""
+        """Adds the node of an application that is an operand of another application; returns its output
+        tensor.
+        """
         primitive = ops.get(lifted.op)
         operands = [x for x in lifted.inputs if isinstance(x, Operand)]
         xs = [x.sizes for x in operands]
@@ -255,7 +257,9 @@ class _Recognizer:
         return _unique(own, self.taken), outer[-1].path if outer else None
 
     def _overwrite(self, x: Operand, by: Operand) -> None:
-        """Makes other names of an overwritten tensor refer to the new value."""
+        """Makes all FX nodes whose value is the tensor `x` refer to `by`, the result of the in-place
+        operation.
+        """
         for node, value in self.values.items():
             if value is x or (x.name is not None and value.name == x.name):
                 same = by.sizes == value.sizes

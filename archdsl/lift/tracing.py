@@ -195,7 +195,7 @@ class Size:
         return isinstance(self.expression, int)
 
     def is_multiple(self, of: Size, times: int) -> bool:
-        """Whether this size is `times` times another size, for all input sizes."""
+        """Whether this size is `times` times the size `of`, for all input sizes."""
         difference = self.expression - of.expression * times
         return bool((difference if isinstance(difference, int) else difference.expand()) == 0)
 

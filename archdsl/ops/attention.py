@@ -263,7 +263,7 @@ class DotAttention(Primitive):
         return (0, x - 1)
 
     def sees_in(self, port: int, at: int, x: int, y: int, a: Attrs) -> tuple[int, int]:
-        """All rows for keys and values; only row `at` for the queries."""
+        """As `Primitive.sees_in`: all rows of keys and values, but only row `at` of the queries (port 0)."""
         return (at, at) if port == 0 else self.sees(at, x, y, a)
 
     def widest(self, widths: Sequence[int], most: Attrs) -> int:

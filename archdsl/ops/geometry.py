@@ -181,7 +181,7 @@ def windowed(x: Sizes, c: Any, a: Attrs, demand: Demand) -> Sizes:
 
 
 def _described(rows: Window, columns: Window, a: Attrs) -> tuple[str, dict[str, Any]]:
-    """A description of the windows for messages, and the values in it."""
+    """A description of the windows as a format string, and the values of its fields."""
     text, values = "a window of {k}", {"k": rows.k}
     if rows is not columns:
         text, values = "a window of {k} × {k2}", {"k": rows.k, "k2": columns.k}

@@ -88,7 +88,9 @@ def _broken(pass_: Transform, before: Graph, after: Graph) -> Iterator[str]:
 
 
 def _networks(pass_: Transform, before: Graph, after: Graph) -> Iterator[tuple[Bound, Bound]]:
-    """Yields random networks, or the only one, bound before and after a transform."""
+    """Yields pairs of a network before a transform and the corresponding network after it: DRAWN random
+    networks of a space, or the network itself.
+    """
     rng, first = random.Random(0), {path: d.outcomes[0] for path, d in before.decisions.items()}
     binder_before, binder_after = Binder(before), Binder(after)
     for _ in range(DRAWN if after.decisions else 1):

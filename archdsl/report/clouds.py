@@ -139,7 +139,7 @@ def _legend(rows: Sequence[Series]) -> tuple[list[str], float]:
 
 
 def _sample(row: Series, left: float, middle: float) -> list[str]:
-    """A small sample of how a series is drawn."""
+    """SVG elements for the legend: a small drawing in the style of a series."""
     right, centre, low, high = left + 18, (left + 9, middle), middle - 5, middle + 5
     look = replace(
         row,

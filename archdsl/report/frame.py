@@ -41,7 +41,7 @@ def frame(
 
 
 def _labelled(ticks: Sequence[float], write: Format) -> list[tuple[float, str]]:
-    """Ticks with their labels; labels have more digits if they would be equal otherwise."""
+    """Pairs of a tick and its label; if labels would be equal, all have up to 10 significant digits."""
     labels = [write(at) for at in ticks]
     if len(set(labels)) < len(labels):
         labels = [f"{at:,.10g}" for at in ticks]

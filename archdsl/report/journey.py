@@ -50,7 +50,7 @@ def journey(
 
 
 def _key(stops: Sequence[Stop]) -> list[str]:
-    """A colour scale with the first and the last epoch."""
+    """SVG elements of a colour scale, labelled with the first and the last epoch."""
     first, last = f"epoch {stops[0].epoch}", str(stops[-1].epoch)
     right = WIDTH - _RIGHT - svg.LETTER * len(last) - 6
     left = right - 100

@@ -122,7 +122,7 @@ class SearchConfig:
     """The seed set in the spec, if any."""
 
     def of(self, member: MemberConfig) -> SearchConfig:
-        """The settings of a search of one architecture of the co-search alone."""
+        """The settings for `member`, one architecture of a co-search, as those of a search on its own."""
         return replace(
             self,
             objectives=member.objectives,
@@ -140,7 +140,7 @@ class SearchConfig:
         return Batched(**{key: value for key, value in self.data_settings.items() if key in known})
 
     def settings(self) -> dict[str, Any]:
-        """All settings except data paths, as plain values for the manifest."""
+        """All settings except data paths, as JSON values for the manifest."""
         fields = recorded(self)
         later = {
             "pretrain": 0,

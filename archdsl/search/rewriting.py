@@ -104,7 +104,9 @@ def _block(written: list[tuple[str, Excerpt]], kept: list[Excerpt]) -> Iterator[
 
 
 def _read_by(by: Rewritten, declared: ast.Search) -> tuple[str, ...]:
-    """The names of the clauses that a search by trials with this evaluator supports."""
+    """The names of the clauses that a search by trials supports with the evaluator in `by`, else with that of
+    the search as declared.
+    """
     written = [c.value for c in declared.clauses if isinstance(c, ast.Assign) and _target(c) == "evaluate"]
     names = [v.fn if isinstance(v, ast.Call) else v for v in written]
     name = _head(by.evaluate) or next((n.id for n in names if isinstance(n, ast.Name)), "costs")

@@ -39,7 +39,7 @@ def plain(value: Any) -> Any:
 
 
 def recorded(value: Any) -> Any:
-    """Converts a value to plain values for the manifest: terms and formulas to dicts, without locations."""
+    """Converts a value to JSON values for the manifest: terms and formulas to dicts, without locations."""
     if isinstance(value, Term):
         settings = {key: recorded(one) for key, one in value.settings.items()}
         output = {"output": value.output} if value.output else {}

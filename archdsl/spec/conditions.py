@@ -80,7 +80,7 @@ def _infix(value: Apply) -> _Written:
 
 
 def _units_of(fn: str, row: Sequence[Value]) -> list[str]:
-    """The units in which the operands in a sequence of one operator are written."""
+    """For each operand in a sequence of one operator, the unit in which it is written; empty for none."""
     own = [_unit(operand) for operand in row]
     if fn in _SAME_UNITS:
         return [_common(row)] * len(row)

@@ -270,7 +270,7 @@ def _row_errors(
     rows: Mapping[str, Row],
     reader: tuple[Unit, ast.Network],
 ) -> list[Diagnostic]:
-    """The errors of rows: unknown decisions and invalid outcomes."""
+    """The errors in the rows of a network: invalid outcomes, and paths that are not decisions."""
     frame = Frame(reader[0])
     found: list[Diagnostic] = []
     for path, row in rows.items():

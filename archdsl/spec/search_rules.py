@@ -65,7 +65,9 @@ def _of_objective(goal: Objective, scores: Collection[str]) -> Iterator[Diagnost
 
 
 def doubts(clauses: Clauses) -> Iterator[Diagnostic]:
-    """Yields warnings for objectives in the wrong direction, and for constant parts of goals."""
+    """Yields warnings for objectives in the wrong direction (ARCH609), and for terms of objectives and
+    requirements that are the same for all networks (ARCH610).
+    """
     yield from _reversed(clauses)
     for part in (clauses, *clauses.groups.values()):
         for value, at in (

@@ -42,7 +42,9 @@ def input_names(declared: ast.Space | ast.Network) -> list[str]:
 def split_settings(
     unit: Unit, declared: ast.Space | ast.Network, settings: dict[str, Any]
 ) -> tuple[dict[str, tuple[int, int, int]], dict[str, Any]]:
-    """Splits settings from the caller into shapes of inputs and other settings."""
+    """Splits settings from the caller into shapes of inputs and other settings. Raises SpecError for unknown
+    names and invalid shapes.
+    """
     names = {s.name: s for s in declared.signature.settings}
     shaped = input_names(declared)
     inputs: dict[str, tuple[int, int, int]] = {}

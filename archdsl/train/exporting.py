@@ -157,7 +157,8 @@ FORMS: Mapping[str, Callable[[Filled, Path, bool, bool], Written]] = {
 def _preprocessing(network: Filled) -> dict[str, str]:
     """The image normalization used in training, which users of the file have to apply, as metadata.
 
-    Without the maps that are further channels of the images; empty if the training is unknown.
+    It does not cover maps that are stacked on the images as further channels. Empty if the training is
+    unknown.
     """
     if network.is_random or network.facts[WEIGHTS] == _OF_PROGRAM:
         return {}

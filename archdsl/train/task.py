@@ -141,7 +141,7 @@ class Task:
         return value_of_losses(self.formula, self.values(found, targets, processes))
 
     def values(self, found: Tensors, targets: Tensors, processes: Processes) -> dict[str, torch.Tensor]:
-        """The value of each loss in the formula, by the text of the loss."""
+        """The value of each loss in the formula, by the loss as source text (such as `dice(aux)`)."""
         return {loss.key: loss(found, targets, processes) for loss in self.losses}
 
     def at_outputs(self) -> Task:

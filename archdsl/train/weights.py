@@ -147,7 +147,7 @@ _ZEROS = 64 * "0"
 
 
 def _field(digits: str) -> bytes:
-    """The checksum field in the header of a file."""
+    """The checksum as the JSON field in the header of a file."""
     return f'"{_CHECKSUM}":"{digits}"'.encode()
 
 

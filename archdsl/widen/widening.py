@@ -182,7 +182,7 @@ class _WideBlock(Block):
         return name
 
     def _numbered(self, base: str) -> str:
-        """A name that is not taken, such as depth_1 or depth_2."""
+        """The first of the names base_1, base_2, … that is not in use; reserves it."""
         name = next(name for n in count(1) if (name := f"{base}_{n}") not in self.taken)
         self.taken.add(name)
         return name

@@ -164,7 +164,7 @@ class _Widths:
         return few and all(_holds(condition, case) for case in self._cases(groups))
 
     def _mend(self, condition: Value) -> None:
-        """Joins two groups, or removes numbers, so that a constraint holds."""
+        """Makes a violated constraint hold: joins two groups, or removes widths from groups."""
         groups = self._groups(condition)
         if len(groups) == 1:
             (own,) = groups

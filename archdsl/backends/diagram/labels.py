@@ -74,7 +74,9 @@ def decision_title(path: str, frame: str) -> str:
 
 
 def outcomes(decision: Decision, keys: Sequence[Scalar]) -> list[str]:
-    """The labels of outcomes, or their indices if there are too many."""
+    """The labels of the outcomes with the indices `keys`; `#` and the index each if the decision has more
+    than MOST_NAMED outcomes.
+    """
     if decision.size > MOST_NAMED:
         return [f"#{key}" for key in keys]
     return [decision.outcomes[key] for key in keys if isinstance(key, int)]

@@ -142,7 +142,9 @@ class _Layouter:
         return Block(_frame_block(cluster), across + 2 * PADDING, down + 2 * PADDING)
 
     def _settle(self, plan: _Plan, x: float, y: float) -> None:
-        """Converts positions relative to frames to positions on the page."""
+        """Stores the positions of all blocks, frames and edges of a plan whose upper left corner is at (x, y)
+        of the page; nested frames recursively.
+        """
         for block in plan.blocks:
             here = Rect(x + block.x, y + block.y, block.width, block.height)
             if not block.id.startswith(_FRAME):

@@ -217,7 +217,9 @@ def _read_by(item: Node | Mux | None) -> set[str]:
 
 
 def _case(scene: Scene, read: Read) -> str:
-    """The outcomes for which a mux selects this tensor, as text."""
+    """The labels of the outcomes for which the reading mux selects the tensor read, separated by commas;
+    empty if the reader is not a mux.
+    """
     mux = scene.graph.nodes.get(read.reader)
     if not isinstance(mux, Mux) or scene.atoms.all[read.reader].kind != "mux":
         return ""

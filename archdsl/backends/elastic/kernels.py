@@ -69,15 +69,15 @@ def _within(size: int, source: int, most: int) -> range:
 
 
 def steps_of(found: Transforms) -> dict[str, Transform]:
-    """All transforms, by the names of their matrices."""
+    """All transforms in `found`, by the names of their matrices."""
     return {step.name: step for steps in found.values() for step in steps}
 
 
 def parameters_of(found: Transforms) -> int:
-    """The number of parameters of all matrices."""
+    """The total number of elements of the matrices of all transforms in `found`."""
     return sum(step.positions**2 for step in steps_of(found).values())
 
 
 def steps_to(part: Part, found: Transforms) -> tuple[Transform, ...]:
-    """The transforms that derive the kernel of a slice of the weight."""
+    """The transforms, in order, that compute the kernel of the size of `part` from the largest kernel."""
     return found[len(part[-2]), len(part[-1])]

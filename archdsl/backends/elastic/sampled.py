@@ -143,5 +143,5 @@ def _on(mux: Mux) -> set[str]:
 
 
 def mixed(graph: Graph, found: Mapping[str, object]) -> list[str]:
-    """The decisions that may be mixed: all that need not be sampled."""
+    """The paths of the decisions that may be mixed: all except those in `found`, which must be sampled."""
     return [path for path in graph.decisions if path not in found]

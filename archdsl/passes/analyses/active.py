@@ -230,7 +230,9 @@ class _Reached:
         }
 
     def _visit(self, bits: int) -> int:
-        """Counts members of sets as steps. Raises TooLarge."""
+        """Adds the cost of an operation on sets with `bits` members in total to the number of steps; returns
+        the constant function true. Raises TooLarge.
+        """
         self.d.steps += bits // BITS_PER_STEP
         if self.d.steps > self.d.most_steps:
             raise TooLarge(f"{self.d.most_steps:,} steps over sets of decisions")

@@ -55,7 +55,7 @@ def _combined(closed: ClosedForm, a: int, b: int, name: str) -> int:
 
 
 def without(closed: ClosedForm, live: int, again: int, name: str) -> int:
-    """The condition `live and not again`; `name` names auxiliary variables made for it."""
+    """The condition `live and not again`; `name` names auxiliary variables introduced for it."""
     return closed.diagrams.map(lambda p, q: p and not q, *_fitting(closed, (live, again), name))
 
 

@@ -87,8 +87,8 @@ class Sweep:
         return reach
 
     def up(self, chances: Vector, reach: Vector, of_leaves: Vector) -> Vector:
-        """The derivatives by probabilities of outcomes, given those by the probabilities of reaching
-        leaves.
+        """The gradient of a function with respect to the probabilities of outcomes, by reverse-mode
+        differentiation. `of_leaves` is its gradient with respect to the probabilities of reaching the leaves.
         """
         chance = self._of_edges(chances)
         value, gradient = np.zeros(len(reach)), np.zeros(len(chance))
@@ -131,7 +131,7 @@ def _edges(
 
 
 def _grouped(ranks: Vector, end: Vector, above: Vector, below: Vector, chance: Vector) -> list[_Edges]:
-    """The edges grouped by the depth of one end, in order of increasing depth."""
+    """Groups edges by the rank of their node `end`, in increasing order."""
     found = []
     for rank in np.unique(ranks[end]):
         here = ranks[end] == rank

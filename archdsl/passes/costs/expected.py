@@ -76,7 +76,9 @@ class Expected:
         return price + slope @ (given - given.detach())
 
     def _run(self, given: Vector) -> tuple[float, Vector]:
-        """The price, and its derivatives by the probabilities of outcomes."""
+        """The expected price, and its gradient with respect to `given`, the probabilities of the decisions'
+        outcomes.
+        """
         chances = np.zeros(self._chances)
         chances[: len(given)] = given
         reached = []

@@ -147,7 +147,7 @@ def _definition(closed: ClosedForm, n: int, number: Mapping[int, int]) -> Table:
 
 
 def _terms(closed: ClosedForm, price: Price) -> Iterator[int]:
-    """Yields functions whose sum is the price."""
+    """Yields the roots of decision diagrams whose sum is the price."""
     d, free = closed.diagrams, closed.diagrams.leaf(0)
     nodes = [node for node in closed.graph.nodes.values() if isinstance(node, Node)]
     if price.by == "op":
@@ -193,7 +193,9 @@ def _shared_weights(nodes: Iterable[Node]) -> set[str]:
 
 
 def _where(closed: ClosedForm, live: int, cost: int, name: str) -> int:
-    """The function that is `cost` where the condition `live` holds, and 0 elsewhere."""
+    """The function that equals `cost` where the condition `live` holds, and 0 elsewhere; `name` names
+    auxiliary variables introduced for it.
+    """
     d = closed.diagrams
     if live == d.true:
         return cost

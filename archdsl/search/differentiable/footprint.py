@@ -222,7 +222,9 @@ def _leaf(weights: torch.Tensor) -> torch.Tensor:
 
 
 def _states(by: torch.optim.Optimizer) -> int:
-    """The number of tensors of its size that an optimizer keeps for each parameter."""
+    """The number of state tensors, each as large as the parameter, that an optimizer keeps for each
+    parameter.
+    """
     if isinstance(by, torch.optim.Adam):
         return 2
     return int(any(group["momentum"] for group in by.param_groups))

@@ -37,7 +37,9 @@ class Task(NamedTuple):
 
     @classmethod
     def of(cls, plain: Mapping[str, Any]) -> Task:
-        """The task in JSON values. Raises KeyError, TypeError or ValueError for other values."""
+        """The task that `plain`, JSON values, describes. Raises KeyError, TypeError or ValueError if they are
+        invalid.
+        """
         number, outcomes, epochs, attempt = (plain[name] for name in cls._fields[:4])
         if not all(type(one) is int for one in (number, attempt, *outcomes)):
             raise ValueError("number, attempt and outcomes of a task must be integers")
@@ -64,7 +66,9 @@ class Failure:
 
     @classmethod
     def of(cls, plain: Mapping[str, Any]) -> Failure:
-        """The failure in JSON values. Raises KeyError or ValueError for other values."""
+        """The failure that `plain`, JSON values, describes. Raises KeyError or ValueError if they are
+        invalid.
+        """
         kind, reason = plain["kind"], plain["reason"]
         if kind not in get_args(Kind):
             raise ValueError(f"unknown kind of failure: {kind!r}")
@@ -90,7 +94,9 @@ class Done:
 
     @classmethod
     def of(cls, plain: Mapping[str, Any]) -> Done:
-        """The result in JSON values. Raises KeyError, TypeError or ValueError for other values."""
+        """The result that `plain`, JSON values, describes. Raises KeyError, TypeError or ValueError if they
+        are invalid.
+        """
         number, scores = plain["number"], {str(k): float(v) for k, v in plain["scores"].items()}
         if type(number) is not int:
             raise ValueError("the number of a trial must be an integer")

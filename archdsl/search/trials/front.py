@@ -71,7 +71,7 @@ def hypervolume(values: Iterable[Values], reference: Values) -> float:
 
 
 def _padded(one: Values, by: float) -> Values:
-    """The vector extended to three objectives by the value `by`."""
+    """The vector with the value `by` appended until it has three elements."""
     return (*one, by, by)[:3]
 
 

@@ -159,7 +159,9 @@ def _picked_entry(
     frame: Frame,
     marked: bool,
 ) -> SpecValue:
-    """Evaluates `x[depth]`, the entry that a decision selects."""
+    """Evaluates an index of which the subscript at `position` depends on decisions, such as `x[depth]`: a
+    choice among the entries.
+    """
     subscript = key[position]
     assert isinstance(subscript, Expr)
 

@@ -205,7 +205,7 @@ def _values(stamp: _NodeStamp | _MuxStamp) -> list[Value]:
 def apply(
     stamp: Stamp, builder: Builder, at: Application, sizes: tuple[Dim, ...] | None, instance: Instance
 ) -> Tensor:
-    """Repeats the recorded calls under new names; returns the result of the application."""
+    """Adds the recorded nodes again, under new names, for another application; returns its result."""
     repeated, made, tensors = _Repeated(stamp, at, sizes), list[str](), [a.node for a in at.args]
     nodes, shapes = builder.nodes, builder.shapes
     builder.settled += stamp.settled

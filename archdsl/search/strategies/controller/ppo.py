@@ -59,12 +59,12 @@ class Ppo(PolicyGradient):
                 self.step(self._alone(n, advantages) if n < filled else None)
 
     def _alone(self, n: int, advantages: torch.Tensor) -> torch.Tensor | None:
-        """The loss of one slot; None if its gradient is zero."""
+        """The loss of the proposal in slot `n`; None if its gradient is zero."""
         loss, idle = self._loss(slice(n, n + 1), advantages)
         return None if idle else loss[0]
 
     def _loss(self, slots: slice, advantages: torch.Tensor) -> tuple[torch.Tensor, bool]:
-        """The losses of some slots, and whether all their gradients are zero."""
+        """The PPO losses of the proposals in these slots, and whether the gradients of all are zero."""
         found = self.controller.log_probs(self.outcomes[slots], fast=True)
         log_probs, entropies = ((one * self.counted[slots]).sum(1) for one in found)
         # Beyond e^30 no gradient is of any use, and squares of it would overflow.
