@@ -73,7 +73,7 @@ def open_part(kind: str, settings: Mapping[str, Any], part: str, base: Path | No
 def _root(kind: str, path: str | None, base: Path | None) -> Path:
     if path is None:
         raise SpecError(
-            [Diagnostic("ARCH906", f"missing `path` of `{kind}`", help=f'{kind}(path = "where/it/lies")')]
+            [Diagnostic("ARCH906", f"missing `path` of `{kind}`", help=f'{kind}(path = "path/to/folder")')]
         )
     root = (base or Path()) / os.path.expanduser(path)  # that of Path raises for unknown users
     if not os.path.isdir(root):  # that of Path raises for a name that is too long

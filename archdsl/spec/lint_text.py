@@ -66,7 +66,7 @@ def _continued(statements: tuple[ast.Statement | ast.Clause, ...], frame: Frame)
             yield Diagnostic(
                 "ARCH119",
                 "two statements on a line",
-                Label(frame.location(statement), "a statement of its own"),
+                Label(frame.location(statement), "a separate statement"),
                 severity="warning",
                 help="settings are passed in parentheses, conv(c = 8); a statement begins a new line",
             )

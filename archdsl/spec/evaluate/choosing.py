@@ -102,7 +102,7 @@ def candidates(ev: Evaluator, expr: ast.OneOf | ast.AnyOf | ast.SomeOf, frame: F
             "ARCH215",
             "a choice must be assigned to a name",
             expr,
-            help="assign it in a statement of its own first",
+            help="assign it in a separate statement first",
         )
     return source
 
