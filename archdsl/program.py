@@ -198,8 +198,9 @@ class Space:
     def sample(self, rng: random.Random, over: Over = "outcomes") -> dict[str, str]:
         """Samples an outcome for each decision; returns a mapping from decision paths to outcomes.
 
-        By default uniform over the outcomes of each decision. With `over="networks"` uniform over networks,
-        and inactive decisions are omitted; raises SpecError (ARCH416) if the networks cannot be counted.
+        By default, sampling is uniform over the outcomes of each decision. With `over="networks"`, it is
+        uniform over networks, and inactive decisions are omitted; raises SpecError (ARCH416) if the networks
+        cannot be counted.
         """
         if over == "outcomes":
             return {path: rng.choice(d.outcomes) for path, d in self.decisions.items()}

@@ -37,7 +37,7 @@ A folder of `search --seeds` is expanded to the runs of all its seeds.
 def front(runs: tuple[Path, ...], output: Path | None, as_json: bool, overwrite: bool) -> None:
     """Compare searches by trials with the same objectives: fronts, hypervolumes, best values.
 
-    The hypervolume is the share that a front dominates of the box between the best and the worst values of
+    The hypervolume is the fraction that a front dominates of the box between the best and the worst values of
     all runs. `joint` counts the networks of a run that no network of any run dominates.
     """
     from archdsl import atomic

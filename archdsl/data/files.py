@@ -146,7 +146,7 @@ class FileSize(NamedTuple):
 
     @property
     def cause(self) -> str:
-        """For messages that give the size: how it came about, if the file was rotated."""
+        """A remark on the rotation, for messages that give the size; empty if the file was not rotated."""
         return ", rotated by its EXIF orientation" if self.turned else ""
 
 

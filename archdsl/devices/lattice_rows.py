@@ -87,8 +87,8 @@ class LatticeRows:
         return self.graph.decisions[decision].size if decision is not None else 1
 
     def _read(self, layer: int, row: int) -> tuple[str, str]:
-        """The name of the tensor that a cell reads, and that of one of the tensors that it may be, whose
-        shape is known.
+        """The name of the tensor that a cell reads, and the name of a tensor of known shape that represents
+        it.
 
         If the cell reads one of two rows, these are a mux and its first candidate; otherwise, both are the
         same tensor.

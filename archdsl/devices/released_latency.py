@@ -4,8 +4,8 @@
 up latencies along the layers, row by row and in place. These defects are reproduced:
 
 * all totals are blended by the read probabilities of the last row, or by the last of these for layers in
-  which that row has no cell. So the read probabilities of other rows have no useful gradient, and the last
-  one of the last row has the largest;
+  which that row has no cell. So the read probabilities of other rows have no useful gradient; the gradient
+  is largest for the last read probability of the last row;
 * the total that a row takes from the next finer row already includes the current layer, and so does its own
   total, to which a halving is added;
 * a cell counts as if it were part of every network;

@@ -24,7 +24,7 @@ class Mark(NamedTuple):
     sha256: str | None = None
 
     def plain(self) -> dict[str, Any]:
-        """The mark as plain values for a checkpoint."""
+        """The mark as a dict, for a checkpoint."""
         return self._asdict()
 
     @classmethod

@@ -83,7 +83,7 @@ class SearchOptions:
         )
 
     def recorded(self) -> dict[str, Any]:
-        """The options as plain values, for the manifest."""
+        """The options as JSON values for the manifest."""
         data = self.data
         passes = {} if self.passes is None else {"passes": self.passes}
         baseline = {} if self.baseline is None else {"baseline": str(self.baseline)}

@@ -147,7 +147,9 @@ def _reads_size(item: Node | Mux, port: int) -> bool:
 
 
 def _fold_candidates(graph: Graph, of: dict[str, str], reads: tuple[Read, ...]) -> tuple[Read, ...]:
-    """Merges ops whose only reader is a mux into the atom of the mux."""
+    """Merges ops whose only reader is a mux into the atom of the mux: updates `of`, which maps nodes to
+    atoms, and returns the remaining edges.
+    """
     readers: dict[str, set[str]] = {path: set() for path in of.values()}
     for read in reads:
         readers[of[read.source]].add(read.reader)

@@ -31,8 +31,8 @@ MOST_ENTRIES = 1 << 16
 """The maximum number of nodes, each for certain input sizes, in the cache."""
 
 SMALL = 1 << 17
-"""The maximum size of feature maps, in numbers, for which one call on several maps pays, as they must be
-copied.
+"""The maximum number of elements of a feature map that is computed in one call with others; for larger ones,
+the copies that this needs take longer than separate calls.
 """
 
 Read = tuple[str, Factors]
@@ -53,9 +53,10 @@ class Lay:
 class Entry:
     """A remaining node, for inputs of certain sizes and channel indices.
 
-    `look` is a number that is equal for nodes with equal code. `alike` is a number that is equal for nodes
-    whose layers are equal and can process small maps of one size in one call; None for others. `attribute` is
-    the name of its layer, `x` are the channel indices of its first input.
+    `node` has constant settings; `lay` is the size and the channel indices of its output, and `x` the channel
+    indices of its first input. `layer` is its layer, and `attribute` the name of the module of the stored
+    layer, both None without weights. Entries with equal `look` have equal code. Entries with equal `alike`
+    have equal layers that can process small maps of one size in one call; None for all others.
     """
 
     __slots__ = ("alike", "attribute", "lay", "layer", "look", "node", "x")
@@ -255,8 +256,8 @@ class _Fixing:
         return Remaining(self.layers, tuple(self.mixtures), key, partial(self._parts, outputs, alike))
 
     def _alike(self) -> dict[str, int]:
-        """For each node whose layer can process several small maps in one call, a number that equal layers
-        share.
+        """Numbers the layers that can process several small maps in one call: by node, with equal numbers for
+        equal layers.
         """
         numbers: dict[int, int] = {}
         return {

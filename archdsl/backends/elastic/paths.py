@@ -56,7 +56,7 @@ class Made:
     `output` is the tensor computed. `reads` are the variables of the inputs whose values it reads, and
     `measures` those of which it reads only the size. `function` computes the output from `layer` and these
     inputs; None if the node returns its first input unchanged. `in_place` does so by overwriting the first
-    input; None if that is not possible. Nodes with equal `equal` compute the same value.
+    input; None if that is not possible. `equal` is a key: nodes with equal keys compute the same value.
     """
 
     __slots__ = ("equal", "fresh", "function", "in_place", "layer", "measures", "names", "output", "reads")

@@ -75,7 +75,7 @@ def best_found(
 ) -> Extreme:
     """The best of random networks and `start`, improved by local search over single decisions.
 
-    Without a bound. Prices at most `most` networks, but at least `tries` random ones and `start`.
+    The result has no bound. Prices at most `most` networks, but at least `tries` random ones and `start`.
     """
     rng = np.random.default_rng(0)
     rows = np.stack([rng.integers(0, n, tries) for n in sizes], axis=1) if sizes else np.zeros((1, 0), int)

@@ -250,7 +250,9 @@ class _Worker:
         self.events.put((self, None))
 
     def _settle(self) -> None:
-        """Waits up to a second for the process to end by itself, so that its exit code is not a kill's."""
+        """Waits up to a second for the process to end by itself, so that the exit code is its own, and not
+        that of a kill.
+        """
         if os.name != "posix":
             return
         for _ in range(20):

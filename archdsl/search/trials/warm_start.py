@@ -21,7 +21,7 @@ class InitialNetwork:
     at: Location | None = None
 
     def recorded(self) -> dict[str, Any]:
-        """The network as plain values for a manifest."""
+        """The network as JSON values for a manifest."""
         return {"name": self.name, "chosen": dict(self.chosen)}
 
 

@@ -230,7 +230,9 @@ def _folded(
 
 
 def _bare(ev: Evaluator, tensor: Tensor) -> Tensor:
-    """The only input of a mux that is otherwise undefined; any other tensor itself."""
+    """The input of a mux that either selects this input or is undefined; any other tensor is returned
+    unchanged.
+    """
     mux = ev.builder.nodes.get(tensor.node)
     sources = [s for _, s in getattr(mux, "cases", ()) if s is not None]
     hides = len(sources) == 1 and any(s is None for _, s in mux.cases)  # type: ignore[union-attr]

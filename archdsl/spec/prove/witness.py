@@ -348,8 +348,8 @@ def _edges(item: Node | Mux) -> Iterator[tuple[Scalar, str]]:
 
 
 def _follows(node: str, bound: Bound) -> bool:
-    """Whether a node before it violates a constraint in the bound network, so that its own failure may be a
-    consequence.
+    """Whether an ancestor of the node violates a constraint in the bound network, so that the failure of the
+    node may be a consequence.
     """
     broken = {name for name, _, _ in bound.failures} - {node}
     return bool(broken) and not broken.isdisjoint(live_nodes(bound.graph.nodes, [node]))
