@@ -45,7 +45,9 @@ Exit codes: 0 all passed, 1 a network failed, 2 usage.
     help="Number of networks.",
 )
 @click.option("--seed", type=int, default=0, show_default=True, help="Network i is sampled with seed + i.")
-@click.option("--image", metavar="CxHxW", help="Input shape, as 3x64x128; same as --set image=….")
+@click.option(
+    "--image", metavar="CxHxW", help="Input shape, such as 3x64x128; the same as --set image=CxHxW."
+)
 @click.option("--onnx/--no-onnx", default=True, help="Also export to ONNX and run it by onnxruntime.")
 @click.option(
     "-o", "--output", type=click.Path(file_okay=False, path_type=Path), default=Path("fuzz"),

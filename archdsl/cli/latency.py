@@ -92,7 +92,9 @@ def _timing(command: F) -> F:
 
 def _spec(command: F) -> F:
     """Adds the SPEC argument and the options for its settings."""
-    image = click.option("--image", metavar="HxW", help="Image size; same as --set image=3xHxW, also CxHxW.")
+    image = click.option(
+        "--image", metavar="HxW", help="Image size HxW (3 channels) or CxHxW; the same as --set image=CxHxW."
+    )
     return click.argument("spec", metavar="SPEC")(name_option(set_option(image(command))))
 
 
@@ -401,8 +403,8 @@ def measure(
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option(
     "--mapping", required=True, metavar="NAME",
-    help="Mapping of its row names: fasterseg, fasterseg_released (zoomed convolutions use plain rows, as "
-    "released), or a JSON file.",
+    help="Mapping from ops to the names of its rows: fasterseg, fasterseg_released (as in the released code, "
+    "zoomed convolutions have the rows of plain ones), or a JSON file.",
 )  # fmt: skip
 @click.option(
     "-o", "--output", type=click.Path(dir_okay=False, path_type=Path), required=True, metavar="FILE",
