@@ -91,7 +91,7 @@ def read_image(path: Path, channels: int = 3) -> Pixels:
 
 
 def read_turned(path: Path, channels: int = 3, setting: str = "channels") -> tuple[Pixels, bool]:
-    """Reads an image as `read_image`; returns it, and whether it was rotated by its EXIF orientation.
+    """Reads an image as `read_image`; returns the image, and whether it was rotated by its EXIF orientation.
 
     `setting` is the name of the setting that determines `channels`, for error messages.
     """
@@ -173,8 +173,8 @@ def read_samples(path: Path) -> tuple[NDArray[np.uint8] | NDArray[np.uint16], in
 def read_mask(path: Path, table: Table) -> tuple[Pixels, bool]:
     """Reads a mask as class ids, uint8, (height, width); `table` maps labels to class ids.
 
-    Returns it, and whether it was rotated by its EXIF orientation. Raises SpecError as `read_labels`, and
-    ARCH904 for labels that are not classes.
+    Returns the class ids, and whether the mask was rotated by its EXIF orientation. Raises SpecError as
+    `read_labels`, and ARCH904 for labels that are not classes.
     """
     found, turned = read_labels(path)
     ids: Pixels = table[found]

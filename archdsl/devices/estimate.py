@@ -87,7 +87,8 @@ def _places(digits: int, ms: float) -> int:
 def read_table(
     path: Path, *, allow_stale: bool = False, backend: str | None = None, threads: int | None = None
 ) -> tuple[Table, tuple[str, ...]]:
-    """Reads a table; returns it, and how its conditions differ from those of this machine, as text.
+    """Reads a table; returns the table, and the differences of its conditions from those of this machine, as
+    text.
 
     `backend` and `threads` are compared with those of the table, if set. Third-party tables, which have a
     mapping, are not compared. Raises SpecError: ARCH820 if the file is not a table, ARCH821 if it was

@@ -308,7 +308,9 @@ def _is_primitive(word: str) -> bool:
 
 
 def op_name(body: Body) -> str:
-    """The name of an op: that of its class or op, or the names of its primitives if they are few."""
+    """The name of an op: that of the class or op that it was made from, else the joined names of its
+    primitives, or `block` if these are too long.
+    """
     if body.label:
         return _plain(re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", body.label).lower())
     parts = [step.callee if isinstance(step.callee, str) else step.callee.name for step in body.steps]

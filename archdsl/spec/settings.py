@@ -163,7 +163,9 @@ def _form(kind: str, name: str, declared: ast.Space | ast.Network | ast.Search) 
 
 
 def _written(value: Any, default: Any, evaluate: Callable[[ast.Expr], Any]) -> Any:
-    """Converts the caller's value of a setting; texts such as `[8, 16]` and `{3, 5}` are parsed."""
+    """Converts the caller's value of a setting to a value of the type of the default; if that is a list or a
+    set, texts such as `[8, 16]` and `{3, 5}` are parsed.
+    """
     if isinstance(value, str) and isinstance(default, ListValue | SetValue):
         written = _literal(value)
         return value if written is None else evaluate(written)

@@ -74,8 +74,8 @@ def decision_title(path: str, frame: str) -> str:
 
 
 def outcomes(decision: Decision, keys: Sequence[Scalar]) -> list[str]:
-    """The labels of the outcomes with the indices `keys`; `#` and the index each if the decision has more
-    than MOST_NAMED outcomes.
+    """The labels of the outcomes with the indices `keys`; instead of labels, indices such as `#12` if the
+    decision has more than MOST_NAMED outcomes.
     """
     if decision.size > MOST_NAMED:
         return [f"#{key}" for key in keys]

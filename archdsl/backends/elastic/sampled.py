@@ -23,8 +23,8 @@ FIRST: Hashable = "first channels"
 def sampled_decisions(graph: Graph, widths: Widths) -> dict[str, tuple[str, str]]:
     """The decisions of which one outcome must be sampled per step, in the order of the space.
 
-    The values are the property of a tensor that the decision changes (its size, its presence, or the origins
-    of its channels), which must be equal for all candidates of a weighted sum, and the name of the tensor.
+    The values are pairs (property, tensor): the decision changes a property of the tensor (size, presence, or
+    origins of channels) that must be equal for all candidates of a weighted sum.
     """
     found = _Finder(graph, widths).run()
     return {path: found[path] for path in graph.decisions if path in found}

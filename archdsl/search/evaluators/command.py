@@ -94,10 +94,11 @@ def read_scores(out: str, wanted: Sequence[str]) -> dict[str, float]:
 
 
 class _Run:
-    """Runs a program to its end: has its exit status, whether it timed out, and the end of its output.
+    """The result of running a program: `status` is the exit status, `timed_out` whether the program was ended
+    after `timeout_s` seconds, `out` the end of standard output, and `printed` the ends of both outputs.
 
-    The program runs in a session of its own, so that its child processes can be killed with it; they are also
-    killed if this process is.
+    The program runs in a separate session, so that its child processes can be killed with it. The session is
+    also killed if this process is.
     """
 
     def __init__(self, command: Sequence[str], timeout_s: float, stop: Callable[[], bool]):

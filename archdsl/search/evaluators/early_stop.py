@@ -1,9 +1,10 @@
 """Early stopping of trainings that score worse than earlier trainings at the same point.
 
-A point is a number of epochs in a stage; its level is a moving average of the scores of trainings that
-reached it, in the order of proposals, so that it does not depend on where trainings run: the search passes
-the levels to each evaluation, and updates them with its scores. The rule, its random slack and the decay of
-the slack are those of `TaskPerformer` in src/helpers/utils.py of DrSleep/nas-segm-pytorch (arXiv:1904.02365).
+A point is a number of epochs in a stage. The level of a point is a moving average of the scores of the
+trainings that reached it, in the order of proposals. Levels do not depend on where trainings run: the search
+passes them to each evaluation, and updates them with the scores of the evaluation. The rule, its random slack
+and the decay of the slack are those of `TaskPerformer` in src/helpers/utils.py of DrSleep/nas-segm-pytorch
+(arXiv:1904.02365).
 """
 
 from __future__ import annotations

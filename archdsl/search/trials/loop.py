@@ -75,7 +75,9 @@ class TrialScorer(Protocol):
 
 @dataclass
 class _Item:
-    """A proposal that the strategy has not observed yet; `number` is that of its trial if it is a new one."""
+    """A proposal that the strategy has not observed yet; `number` is the number of the trial, None if the
+    proposal is not a new trial.
+    """
 
     proposal: int
     outcomes: Outcomes

@@ -25,8 +25,8 @@ from archdsl.search.trials.origin import origin
 def worker_evaluator(setup: WorkerSetup, stop: Callable[[], bool] = lambda: False) -> Callable[[Task], Done]:
     """A function that evaluates networks of a run; evaluations are aborted when `stop` returns True.
 
-    Raises SpecError: ARCH911 if there is no search in the run folder, ARCH912 if its space, data or settings
-    differ from those recorded, and errors in loading its plug-ins or creating its evaluator.
+    Raises SpecError: ARCH911 if there is no search in the run folder, ARCH912 if the space, data or settings
+    differ from those recorded, and errors in loading plug-ins or creating the evaluator.
     """
     for name in setup.plugins:
         plugins.use(name)

@@ -1,8 +1,9 @@
 """Decides whether a condition over decisions holds in every network, or finds outcomes that violate it.
 
-Networks are not enumerated. A condition is first evaluated over value sets. If that does not decide it, it is
-split on the decisions that it depends on, nearest first, until every branch is decided. If that takes too
-long, it is compiled to a decision diagram (`archdsl.spec.deciding.exact`), within the budget.
+Networks are not enumerated. A condition is first evaluated over value sets. If these do not decide it, the
+condition is split on the decisions that it depends on, nearest first, until every branch is decided. If
+splitting takes too long, the condition is compiled to a decision diagram (`archdsl.spec.deciding.exact`),
+within the budget.
 """
 
 from __future__ import annotations
