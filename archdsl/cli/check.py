@@ -47,7 +47,7 @@ Exit codes: 0 no errors and all conditions decided, 1 errors or undecided condit
     "--format", "form", type=click.Choice(["text", "json", "sarif"]), default="text", show_default=True,
     help="Output format.",
 )  # fmt: skip
-@click.option("--json", "as_json", is_flag=True, help="Same as --format json.")
+@click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
 @click.pass_context
 def check(
     ctx: click.Context,

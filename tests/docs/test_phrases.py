@@ -40,6 +40,15 @@ PHRASES = {
     r"\bchances? that\b": "write `probability that`",
     r"\b(is|are|was) refused\b": "write `is rejected`",
     r"\bleave (it|them) out\b": "write `omit`, `remove`",
+    r"\bone a line\b": "write `one per line`",
+    r"\b(of|from) yours\b": "write `of the user`, `your program`",
+    r"\bpays( off)?\b": "say what is faster or smaller",
+    r"\bplain values\b": "write `JSON values`",
+    r"\bstatement of its own\b": "write `a separate statement`",
+    r"\bsets? off for\b": "write `falls back to`, `begins`",
+    r"\bcounted apart\b": "write `counted separately`",
+    r"\bspecs that ship\b": "write `shipped specs`",
+    r"\bcontext (in which|that)\b": "write `a context manager in which`",
 }
 
 FILES = [*(ROOT / "docs").rglob("*.md"), *(ROOT / "archdsl").rglob("*.py")]

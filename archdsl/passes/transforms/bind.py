@@ -235,7 +235,7 @@ def _limit(remembered: dict[Any, Any]) -> None:
 
 
 class _Run:
-    """Binds one network; resolves nodes on demand, so that dead nodes cost nothing."""
+    """Binds one network; resolves nodes on demand, so that dead nodes are not computed."""
 
     def __init__(self, binder: Binder, outcomes: Mapping[str, int]):
         self.binder, self.given = binder, outcomes
