@@ -66,7 +66,7 @@ def plain_text(text: str) -> str:
 
 
 def chain_name(chain: Sequence[Node]) -> str:
-    """The common part of the paths of these nodes; `x` if it is empty."""
+    """An identifier made of the parts that the paths of all these nodes begin with; `x` if there are none."""
     if len(chain) == 1:
         return identifier(_place(chain[0]))
     first, *rest = {_place(node): None for node in chain}

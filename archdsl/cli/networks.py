@@ -1,4 +1,6 @@
-"""Opens the networks of commands, with as many classes as the dataset or the weights."""
+"""Opens the network that SPEC names, for commands that train or run it, with as many classes as the dataset
+or the weights have.
+"""
 
 from __future__ import annotations
 

@@ -103,8 +103,8 @@ class _Layouter:
         return chain[::-1]
 
     def _meet(self, edge: Edge) -> tuple[str | None, str, str]:
-        """The innermost frame that contains both ends of an edge (None: the page), and its blocks that
-        contain the ends.
+        """The innermost frame that contains both ends of an edge (None: the page), and the blocks of that
+        frame that contain the tail and the head.
         """
         a = [*map(_frame_block, self._frames(edge.tail)), edge.tail]
         b = [*map(_frame_block, self._frames(edge.head)), edge.head]
