@@ -86,8 +86,14 @@ def _refuse_aux(_ctx: click.Context, _param: click.Parameter, weight: str | None
     "--strategy", metavar="CLAUSE", help="Override the strategy, as in 'evolution(population = 20)'."
 )
 @click.option("--evaluate", metavar="CLAUSE", help="Override the evaluator, as in 'training(epochs = 2)'.")
-@click.option("--minimize", multiple=True, metavar="CLAUSE", help="Override the objectives; repeatable.")
-@click.option("--maximize", multiple=True, metavar="CLAUSE", help="Override the objectives; repeatable.")
+@click.option(
+    "--minimize", multiple=True, metavar="CLAUSE",
+    help="Objective to minimize, instead of those of the search; repeatable.",
+)  # fmt: skip
+@click.option(
+    "--maximize", multiple=True, metavar="CLAUSE",
+    help="Objective to maximize, instead of those of the search; repeatable.",
+)  # fmt: skip
 @click.option("--require", multiple=True, metavar="CLAUSE", help="Add a requirement, as in 'params <= 2M'.")
 @click.option(
     "--baseline", metavar="FILE",
