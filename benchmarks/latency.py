@@ -17,7 +17,7 @@ from pathlib import Path
 
 import archdsl
 from archdsl import atomic
-from archdsl.cli.latency_text import validation_json, validation_page, validation_text
+from archdsl.cli.latency.text import validation_json, validation_page, validation_text
 from archdsl.devices.build import build, new_table
 from archdsl.devices.keys import space_keys
 from archdsl.devices.measure import Timer, passive_waiting
