@@ -227,6 +227,15 @@ def test_quantities_of_several_dimensions_are_not_chosen_from(condition: str):
     assert "ARCH212" in problems(f"arch 1\nspace S {{ {body} }}\n")
 
 
+@pytest.mark.parametrize("divisor", ["params", 'latency(device = "b")', "(macs - 1)"])
+def test_a_requirement_that_divides_by_a_cost_says_to_multiply_instead(divisor: str):
+    by = '(latency(device = "a") / ' if "latency" in divisor else "(macs / "
+    text = "arch 1\nnetwork N {\n  input image: [3, 8, 8]\n  output y = image -> conv(c = 4)\n  require "
+    (error,) = archdsl.load("n.arch", text=f"{text}{by}{divisor}) <= 2\n}}\n").check().diagnostics
+    assert error.code == "ARCH211"
+    assert "multiply instead" in (error.help or "")
+
+
 def test_every_outcome_that_a_requirement_excludes_is_listed():
     text = """arch 1
 cell A(x) {
