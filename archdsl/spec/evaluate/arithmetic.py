@@ -127,7 +127,7 @@ def _calculated(ev: Evaluator, op: str, left: Side, right: Side, at: Spanned, fr
         if op == "**":
             return _power(ev, a, b, right[0], at, frame)
         if op in ("/", "//", "%"):
-            help = "in a requirement, multiply instead: `a / b <= 2` is `a <= 2 * b`" if ev.measuring else None
+            help = "in a requirement, multiply: `a / b <= 2` is `a <= 2 * b`" if ev.measuring else None
             reaching.demand(ev, apply("ne", b, 0), "ARCH211", "division by zero", at, frame, help)
         if op == "//" and not kind(a) == kind(b) == "int":
             return apply("floor", apply("div", a, b))
