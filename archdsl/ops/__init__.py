@@ -15,6 +15,7 @@ from archdsl.ops import (
     attention,
     channels,
     convolution,
+    dot_attention,
     dropping,
     joining,
     normalisation,
@@ -78,7 +79,7 @@ PRIMITIVES: tuple[Primitive, ...] = (
     channels.ChannelConv(),
     channels.Slice(),
     attention.Attention(),
-    attention.DotAttention(),
+    dot_attention.DotAttention(),
 )
 
 _BY_NAME: dict[str, Primitive] = {p.name: p for p in PRIMITIVES}
