@@ -124,8 +124,8 @@ class _Inputs:
 
 def _inputs(program: Program, options: SearchOptions, here: Processes, reporter: Reporter) -> _Inputs:
     config, of_space = configured(program, options)
-    if here.is_first:
-        reporter.findings(options.split(program).spec.warnings)
+    if here.is_first and (warnings := options.split(program).spec.warnings):
+        reporter.findings(warnings)
     of_trials = {
         "start": options.start, "command": options.evaluator_command, "engine": options.engine != IN_PROCESS
     }  # fmt: skip

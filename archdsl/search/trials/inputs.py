@@ -73,7 +73,8 @@ def inspected_inputs(program: Program, options: SearchOptions, reporter: Reporte
     Raises SpecError as `read_inputs`, and for all errors in files of the data.
     """
     inputs = read_inputs(program, options)
-    reporter.findings(options.split(program).spec.warnings)
+    if warnings := options.split(program).spec.warnings:
+        reporter.findings(warnings)
     if inputs.splits is not None:
         from archdsl.data.soundness import TRAINED, VALIDATED
         from archdsl.train.inspected import inspected
