@@ -10,7 +10,8 @@ from torch import nn
 from archdsl.backends.elastic.network import ElasticNetwork
 from archdsl.backends.elastic.scaling import results_of_calls
 from archdsl.backends.elastic.slices import new_stored
-from archdsl.backends.elastic.widths import Slot, Widths, merged
+from archdsl.backends.elastic.slots import Slot, merged
+from archdsl.backends.elastic.widths import Widths
 from archdsl.backends.naming import RESERVED, identifier, unique
 from archdsl.backends.torch_module import MOST_PARAMETERS
 from archdsl.configs.sharing import BN, Kernels
@@ -67,7 +68,7 @@ def build(
     """
     own = {name: simplified(_with_private(graph, name, private)) for name, graph in graphs.items()}
     widths = {name: Widths(simple.graph, bn, kernels) for name, simple in own.items()}
-    slots = merged(list(widths.values()))
+    slots = merged(one.slots for one in widths.values())
     params = sum(slot.params for slot in slots.values())
     if params > MOST_PARAMETERS:
         headline = f"the supernet has {params:,} parameters; at most {MOST_PARAMETERS:,} are built"

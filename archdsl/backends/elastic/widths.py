@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from itertools import accumulate
 from typing import Any
 
 from archdsl import ops
 from archdsl.backends.elastic.combinations import Blocks, Combination, Combinations, Uncounted, combination
-from archdsl.backends.elastic.kernels import KernelSize, Transforms, parameters_of, transforms
+from archdsl.backends.elastic.kernels import KernelSize
+from archdsl.backends.elastic.slots import Slot, largest, slot_of
 from archdsl.configs.sharing import BN, Kernels
 from archdsl.diagnostics import Diagnostic, Label, SpecError
 from archdsl.ir import Dim, Expr, Graph, Mux, Node, Value
 from archdsl.ir.expr import apply, by_axis, kind
 from archdsl.ir.resolve import rebuilt
-from archdsl.ops.base import ADVISORY, Layer
 from archdsl.ops.places import NotShared, Parts, Places, leading
 from archdsl.passes.analyses.symbolic import infer_symbolic
 from archdsl.passes.transforms.bind import Bound
@@ -29,36 +28,6 @@ MOST_CHANNELS, MOST_TOGETHER = 1 << 17, 1 << 22
 
 Channel indices are listed individually, so their number must be limited.
 """
-
-_ROOM = 1 << 20
-"""The number of rows and columns for which the largest layers are computed.
-
-It is large, since whether images are large enough is checked for networks instead.
-"""
-
-
-@dataclass(frozen=True)
-class Slot:
-    """A stored layer at its largest size, with the largest value of each setting."""
-
-    weights: str
-    op: str
-    layer: Layer
-    most: Mapping[str, Any]
-    width: int
-    """The maximum number of channels of the first input."""
-    wide: int
-    """The maximum number of channels of the output."""
-    params: int
-    joined: tuple[int, ...]
-    """The widths of the tensors that are concatenated in the first input; each fills a contiguous range of
-    the input's channels, in this order.
-    """
-    kernels: frozenset[KernelSize]
-    """The kernel sizes of all networks if smaller kernels are derived by learned transforms, otherwise
-    empty.
-    """
-    transforms: Transforms
 
 
 class Widths:
@@ -175,13 +144,13 @@ class Widths:
         first = nodes[0]
         if any(node.op != first.op for node in nodes):
             raise not_shared(first, f"`{weights}` are weights of different primitives")
-        most = {key: _largest([self.most[node.name][key] for node in nodes]) for key in first.attrs}
+        most = {key: largest([self.most[node.name][key] for node in nodes]) for key in first.attrs}
         width = max(self.width(node.inputs[0]) for node in nodes)
         wide = max(self.width(node.name) for node in nodes)
         joined = tuple(width for _, width in self.blocks[first.inputs[0]])
         kernels = self._kernels(nodes) if self._transforms_kernels else frozenset()
         try:
-            return _slot(weights, first.op, most, width, wide, joined, kernels)
+            return slot_of(weights, first.op, most, width, wide, joined, kernels)
         except NotShared as error:
             raise not_shared(first, str(error)) from None
 
@@ -216,7 +185,7 @@ class Widths:
         named = {one: f"{slot.weights}{list(one)}" for one in sorted(found)}
         self.sets[slot.weights] = blocks, named
         for one, name in named.items():
-            self.slots[name] = _slot(name, slot.op, slot.most, sum(one), sum(one), one, frozenset())
+            self.slots[name] = slot_of(name, slot.op, slot.most, sum(one), sum(one), one, frozenset())
 
     # ------------------------------------------------------------ one network
 
@@ -286,80 +255,9 @@ class Widths:
             raise not_shared(node, str(error)) from None
 
 
-def merged(every: Sequence[Widths]) -> dict[str, Slot]:
-    """The stored layers of several spaces; layers of equal name are stored once.
-
-    Raises SpecError (ARCH810) for layers of different kinds, or with inputs that concatenate tensors of
-    different widths.
-    """
-    found: dict[str, Slot] = {}
-    for widths in every:
-        for weights, slot in widths.slots.items():
-            found[weights] = _both(found[weights], slot) if weights in found else slot
-    return found
-
-
-def _both(one: Slot, other: Slot) -> Slot:
-    if one.op != other.op:
-        raise _apart(one, "belongs to different primitives")
-    if len(one.joined) != len(other.joined) or (len(one.joined) > 1 and one.joined != other.joined):
-        raise _apart(one, "concatenates inputs whose largest widths differ")
-    most = {key: _largest([one.most[key], other.most[key]]) for key in one.most}
-    width, wide = max(one.width, other.width), max(one.wide, other.wide)
-    joined = (width,) if len(one.joined) == 1 else one.joined
-    try:
-        return _slot(one.weights, one.op, most, width, wide, joined, one.kernels | other.kernels)
-    except NotShared as error:
-        raise _apart(one, f"cannot be stored: {error}") from None
-
-
-def _apart(slot: Slot, why: str) -> SpecError:
-    headline = f"no elastic weights: `{slot.weights}`, shared by several architectures, {why}"
-    return SpecError(
-        [
-            Diagnostic(
-                "ARCH810", headline, help="list it in `private`: then each architecture has its own weights"
-            )
-        ]
-    )
-
-
-def _slot(
-    weights: str, op: str, most: Mapping[str, Any], width: int, wide: int, joined: tuple[int, ...],
-    kernels: frozenset[KernelSize],
-) -> Slot:  # fmt: skip
-    primitive = ops.get(op)
-    primitive.shape([(width, _ROOM, _ROOM)], most, _demand_shared)
-    xs, y = [(width, 1, 1)], (wide, 1, 1)
-    layer = primitive.layer(xs, y, most)
-    assert layer is not None
-    found = transforms(kernels, by_axis(primitive.kernel_size(most))) if len(kernels) > 1 else {}
-    params = primitive.cost(xs, y, most).params + parameters_of(found)
-    return Slot(weights, op, layer, most, width, wide, params, joined, kernels, found)
-
-
-def _demand_shared(condition: Any, code: str, message: str, /, **values: Any) -> None:
-    """Raises NotShared if the largest layer violates a constraint of its shape rule.
-
-    No network needs to have all channels and largest settings, but the layer stores the weights of all
-    networks.
-    """
-    if condition is False and code not in ADVISORY:
-        raise NotShared(f"with the largest settings of all networks, {message.format(**values)}")
-
-
 def accumulated(blocks: Blocks) -> list[int]:
     """The offset of each block in the channels."""
     return [0, *accumulate(width for _, width in blocks)][:-1]
-
-
-def _largest(values: list[Any]) -> Any:
-    """The largest of numbers, for each axis of pairs; for other values, the first one."""
-    if all(type(value) in (int, float) for value in values):
-        return max(values)
-    if not all(type(value) in (int, tuple) for value in values):
-        return values[0]
-    return apply("pair", *map(max, zip(*map(by_axis, values), strict=True)))
 
 
 def not_shared(node: Node | Mux, why: str) -> SpecError:
