@@ -10,7 +10,7 @@ from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 import archdsl
-from archdsl.backends.elastic import partial
+from archdsl.backends.elastic import entries
 from archdsl.backends.elastic.network import ElasticNetwork
 from archdsl.backends.elastic.shared import build
 from archdsl.backends.supernet.batching import batched
@@ -68,7 +68,7 @@ def computed(
     net: ElasticNetwork, monkeypatch: pytest.MonkeyPatch, small: int
 ) -> tuple[torch.Tensor, list, Counter]:
     """The output, the gradients of all weights, and the calls."""
-    monkeypatch.setattr(partial, "SMALL", small)
+    monkeypatch.setattr(entries, "SMALL", small)
     x, mixes = torch.randn(2, 3, 16, 32, generator=torch.Generator().manual_seed(1)).double(), weights()
     with Calls() as calls:
         y = net(x, outcomes=OUTCOMES, weights=mixes)

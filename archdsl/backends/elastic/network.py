@@ -13,8 +13,9 @@ import torch
 from torch import nn
 
 from archdsl.backends.elastic.compiling import Compiler
+from archdsl.backends.elastic.entries import Entries, Entry
 from archdsl.backends.elastic.kernels import Transforms
-from archdsl.backends.elastic.partial import Entry, Partial
+from archdsl.backends.elastic.partial import remaining
 from archdsl.backends.elastic.paths import Path, Paths
 from archdsl.backends.elastic.sampled import sampled_decisions
 from archdsl.backends.elastic.scaling import Scaled, Weighed, results_of_calls
@@ -87,7 +88,7 @@ class ElasticNetwork(nn.Module):
         self._binder: Binder = Prepared()(graph)
         self._whole: Binder = Prepared()(simple.whole)
         self._instead = simple.instead
-        self._partial = Partial(graph, widths, self._binder, results, batch)
+        self._entries = Entries(graph, widths, self._binder, results, batch)
         taken = set(RESERVED)
         self._stored = {weights: unique(identifier(weights), taken) for weights in widths.slots}
         for weights, attribute in self._stored.items():
@@ -105,9 +106,8 @@ class ElasticNetwork(nn.Module):
         self._matrices: dict[Mixture, torch.Tensor] = {}
 
     def _new_planner(self) -> Paths:
-        partial = self._partial
         return Paths(
-            self._whole, self._instead, self._widths, partial.variable,
+            self._whole, self._instead, self._widths, self._entries.variable,
             self._compiler.expression, self._sliced,
         )  # fmt: skip
 
@@ -252,7 +252,7 @@ class ElasticNetwork(nn.Module):
         graph = self.archdsl_graph
         wanted = {name: graph.outputs[name] for name in outputs}
         given = {path: o for path, o in outcomes.items() if path in graph.decisions}
-        found = self._partial.remaining(given, weighed, wanted)
+        found = remaining(self._entries, given, weighed, wanted)
         written = self._written.get(found.key)
         if written is None:
             if len(self._written) >= PATHS:
@@ -333,7 +333,7 @@ class ElasticNetwork(nn.Module):
             self._widths,
             self._binder,
             self._whole,
-            self._partial,
+            self._entries,
             self._compiler,
             self._matrices,
             self._written,

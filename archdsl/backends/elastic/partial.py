@@ -7,66 +7,27 @@ are summed by weights as in any supernet.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from math import prod
 from typing import Any, cast
 
-from archdsl.backends.elastic.scaling import UNSCALED, Calls, Factors, Scaled
-from archdsl.backends.elastic.widths import Widths, not_shared
-from archdsl.backends.naming import RESERVED, identifier, unique
-from archdsl.backends.supernet.mixing import Mixture, TooManyOutcomes, mixture, outcome_of, tabled
+from archdsl.backends.elastic.entries import Entries, Entry, Lay
+from archdsl.backends.elastic.scaling import UNSCALED, Factors, Scaled
+from archdsl.backends.elastic.widths import place_of
+from archdsl.backends.supernet.mixing import Mixture, TooManyOutcomes, outcome_of, tabled
 from archdsl.backends.supernet.structure import Mixed, Structure
 from archdsl.diagnostics import Diagnostic, Label, SpecError
-from archdsl.ir import Dim, Expr, Graph, Mux, Node, Pick, Value
+from archdsl.ir import Dim, Expr, Mux, Node, Pick, Value
 from archdsl.ir.expr import decisions_in
 from archdsl.ir.resolve import evaluate, rebuilt
-from archdsl.ops.base import Layer, Primitive
-from archdsl.ops.places import NotShared, Places, leading
+from archdsl.ops.places import leading
 from archdsl.passes.analyses.shapes import FixedShape
-from archdsl.passes.transforms.bind import Binder
-
-MOST_ENTRIES = 1 << 16
-"""The maximum number of nodes, each for certain input sizes, in the cache."""
-
-SMALL = 1 << 17
-"""The maximum number of elements of a feature map that is computed in one call with others; for larger ones,
-the copies that this needs take longer than separate calls.
-"""
 
 Read = tuple[str, Factors]
 """A tensor as a node reads it: the item that computes the tensor, and the weights that it is multiplied
 by.
 """
-
-
-class Lay:
-    """The size and the channel indices of a tensor; equal ones are the same object."""
-
-    __slots__ = ("places", "shape")
-
-    def __init__(self, shape: FixedShape, places: Places):
-        self.shape, self.places = shape, places
-
-
-class Entry:
-    """A remaining node, for inputs of certain sizes and channel indices.
-
-    `node` has constant settings; `lay` is the size and the channel indices of its output, and `x` the channel
-    indices of its first input. `layer` is its layer, and `attribute` the name of the module of the stored
-    layer, both None without weights. Entries with equal `look` have equal code. Entries with equal `alike`
-    have equal layers that can process small maps of one size in one call; None for all others.
-    """
-
-    __slots__ = ("alike", "attribute", "lay", "layer", "look", "node", "x")
-
-    def __init__(
-        self, node: Node, lay: Lay, x: Places, layer: Layer | None, attribute: str | None, look: int,
-        alike: int | None,
-    ):  # fmt: skip
-        self.node, self.lay, self.x, self.alike = node, lay, x, alike
-        self.layer, self.attribute, self.look = layer, attribute, look
 
 
 @dataclass(frozen=True)
@@ -82,150 +43,19 @@ class Remaining:
     parts: Callable[[], Structure]
 
 
-class Partial:
-    """Partially evaluates a simplified space: removes the nodes that the sampled outcomes exclude."""
+def remaining(
+    entries: Entries, outcomes: Mapping[str, int], weighed: frozenset[str], outputs: Mapping[str, str]
+) -> Remaining:
+    """The remaining structure; `weighed` are the sampled decisions whose weights have gradients.
 
-    def __init__(
-        self, graph: Graph, widths: Widths, binder: Binder, results: Collection[str], batch: bool = False
-    ):
-        """With `batch`, equal layers that are applied to small maps of one size get equal `alike` numbers."""
-        self.graph, self.widths, self.binder, self.batch = graph, widths, binder, batch
-        self.calls = Calls(graph, widths, results)
-        self.variables: dict[str, str] = {name: f"t{n}" for n, name in enumerate(graph.inputs)}
-        self.attributes: dict[str, str] = {}
-        self._taken = set(RESERVED)
-        self._place = {name: n for n, name in enumerate((*graph.inputs, *graph.nodes))}
-        self._mixtures: dict[Hashable, Mixture] = {}
-        self._entries: dict[Hashable, Entry] = {}
-        self._lays: dict[tuple[FixedShape, Places], Lay] = {}
-        self._moved: dict[tuple[str, str, Lay], Lay] = {}
-        self._looks: dict[Hashable, int] = {}
-        self._alike: dict[Hashable, int] = {}
-
-    def remaining(
-        self, outcomes: Mapping[str, int], weighed: frozenset[str], outputs: Mapping[str, str]
-    ) -> Remaining:
-        """The remaining structure; `weighed` are the sampled decisions whose weights have gradients.
-
-        Raises SpecError: ARCH811 for a decision that must be sampled and is not, ARCH810 for weights that
-        cannot be shared, and the errors of a network that is not well-typed.
-        """
-        return _Fixing(self, outcomes, weighed).run(outputs)
-
-    def variable(self, name: str) -> str:
-        """The variable of an item in generated code; equal in all forward passes, so that code is shared."""
-        found = self.variables.get(name)
-        if found is None:
-            # Short, since compiling code is a good part of what a forward costs when it is new.
-            found = self.variables[name] = f"t{len(self.variables)}"
-        return found
-
-    def place(self, name: str) -> int:
-        """The position of an item in the order of the space, in which gradients are summed."""
-        name = name.partition("*")[0]
-        # Variants of a node have its name and a number; nodes of a distributed block have one of their own.
-        return self._place[name if name in self._place else name.rpartition("#")[0]]
-
-    def attribute(self, name: str) -> str:
-        """The name of the layer of an item."""
-        found = self.attributes.get(name)
-        if found is None:
-            found = self.attributes[name] = unique(identifier(name), self._taken)
-        return found
-
-    def mixture(self, on: Value, place: Mapping[Hashable, int]) -> Mixture:
-        """The mixture of the candidates that the value `on` selects; cached. Raises TooManyOutcomes."""
-        key = on, tuple(place.items())
-        found = self._mixtures.get(key)
-        if found is None:
-            found = self._mixtures[key] = mixture(on, self.graph.decisions, place)
-        return found
-
-    def lay(self, shape: FixedShape, places: Places) -> Lay:
-        found = self._lays.get((shape, places))
-        if found is None:
-            found = self._lays[shape, places] = Lay(shape, places)
-        return found
-
-    def moved(self, source: str, mux: Mux, lay: Lay) -> Lay:
-        """The size and channel indices (`Lay`) of a mux's output if it selects `source`; `lay` is that of
-        `source`.
-        """
-        key = mux.name, source, lay
-        found = self._moved.get(key)
-        if found is None:
-            places = self.widths.moved(lay.places, source, mux)
-            found = self._moved[key] = self.lay(lay.shape, places)
-        return found
-
-    def entry(
-        self, origin: Node, name: str, inputs: tuple[str, ...], xs: tuple[Lay | None, ...],
-        sizes: tuple[FixedShape, ...], values: tuple[Any, ...],
-    ) -> Entry:  # fmt: skip
-        """The entry of a node with constant settings: `origin` itself or a variant of it. Raises
-        SpecError.
-        """
-        key = name, inputs, xs, values, tuple(map(type, values))
-        found = self._entries.get(key)
-        if found is None:
-            if len(self._entries) >= MOST_ENTRIES:
-                for remembered in (self._entries, self._lays, self._moved):
-                    remembered.clear()
-            node = self.binder._node(origin, inputs, values)
-            node = node if node.name == name else replace(node, name=name)
-            found = self._entries[key] = self._made(origin, node, xs, sizes, values)
-        return found
-
-    def _made(
-        self, origin: Node, node: Node, xs: tuple[Lay | None, ...], sizes: tuple[FixedShape, ...],
-        values: tuple[Any, ...],
-    ) -> Entry:  # fmt: skip
-        shape, failures = self.binder._type(node, sizes, values)
-        if failures:
-            where, code, message = failures[0]
-            raise SpecError([Diagnostic(code, f"`{where}`: {message}", _at(node))])
-        widths = [self.widths.width(source) for source in origin.inputs]
-        read = [None if x is None else x.places for x in xs]
-        primitive, most = self.binder._primitives[node.op], self.widths.width(origin.name)
-        try:
-            places = primitive.places(read, widths, shape[0], most, node.attrs)
-        except NotShared as error:
-            raise not_shared(node, str(error)) from None
-        layer = primitive.layer(sizes, shape, node.attrs)
-        attribute = None if layer is None else self.attribute(node.name)
-        look = self._look(primitive, node, sizes, shape, attribute)
-        first = next(x for x in read if x is not None)
-        lay, alike = self.lay(shape, places), None
-        if layer is not None and self.batch and primitive.by_image and prod(sizes[0]) <= SMALL:
-            key = node.weights, tuple(layer.kwargs.items()), sizes[0], first, lay
-            alike = self._alike.setdefault(key, len(self._alike))
-        return Entry(node, lay, first, layer, attribute, look, alike)
-
-    def _look(
-        self, primitive: Primitive, node: Node, sizes: tuple[FixedShape, ...], y: FixedShape,
-        attribute: str | None,
-    ) -> int:  # fmt: skip
-        """A number that identifies everything on which the code of a node depends.
-
-        A sum may have fewer inputs than in the space.
-        """
-        layer, attrs = attribute and f"self.{attribute}", node.attrs
-        counts = range(1, len(sizes) + 1) if primitive.zero_is_neutral else (len(sizes),)
-        texts: list[Any] = []
-        for count in counts:
-            names, xs = [f"x{n}" for n in range(count)], sizes[:count]
-            texts += [
-                primitive.expression(names, layer, xs, y, attrs),
-                primitive.weighted_expression(names, layer, "w", xs, y, attrs),
-                primitive.is_identity(xs, y, attrs),
-            ]
-        whole = primitive.in_place("x", attrs), primitive.keeps_zero(attrs)
-        content = node.name, node.op, node.inputs, *whole, *texts
-        return self._looks.setdefault(content, len(self._looks))
+    Raises SpecError: ARCH811 for a decision that must be sampled and is not, ARCH810 for weights that
+    cannot be shared, and the errors of a network that is not well-typed.
+    """
+    return _Fixing(entries, outcomes, weighed).run(outputs)
 
 
 class _Fixing:
-    def __init__(self, of: Partial, outcomes: Mapping[str, int], weighed: frozenset[str]):
+    def __init__(self, of: Entries, outcomes: Mapping[str, int], weighed: frozenset[str]):
         self.of, self.graph, self.binder = of, of.graph, of.binder
         self.outcomes, self.sampled, self.weighed = outcomes, frozenset(outcomes), weighed
         inputs = self.graph.inputs
@@ -346,7 +176,7 @@ class _Fixing:
         except TooManyOutcomes as error:
             raise SpecError(
                 [Diagnostic("ARCH802", f"no supernet: too many decisions select one tensor: {error}",
-                            _at(mux), help="sample some of them")]
+                            place_of(mux), help="sample some of them")]
             ) from None  # fmt: skip
 
     # ------------------------------------------------------------ muxes
@@ -475,7 +305,11 @@ class _Fixing:
             paths, rows = tabled(values, decisions)
         except TooManyOutcomes as error:
             raise SpecError(
-                [Diagnostic("ARCH802", f"no supernet: too many decisions set one node: {error}", _at(node))]
+                [
+                    Diagnostic(
+                        "ARCH802", f"no supernet: too many decisions set one node: {error}", place_of(node)
+                    )
+                ]
             ) from None
         names = {row: f"{node.name}#{n}" for n, row in enumerate(dict.fromkeys(rows))}
         found = [self._add(node, name, inputs, row) for row, name in names.items()]
@@ -497,11 +331,7 @@ class _Fixing:
             paths = (on,) if isinstance(on, str) else tuple(sorted(decisions_in(self.on[item.name])))
         listed = ", ".join(f"`{path}`" for path in paths)
         declared = self.graph.decisions[paths[0]].location
-        place = Label(declared, f"`{paths[0]}` is declared here") if declared else _at(item)
+        place = Label(declared, f"`{paths[0]}` is declared here") if declared else place_of(item)
         headline = f"{listed} must be sampled: {why}"
         help = "pass one outcome in `outcomes` for each forward pass; `weights` are for other decisions"
         return SpecError([Diagnostic("ARCH811", headline, place, help=help)])
-
-
-def _at(item: Node | Mux) -> Label | None:
-    return Label(item.location, f"in `{item.name}`") if item.location else None

@@ -261,7 +261,7 @@ def accumulated(blocks: Blocks) -> list[int]:
 
 
 def not_shared(node: Node | Mux, why: str) -> SpecError:
-    return SpecError([Diagnostic("ARCH810", f"no elastic weights: {why}", _at(node))])
+    return SpecError([Diagnostic("ARCH810", f"no elastic weights: {why}", place_of(node))])
 
 
 def _too_many(node: Node, why: str) -> SpecError:
@@ -271,12 +271,12 @@ def _too_many(node: Node, why: str) -> SpecError:
             Diagnostic(
                 "ARCH818",
                 f"no separate `{node.op}` for each combination of widths: {why}",
-                _at(node),
+                place_of(node),
                 help=help,
             )
         ]
     )
 
 
-def _at(node: Node | Mux) -> Label | None:
+def place_of(node: Node | Mux) -> Label | None:
     return Label(node.location, f"in `{node.name}`") if node.location else None
