@@ -16,9 +16,10 @@ from archdsl.backends.elastic.compiling import Compiler
 from archdsl.backends.elastic.entries import Entries, Entry
 from archdsl.backends.elastic.kernels import Transforms
 from archdsl.backends.elastic.partial import remaining
-from archdsl.backends.elastic.paths import Path, Paths
+from archdsl.backends.elastic.paths import Paths
 from archdsl.backends.elastic.sampled import sampled_decisions
 from archdsl.backends.elastic.scaling import Scaled, Weighed, results_of_calls
+from archdsl.backends.elastic.schedule import Path
 from archdsl.backends.elastic.slices import Sliced, new_stored, state_of
 from archdsl.backends.elastic.widths import Widths
 from archdsl.backends.making import bare, make
