@@ -9,7 +9,9 @@ from itertools import count
 
 from archdsl.diagnostics import Diagnostic, Source, SpecError
 from archdsl.fold.bodies import Body, Step
-from archdsl.fold.writing import Block, File, Link, Text, free, network_blocks
+from archdsl.fold.naming import free
+from archdsl.fold.statements import Block, Link, Text
+from archdsl.fold.writing import File, network_blocks
 from archdsl.ir.expr import Pick, Value
 from archdsl.ir.graph import Graph, Shape
 from archdsl.ir.same import same_but_for_names
