@@ -55,7 +55,7 @@ def listing(kind: str) -> list[dict[str, str]]:
         return [_entry(name, name, plugins.summary(name)) for name in plugins.installed()]
     from archdsl.configs.words import GROUPS
 
-    return [_entry(name, _written(name, word), _state(word)) for name, word in GROUPS[kind].items()]
+    return [_entry(name, _written(name, word), summary_of(word)) for name, word in GROUPS[kind].items()]
 
 
 def listing_text(kind: str) -> str:
@@ -164,7 +164,7 @@ def _words(name: str) -> Iterator[str]:
 
     for group, words in GROUPS.items():
         if name in words:
-            head = f"{name}, among the {group} of a search: {_state(words[name])}\n"
+            head = f"{name}, among the {group} of a search: {summary_of(words[name])}\n"
             of = f"of the main output; of another one: {name}(OUTPUT)\n" if words[name].of_output else ""
             yield head + of + settings_table(words[name].settings, words[name].function)
     clauses = settings_of(Search)
@@ -185,68 +185,6 @@ def settings_table(settings: Mapping[str, Setting], function: int = 0) -> str:
         for name, one in settings.items()
     ]
     return table(("setting", "default", "accepts", "meaning"), rows)
-
-
-def reference() -> str:
-    """The reference of the settings of searches as Markdown (docs/vocabulary.md)."""
-    from archdsl.configs.clauses import ArchitectureGroup, Group, Search
-    from archdsl.configs.setting import settings_of
-    from archdsl.configs.words import GROUPS
-
-    parts = [_INTRODUCTION, "## Clauses of a search\n", _markdown(settings_of(Search))]
-    parts += ["In the groups `architecture { … }` and `parameters { … }`:\n", _markdown(settings_of(Group))]
-    parts += [
-        "In a group of any other name, one of several architectures:\n",
-        _markdown(settings_of(ArchitectureGroup)),
-    ]
-    for group, words in GROUPS.items():
-        parts.append(f"## {group.capitalize()}\n")
-        shared = _shared_settings(words)
-        for names, settings in shared.items():
-            parts += [f"Shared settings of {', '.join(f'`{n}`' for n in names)}:\n", _markdown(settings)]
-        for name, word in words.items():
-            written = f"{name}(…)" if word.function else name
-            of = f" Of the main output; of another one: `{name}(OUTPUT)`." if word.of_output else ""
-            parts.append(f"### `{written}`\n\n{_state(word)[0].upper()}{_state(word)[1:]}.{of}\n")
-            above = {key for names, settings in shared.items() if name in names for key in settings}
-            own = {key: one for key, one in word.settings.items() if key not in above}
-            parts += [_markdown(own)] if own else []
-    return "\n".join(parts)
-
-
-def _shared_settings(words: Mapping[str, Word]) -> dict[tuple[str, ...], dict[str, Setting]]:
-    """Settings that several words of a group have in common, by the names of these words."""
-    users: dict[tuple[str, Setting], list[str]] = {}
-    for name, word in words.items():
-        for key, one in word.settings.items():
-            users.setdefault((key, one), []).append(name)
-    shared: dict[tuple[str, ...], dict[str, Setting]] = {}
-    for (key, one), names in users.items():
-        if len(names) > 1:
-            shared.setdefault(tuple(names), {})[key] = one
-    return shared
-
-
-_INTRODUCTION = """\
-# Reference of search settings
-
-Every strategy, evaluator, sampler, schedule, optimizer, dataset and objective that a `search` can name, with
-its settings, their defaults, accepted values and meaning.  [Searching](search.md#the-search-block) explains
-how they work together.  `archdsl explain NAME` prints the entry of one name.
-
-The checker rejects all other names, settings and values ([ARCH204](errors/ARCH204.md),
-[ARCH607](errors/ARCH607.md)).  Entries marked *not run yet* pass `archdsl check` with a note
-([ARCH608](errors/ARCH608.md)) and are rejected by `archdsl search`.
-"""
-
-
-def _markdown(settings: Mapping[str, Setting]) -> str:
-    rows = [
-        f"| `{name}` | {default(one)} | {one.expected()} | {one.doc}{'' if one.run else ' *(not run yet)*'} |"
-        for name, one in settings.items()
-    ]
-    head = "| setting | default | accepts | meaning |\n| --- | --- | --- | --- |"
-    return "\n".join([head, *(row.replace("see data.md", "see [data](data.md)") for row in rows)]) + "\n"
 
 
 def default(one: Setting) -> str:
@@ -287,7 +225,8 @@ def _written(name: str, word: Word) -> str:
     return f"{name}({', '.join(word.settings)})" if word.settings else name
 
 
-def _state(word: Word) -> str:
+def summary_of(word: Word) -> str:
+    """The summary of a name in searches, with a note if it is checked only."""
     return word.summary if word.run else f"{word.summary} (checked, not run yet)"
 
 
@@ -316,7 +255,3 @@ def _specs() -> Iterator[tuple[str, str]]:
             if isinstance(item, ast.Space | ast.Network | ast.Search)
         ]
         yield path.stem, ", ".join(declared)
-
-
-if __name__ == "__main__":
-    click.echo(reference(), nl=False)

@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from archdsl.cli.words import reference
+from archdsl.cli.vocabulary import reference
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "vocabulary.md"
 
 
 def test_the_page_is_that_of_the_registry():
-    # When this fails: python -m archdsl.cli.words > docs/vocabulary.md
+    # When this fails: python -m archdsl.cli.vocabulary > docs/vocabulary.md
     assert PAGE.read_text(encoding="utf-8") == reference()
