@@ -497,6 +497,25 @@ def recorded(g: Growing) -> None:
     g.tensors.append(name)
 
 
+def selected(g: Growing) -> None:
+    """An op selected by a number, a size, or a chosen record or list."""
+    if not g.room(2):
+        return
+    d, a = g.name("n"), g.number()
+    t = g.tensor()
+    chosen, called = g.one([
+        ("one of {1, 2}", f"conv(c = 4) if {d} == 1 else plain(c = {a})"),
+        ("one of {1, 2}", f"relu if {t}.c == 4 * {d} else conv(c = {a})"),
+        ("one of {1, 2}", f"conv(c = 4) if {d} * {t}.c > 4 else silu"),
+        ("one of {p: (o = plain, c = 4), q: (o = conv, c = 8)}", f"{d}.o(c = {d}.c)"),
+        ("one of {p: [plain, 4], q: [conv, 8]}", f"{d}[1](c = {d}[2])"),
+    ])  # fmt: skip
+    op = g.name("f")
+    g.lines += [f"{d} = {chosen}", f"{op} = {called}"]
+    g.decide(d, ("p", "q") if "p:" in chosen else ("1", "2"))
+    g.define(f"{t} -> {op}")
+
+
 OPTIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("{t} -> conv(c = 4, k = {o})", ("3", "[1, 3]", "[3, 1]")),
     ("{t} -> conv(c = {a}, s = {o}, d = [1, 2])", ("1", "[1, 2]")),
@@ -629,7 +648,7 @@ LOOSE: tuple[tuple[int, Step], ...] = (
 )  # fmt: skip
 """The same with `unused` in most spaces."""
 
-OPTIONED = (*LOOSE, (20, optioned), (5, switched), (5, tested), (5, recorded), (5, tensor_arithmetic))
+OPTIONED = (*LOOSE, (20, optioned), (5, switched), (5, tested), (5, recorded), (5, selected), (5, tensor_arithmetic))
 """The same with settings of primitives by decisions, and more of what came last."""
 
 

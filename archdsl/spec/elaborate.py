@@ -16,6 +16,7 @@ from archdsl.lang.loader import Unit
 from archdsl.passes.analyses.liveness import live_nodes
 from archdsl.passes.analyses.symbolic import Definitions
 from archdsl.passes.transforms.requirements import over_what_is_read
+from archdsl.spec.bound_network import bound_network
 from archdsl.spec.evaluate import arithmetic, sets, sized, statements
 from archdsl.spec.evaluate.builder import Builder, Obligation
 from archdsl.spec.evaluate.constants import Constants
@@ -57,6 +58,8 @@ class Elaborated:
     given: Mapping[str, object]
     """The settings that the caller, or a network of this space, overrides."""
     warnings: tuple[Diagnostic, ...] = ()
+    selected: bool = False
+    """Whether ops were selected by fixed decisions; the names below them may not be those of the space."""
 
 
 @roomy
@@ -96,8 +99,40 @@ def _from_space(
     given = {path: row.outcome for path, row in rows.items()}
     own = {**_origin_settings(unit, declared, constants), **settings}
     found = _evaluated(home, space, own, given, constants, rows=rows, reader=(unit, declared))
+    if found.selected:
+        found = _named(found, _evaluated(home, space, own, {}, constants), rows, (unit, declared))
+    _no_decision_left(found, (unit, declared))
     graph = replace(found.graph, name=declared.name.id, origin=space.name.id)
     return replace(found, graph=graph, location=_at(unit, declared.name))
+
+
+def _named(
+    found: Elaborated, space: Elaborated, rows: Mapping[str, Row], reader: tuple[Unit, ast.Network]
+) -> Elaborated:
+    """A network with the names of its space, in which an op that fixed decisions select is a choice.
+
+    Raises SpecError for rows that the space does not have, and for missing decisions.
+    """
+    ignored = space.made.keys() | {d.path for d in space.unread}
+    asked = {path: row.outcome for path, row in rows.items() if path not in ignored}
+    unit, declared = reader
+    bound = bound_network(
+        space.graph,
+        asked,
+        {path: Label(_at(unit, row.node)) for path, row in rows.items()},
+        Label(_at(unit, declared.name)),
+    )
+    if bound is None:  # an output is undefined: reported for the network evaluated by itself
+        return found
+    return replace(
+        found,
+        graph=bound.graph,
+        shapes=bound.shapes,
+        definitions={},
+        present={},
+        obligations=bound.obligations,
+        settled=found.settled,
+    )
 
 
 def evaluate_constant(unit: Unit, declared: ast.Constant, constants: Constants) -> None:
@@ -178,8 +213,6 @@ def _evaluated(
     found = _finished(
         builder, ev, declared, unit, {**values, **{k: v for k, v in builder.inputs.items() if k in inputs}}
     )
-    if reader is not None:
-        _no_decision_left(found, reader)
     return replace(found, resized=bool(inputs), given=settings)
 
 
@@ -245,6 +278,7 @@ def _finished(
         output_locations=builder.output_locations,
         made=builder.made,
         given={},
+        selected=ev.selected,
         warnings=(*ev.warnings, *arithmetic.fractional_warnings(ev), *sets.difference_warnings(ev)),
     )
 

@@ -92,6 +92,7 @@ def demand_one_meaning(grown: Grown, rng: random.Random) -> None:
         assert said(found.bound) == said(alone.found.graph), decisions
         for how, again in forms(grown, found).items():
             assert said(found.bound) == said(again), how
+        assert from_rows(grown, found).bound == found.bound, "names of nodes, which are those of weights"
 
 
 def truths(graph: Graph, costs: Mapping[Measure, float]) -> list[bool]:

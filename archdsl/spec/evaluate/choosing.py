@@ -25,6 +25,7 @@ from archdsl.spec.evaluate.quantities import (
     with_dimension,
 )
 from archdsl.spec.evaluate.values import (
+    WITHOUT_OPS,
     Choice,
     Composition,
     Either,
@@ -182,13 +183,14 @@ def _given(
 ) -> SpecValue:
     """The value of a fixed decision; its first one if the outcome does not exist, which is reported later.
 
-    An op remains a choice with one outcome, so that paths are those of the whole space.
+    A value that may be or contain an op remains a choice with one outcome, so that paths are those of the
+    whole space.
     """
     ev.taken.add(decision.path)
     outcome = decision.number(ev.given[decision.path]) or 0
     ev.builder.decided[decision.path] = outcome
     value = ev.refine(values[outcome])
-    if not isinstance(value, (Function, PrimitiveOp, Composition, SetValue, Choice, Either)):
+    if isinstance(value, WITHOUT_OPS):
         return value
     return Choice(decision.path, tuple(value if o == outcome else None for o in range(decision.size)))
 
@@ -311,7 +313,7 @@ def each(
             with ev.assuming(value.decision, (outcome,)):
                 cases.append((outcome, _used(use, ev.refine(inner))))
     ev.height -= 5
-    return merge(ev, value.decision, cases, expr, frame)
+    return ev.note_selected(merge(ev, value.decision, cases, expr, frame))
 
 
 def spread(
@@ -385,7 +387,10 @@ def merge(
     if set(by_key) == {True, False}:
         depth = _depth(ev, by_key.values(), expr, frame)
         return Either(on, by_key[True], by_key[False], depth)
-    raise frame.error("ARCH217", "this value depends on several decisions at once", expr)
+    raise frame.error(
+        "ARCH217", "this value depends on several decisions at once", expr,
+        help="select by one decision, or by conditions: a if n == 1 else b",
+    )  # fmt: skip
 
 
 def choice(

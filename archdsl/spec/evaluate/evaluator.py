@@ -31,6 +31,7 @@ from archdsl.spec.evaluate.quantities import with_dimension
 from archdsl.spec.evaluate.sites import Sites, sites
 from archdsl.spec.evaluate.stamping import Stamp
 from archdsl.spec.evaluate.values import (
+    WITHOUT_OPS,
     Choice,
     Either,
     Function,
@@ -105,6 +106,11 @@ class Evaluator:
 
     These are results that depend on which networks reach a point, or on what computes a tensor.
     """
+    selected: bool = False
+    """Whether an op, set, list or record was selected by a value that may depend on fixed decisions.
+
+    In the space it is a choice, with an outcome in the names below it; here no outcome is known.
+    """
     in_range: dict[tuple[object, ...], int] = field(default_factory=dict)
     """Values of settings of primitives that are in range, with the number of constraints that were checked on
     each.
@@ -143,6 +149,12 @@ class Evaluator:
     def searcher(self) -> Searcher:
         """The decision procedure for conditions that come up during evaluation."""
         return Searcher(self.builder.decisions, self.builder.definitions)
+
+    def note_selected(self, value: SpecValue) -> SpecValue:
+        """Returns a value that a constant selected; see `selected`."""
+        if self.builder.decided and not isinstance(value, WITHOUT_OPS):
+            self.selected = True
+        return value
 
     # ------------------------------------------------------------ possible outcomes
 

@@ -96,7 +96,7 @@ def _conditional(ev: Evaluator, expr: ast.Conditional, frame: Frame) -> SpecValu
         return condition
     condition = truth(condition, expr.condition, frame)
     if not isinstance(condition, Expr):
-        return ev.evaluate(expr.then if condition else expr.otherwise, frame)
+        return ev.note_selected(ev.evaluate(expr.then if condition else expr.otherwise, frame))
     return choosing.conditional(ev, expr, condition, frame)
 
 

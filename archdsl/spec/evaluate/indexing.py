@@ -73,7 +73,7 @@ def _index(ev: Evaluator, base: SpecValue, expr: ast.Index, frame: Frame, marked
         else:
             raise frame.error("ARCH207", f"expected a number as subscript, got {kind_of(value)}", subscript)
     if not several:
-        return entry(ev, base, tuple(s[0] for s in subscripts), expr, frame, marked)
+        return ev.note_selected(entry(ev, base, tuple(s[0] for s in subscripts), expr, frame, marked))
     return _entries(ev, base, subscripts, expr, frame, marked)
 
 

@@ -164,6 +164,9 @@ SpecValue = Union[
 ]  # fmt: skip
 """The type of the values of expressions."""
 
+WITHOUT_OPS = (bool, int, float, str, Expr, Quantity, Varying, Tensor, Undefined)
+"""The types of values that neither are ops nor contain any."""
+
 Key = tuple[SpecValue, ...]
 """The subscripts of an entry of an indexed name."""
 
