@@ -648,7 +648,15 @@ LOOSE: tuple[tuple[int, Step], ...] = (
 )  # fmt: skip
 """The same with `unused` in most spaces."""
 
-OPTIONED = (*LOOSE, (20, optioned), (5, switched), (5, tested), (5, recorded), (5, selected), (5, tensor_arithmetic))
+OPTIONED = (
+    *LOOSE,
+    (20, optioned),
+    (5, switched),
+    (5, tested),
+    (5, recorded),
+    (5, selected),
+    (5, tensor_arithmetic),
+)
 """The same with settings of primitives by decisions, and more of what came last."""
 
 

@@ -59,6 +59,8 @@ def decide(ev: Evaluator, expr: ast.OneOf | ast.AnyOf, count: int, frame: Frame)
         absent = _given_absent(ev, path, source, count, expr, frame)
         if absent is not None:
             return absent
+    if not members:
+        return Undefined("no candidate is defined")
     if count > len(members) or count < 1:
         raise frame.error("ARCH405", f"cannot choose {count} of {len(members)} candidates", expr)
     if count == len(members):
@@ -96,8 +98,6 @@ def candidates(ev: Evaluator, expr: ast.OneOf | ast.AnyOf | ast.SomeOf, frame: F
             "ARCH207", f"expected a set to choose from, got {kind_of(source)}", expr.source,
             help="write one of {a, b, c}",
         )  # fmt: skip
-    if not source.members:
-        return Undefined("no candidate is defined")
     if id(expr) not in frame.sites.choices:
         raise frame.error(
             "ARCH215",

@@ -31,6 +31,8 @@ def some_of(ev: Evaluator, expr: ast.SomeOf, frame: Frame) -> SpecValue:
     labels = source.labels or tuple(m.label for m in source.members)
     for label in labels:
         _note_given(ev, below(path, label), expr, frame)
+    if not members:
+        return Undefined("no member is defined")
     return SetValue(tuple(members), labels if len(labels) > len(members) else ())
 
 

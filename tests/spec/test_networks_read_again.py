@@ -1,4 +1,4 @@
-"""Ops selected by numbers, sizes, records and lists: a network read has the names of its space."""
+"""A network that is read is that of its space, with its names: ops by numbers, undefined candidates."""
 
 from __future__ import annotations
 
@@ -45,6 +45,9 @@ SPACES = {
     "a record by a number": "r = (o = conv, c = 4) if e == 1 else (o = relu, c = 6)\n"
     "  y = image -> r.o -> conv(c = r.c)",
     "a list chosen": "k = one of {[1, 3], [3, 1]}\n  y = image -> conv(k = k)",
+    "decisions among undefined tensors": "f[1] = image\n  t = f[d]?\n  one = one of {p: t, q: t -> relu}\n"
+    "  two = any 2 of {p: t, q: t -> relu, r: one}\n  some = some of {p: t, q: one}\n"
+    "  y = concat({m: image, one, two: concat(two), some: concat(some)}) -> conv(c = 4)",
     "a list of ops chosen": "l = one of {a: [conv, 3], b: [relu, 5]}\n  y = image -> l[1] -> conv(k = l[2])",
 }
 
