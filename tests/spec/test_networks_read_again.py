@@ -45,9 +45,9 @@ SPACES = {
     "a record by a number": "r = (o = conv, c = 4) if e == 1 else (o = relu, c = 6)\n"
     "  y = image -> r.o -> conv(c = r.c)",
     "a list chosen": "k = one of {[1, 3], [3, 1]}\n  y = image -> conv(k = k)",
-    "decisions among undefined tensors": "f[1] = image\n  t = f[d]?\n  one = one of {p: t, q: t -> relu}\n"
-    "  two = any 2 of {p: t, q: t -> relu, r: one}\n  some = some of {p: t, q: one}\n"
-    "  y = concat({m: image, one, two: concat(two), some: concat(some)}) -> conv(c = 4)",
+    "decisions among undefined tensors": "f[1] = image\n  t = f[d]?\n  c1 = one of {p: t, q: t -> relu}\n"
+    "  c2 = any 2 of {p: t, q: t -> relu, r: c1}\n  c3 = some of {p: t, q: c1}\n"
+    "  y = concat({m: image, c1, c2: concat(c2), c3: concat(c3)}) -> conv(c = 4)",
     "a list of ops chosen": "l = one of {a: [conv, 3], b: [relu, 5]}\n  y = image -> l[1] -> conv(k = l[2])",
 }
 
