@@ -19,16 +19,44 @@ SPECS = Path(__file__).parent.parent.parent / "specs"
 SIZES = {"segformer_b0": (3, 64, 128)}
 OTHERS = ("fasterseg_student", "template_arch0", "camvid_found")
 SHORTER = {
+    "enet": [
+        ("repeat 4", "repeat 1"),
+        ("repeat 2", "repeat 1"),
+        (
+            "-> regular -> regular(d = 8) -> regular(k = 5, split = true) -> regular(d = 16)",
+            "-> regular(d = 8)",
+        ),
+        ("regular(p = false) -> regular(p = false)", "regular(p = false)"),
+    ],
+    "lraspp_mobilenetv3": [
+        ("  (k = 3, e = 184, c = 80, gate = false, act = hswish, s = 1, d = 1),\n" * 2, ""),
+        ("  (k = 3, e = 480, c = 112, gate = true, act = hswish, s = 1, d = 1),\n", ""),
+        ("  (k = 5, e = 672, c = 160, gate = true, act = hswish, s = 1, d = 2),\n", ""),
+        ("  (k = 5, e = 960, c = 160, gate = true, act = hswish, s = 1, d = 2),\n" * 2, ""),
+        ("  (k = 5, e = 120, c = 40, gate = true, act = relu, s = 1, d = 1),\n" * 2, ""),
+    ],
+    "pidnet_s": [("two -> relu -> two", "basic -> relu -> basic"), ("s = 2) -> relu -> basic", "s = 2)")],
+    "regseg": [
+        ("[1, 2, 4, 4, 4, 4, 14, 14, 14, 14, 14, 14]", "[1, 4]"),
+        ("-> d_block -> d_block", "-> d_block"),
+    ],
+    "segformer_b0": [
+        ("  (i = 2, c = 64, k = 3, s = 2, heads = 2, reduction = 4),\n", ""),
+        ("  (i = 3, c = 160, k = 3, s = 2, heads = 5, reduction = 2),\n", ""),
+        ("(i = 4,", "(i = 2,"),
+        ("1..4", "1..2"),
+        ("y[4], y[3], ", ""),
+    ],
     "fbsnet": [
         ("bru -> bru -> bru -> bru -> bru", "bru"),
         ("bru -> bru -> bru", "bru"),
         ("[1, 2, 5, 9, 17]", "[2]"),
         ("[1, 2, 5, 9, 1, 2, 5, 9, 2, 5, 9, 17, 2, 5, 9, 17]", "[2, 5]"),
-    ]
+    ],
 }
 """Networks with fewer of many equal blocks: tracing takes a time for each layer."""
 NAMES = (
-    "bisenetv2", "camvid_found", "enet", "esnet", "fast_scnn", "fbsnet", "lraspp_mobilenetv3", "pidnet_s",
+    "camvid_found", "enet", "esnet", "fast_scnn", "fbsnet", "lraspp_mobilenetv3", "pidnet_s",
     "regseg", "segformer_b0",
 )  # fmt: skip
 """They have every primitive of the networks that are shipped."""
