@@ -19,7 +19,7 @@ from archdsl.ops.signature import signature
 from archdsl.spec import elaborate
 from archdsl.spec.deciding import possible
 from archdsl.spec.deciding import searcher as deciding
-from archdsl.spec.evaluate import applying, choosing, sets, statements
+from archdsl.spec.evaluate import choosing, functions, sets, statements
 from archdsl.spec.evaluate import evaluator as evaluate
 from archdsl.spec.units import UNITS
 
@@ -122,7 +122,7 @@ def test_the_limits_on_the_page_are_those_of_the_code() -> None:
             f"{elaborate.NODE_BUDGET:,}; {choosing.DECISION_BUDGET:,}"
         ),
         "calls and iterations; nested calls; nested choices": (
-            f"{evaluate.CALL_BUDGET:,}; {applying.DEPTH_BUDGET}; {choosing.CHOICE_BUDGET}"
+            f"{evaluate.CALL_BUDGET:,}; {functions.DEPTH_BUDGET}; {choosing.CHOICE_BUDGET}"
         ),
         "members of sets, merged values, joined parts of conditions": f"{evaluate.WORK_BUDGET:,}",
         "members of a set, range or stage; outcomes of a decision": f"{sets.SET_BUDGET:,}",
@@ -141,7 +141,7 @@ def test_the_pages_of_limits_say_the_limits_of_the_code() -> None:
     calls = page("ARCH711").read_text("utf-8")
     assert f"{evaluate.CALL_BUDGET:,} calls of ops and cells" in calls
     assert f"{evaluate.WORK_BUDGET:,} members" in calls
-    assert f"{applying.DEPTH_BUDGET} levels deep" in calls
+    assert f"{functions.DEPTH_BUDGET} levels deep" in calls
     assert f"choices within candidates more than {choosing.CHOICE_BUDGET}" in calls
     graphs = page("ARCH710").read_text("utf-8")
     assert f"{elaborate.NODE_BUDGET:,} nodes" in graphs
