@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from archdsl.devices import fingerprint, runtimes, table
+from archdsl.devices.conditions import conditions, demand_same
 from archdsl.devices.keys import Key, Unit
 from archdsl.devices.measure import Timer
 from archdsl.devices.rounds import Timed, TimingPlan, nothing, time_all
@@ -33,8 +34,8 @@ class BuildProgress:
 
 
 def conditions_of(timer: Timer) -> dict[str, str]:
-    """The measurement conditions of a timer on this machine, as text by name (`table.conditions`)."""
-    return table.conditions(
+    """The measurement conditions of a timer on this machine, as text by name (`conditions`)."""
+    return conditions(
         fingerprint.device(timer.device),
         fingerprint.runtime(timer.backend),
         fingerprint.protocol(timer.threads, timer.batch, timer.device),
@@ -75,7 +76,7 @@ def build(
     if path.exists():
         made = table.read(path)
         if not stale:
-            table.demand_same(made, conditions_of(timer), path, "archdsl latency build … -o another file")
+            demand_same(made, conditions_of(timer), path, "archdsl latency build … -o another file")
     if not made.nothing_ms:
         made = made.model_copy(update={"nothing_ms": _nothing(timer, plan)})
     wanted = {unit.key.hash: unit for unit in units}

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from archdsl import ops
 from archdsl.devices import build, table
 from archdsl.devices.calibrate import Sum, predict
+from archdsl.devices.conditions import demand_same, differences
 from archdsl.devices.foreign import rows_of
 from archdsl.devices.keys import NetworkUnits, Unit, parts, size_text
 from archdsl.devices.measure import Timer
@@ -101,8 +102,8 @@ def read_table(
     timer = timer and replace(timer, backend=backend or timer.backend, threads=threads or timer.threads)
     here = build.conditions_of(timer) if timer is not None else {}
     if not allow_stale:
-        table.demand_same(found, here, path, "archdsl latency build")
-    return found, tuple(table.differences(found, here))
+        demand_same(found, here, path, "archdsl latency build")
+    return found, tuple(differences(found, here))
 
 
 def timer_of(found: Table) -> Timer | None:
