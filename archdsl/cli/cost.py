@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from archdsl import atomic
-from archdsl.cli import cost_text, opening
+from archdsl.cli import network_cost, opening, space_cost
 from archdsl.cli.outputs import Output, demand_free, overwrite_option
 from archdsl.cli.set_option import SetCommand, name_option, set_option, train_outputs_option
 
@@ -80,11 +80,11 @@ def cost(
     if of_space:
         target = _space(program, name, settings)
     if isinstance(target, Network):
-        found = cost_text.of_network(target, dtype, by)
-        text, page = cost_text.network_text, cost_text.network_page
+        found = network_cost.of_network(target, dtype, by)
+        text, page = network_cost.network_text, network_cost.network_page
     else:
-        found = cost_text.of_space(target, samples, seed, train_outputs)
-        text, page = cost_text.space_text, cost_text.space_page
+        found = space_cost.of_space(target, samples, seed, train_outputs)
+        text, page = space_cost.space_text, space_cost.space_page
     if output is not None:
         atomic.write_text(output, page(found))
         click.echo(f"wrote {output}", err=True)
