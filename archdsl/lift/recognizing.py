@@ -16,9 +16,9 @@ from archdsl import ops
 from archdsl.ir.graph import Graph, Instance, Node
 from archdsl.lang.parser import language
 from archdsl.lift import layouts
+from archdsl.lift.resizing import measured
 from archdsl.lift.tracing import (
     BATCH,
-    Size,
     Trace,
     arguments_of,
     hint,
@@ -27,10 +27,10 @@ from archdsl.lift.tracing import (
     is_item,
     operator_of,
     place_of,
-    sizes_of,
+    value_of,
 )  # fmt: skip
 from archdsl.ops.base import ADVISORY, Primitive
-from archdsl.ops.lifting import Call, FixedSizes, Layout, Lifted, Measured, Operand, map_layout
+from archdsl.ops.lifting import Call, FixedSizes, Layout, Lifted, Operand, map_layout
 
 
 @dataclass(frozen=True)
@@ -111,12 +111,16 @@ class _Recognizer:
         results: Any = end.args[0]
         found = {}
         for name, result in zip(self.trace.outputs, results, strict=True):
-            if name is not None and isinstance(result, fx.Node) and isinstance(_value(result), torch.Tensor):
+            if (
+                name is not None
+                and isinstance(result, fx.Node)
+                and isinstance(value_of(result), torch.Tensor)
+            ):
                 found[_unique(_word(name), self.words)] = result
         return found
 
     def _placeholder(self, node: fx.Node) -> Operand:
-        weight, value = self.trace.weight_of(node), _value(node)
+        weight, value = self.trace.weight_of(node), value_of(node)
         shape = hints(value.shape) if isinstance(value, torch.Tensor) else ()
         if weight is not None:
             return Operand(shape, weight=weight)
@@ -131,7 +135,7 @@ class _Recognizer:
     # ------------------------------------------------------------ calls
 
     def _call(self, node: fx.Node) -> None:
-        value = _value(node)
+        value = value_of(node)
         if isinstance(value, (list, tuple)):
             self.several[node] = self._described(node, ())
             return
@@ -151,13 +155,14 @@ class _Recognizer:
 
     def _described(self, node: fx.Node, shape: tuple[int, ...]) -> Call:
         arguments = {name: self._argument(value) for name, value in arguments_of(node).items()}
-        return Call(operator_of(node), arguments, shape, place=place_of(node), measured=self._measured(node))
+        origin = measured(node, self.trace.likes, self.values)
+        return Call(operator_of(node), arguments, shape, place=place_of(node), measured=origin)
 
     def _argument(self, value: Any) -> Any:
         if isinstance(value, fx.Node):
             if value in self.values:
                 return self.values[value]
-            inner = _value(value)
+            inner = value_of(value)
             return hint(inner) if isinstance(inner, (int, torch.SymInt)) else inner
         if isinstance(value, (list, tuple)):
             return tuple(self._argument(item) for item in value)
@@ -267,39 +272,6 @@ class _Recognizer:
                     replace(value, name=by.name) if same else Operand(value.shape, call=by.call)
                 )
 
-    # ------------------------------------------------------------ sizes
-
-    def _measured(self, node: fx.Node) -> Measured | None:
-        """The origin of the size to which a call interpolates; None if it is unknown."""
-        like = self.values.get(self.trace.likes.get(node, node))
-        if like is not None and like.is_map:
-            return Measured(like=like)
-        wanted = arguments_of(node).get("output_size")
-        first = node.args[0] if node.args else None
-        if not isinstance(wanted, (list, tuple)) or len(wanted) != 2 or not isinstance(first, fx.Node):
-            return None
-        own = _value(first).shape[2:] if isinstance(_value(first), torch.Tensor) else ()
-        if len(own) != 2:
-            return None
-        return _Sizes(sizes_of(wanted), sizes_of(own)).measured(self._tensors(first))
-
-    def _tensors(self, resized: fx.Node) -> list[tuple[list[Size], Operand]]:
-        """The heights and widths of maps, with the maps, beginning with the most probable origins of a size.
-
-        A tensor is most often resized to the size of an input, or to that of the last tensor from which it
-        was computed at a smaller size.
-        """
-        above, ahead = set(), [resized]
-        while ahead:
-            node = ahead.pop()
-            if node not in above:
-                above.add(node)
-                ahead += node.all_input_nodes
-        maps = [(node, x) for node, x in self.values.items() if x.is_map and len(x.shape) == 4]
-        maps.reverse()
-        ordered = sorted(maps, key=lambda pair: (pair[1].call is not None, pair[0] not in above))
-        return [(sizes_of(_value(node).shape[2:]), x) for node, x in ordered]
-
     def _unknown(self, outputs: Any) -> list[fx.Node]:
         """The calls that no primitive computes and on which outputs depend, in order."""
         ahead, found = [node for node in outputs if self.values[node].name is None], set()
@@ -314,41 +286,6 @@ class _Recognizer:
 
     def _is_known(self, node: fx.Node) -> bool:
         return not (node in self.several or (node in self.values and self.values[node].name is None))
-
-
-@dataclass(frozen=True)
-class _Sizes:
-    """The height and width that a call resizes to, and those of the tensor that it resizes."""
-
-    wanted: list[Size]
-    own: list[Size]
-
-    def measured(self, tensors: list[tuple[list[Size], Operand]]) -> Measured | None:
-        like = self._like(tensors)
-        if all(size.is_constant for size in self.wanted) and like and like.call is None:
-            return Measured(like=like)
-        factor = self._factor()
-        return factor or (Measured(like=like) if like else None)
-
-    def _like(self, tensors: list[tuple[list[Size], Operand]]) -> Operand | None:
-        """The first tensor whose height and width equal the wanted ones for all input sizes; None without
-        one.
-        """
-        return next((operand for sizes, operand in tensors if sizes == self.wanted), None)
-
-    def _factor(self) -> Measured | None:
-        pairs = list(zip(self.wanted, self.own, strict=True))
-        (wanted, own), _ = pairs
-        times, down = wanted.hint // own.hint, own.hint // wanted.hint
-        if times > 0 and all(w.is_multiple(o, times) for w, o in pairs):
-            return Measured(times=times)
-        if down > 1 and all(w.is_part(o, down) for w, o in pairs):
-            return Measured(down=down)
-        return None
-
-
-def _value(node: fx.Node) -> Any:
-    return node.meta.get("val")
 
 
 def _filled_in(primitive: Primitive, xs: Sequence[Any], given: Mapping[str, Any]) -> dict[str, Any]:

@@ -250,3 +250,8 @@ def arguments_of(node: fx.Node) -> dict[str, Any]:
 def is_item(node: fx.Node) -> bool:
     """Whether a call selects one tensor of a list of results."""
     return node.target is operator.getitem
+
+
+def value_of(node: fx.Node) -> Any:
+    """The result of a call, with symbolic sizes; None if the program does not record it."""
+    return node.meta.get("val")
