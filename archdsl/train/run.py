@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 import math
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from pydantic import TypeAdapter, ValidationError
 from torch import nn
 
 from archdsl import atomic
@@ -29,22 +28,26 @@ from archdsl.runs.interrupted import Interrupted
 from archdsl.runs.manifest import Manifest, described, manifest, refuse_differences
 from archdsl.runs.processes import Processes, processes
 from archdsl.runs.reporter import Reporter
-from archdsl.spec.loss_text import read_loss
-from archdsl.spec.losses import class_rule, demand_minimized
-from archdsl.train.distillation import Teacher
 from archdsl.train.drawing import drawn_predictions, legend_of
-from archdsl.train.evaluation import fitting
 from archdsl.train.folder import FREE, RunFolder
 from archdsl.train.initial import load_matching, load_report_text, weights_at
 from archdsl.train.inspected import weighted_classes
 from archdsl.train.loop import Training
-from archdsl.train.networks import demand_parameters, image_size, output_maps
-from archdsl.train.options import OptionError, TrainOptions
+from archdsl.train.networks import demand_parameters
+from archdsl.train.options import TrainOptions
 from archdsl.train.recipe import Recipe, TrainProgress
-from archdsl.train.task import OutputLoss, binary_maps, demanded_losses, with_aux
+from archdsl.train.settings import (
+    class_rule_of,
+    demand_aux,
+    demand_precision,
+    losses_of,
+    taught_outputs,
+    teacher_of,
+    usual_crop,
+    validated_recipe,
+)
+from archdsl.train.task import binary_maps, with_aux
 from archdsl.train.weights import SPEC, module_with_weights, network_hash, network_text
-
-_LARGEST_CROP = (512, 1024)
 
 
 @dataclass(frozen=True)
@@ -79,23 +82,23 @@ def prepared(
     here = processes(options.device)
     try:
         folder = RunFolder(options.folder or Path("runs") / network.name)
-        _demand_precision(options.recipe.get("amp"), here)
+        demand_precision(options.recipe.get("amp"), here)
         aux = options.recipe.get("aux", {})
-        losses = _losses(network, splits, options)
-        _demand_outputs(aux, network, losses)
+        losses = losses_of(network, splits, options)
+        demand_aux(aux, network, losses)
         trained = dict.fromkeys([name for loss in losses for name in loss.outputs] + list(aux))
         demand_parameters(network, list(trained))
-        rule = _class_rule(losses, options.class_weights)
+        rule = class_rule_of(losses, options.class_weights)
         weights = weighted_classes(splits, rule, here, reporter, binary_maps(losses))
         recipe_of = {**options.recipe, "class_weights": weights}
         torch.manual_seed(recipe_of.get("seed", 0))
         module = network.module()
         init, init_text = _started(module, options, folder, here, reporter)
-        recipe_of["crop"] = recipe_of.get("crop") or _usual_crop(network, splits, options)
-        recipe = _recipe(recipe_of, module, splits.train.channels)
+        recipe_of["crop"] = recipe_of.get("crop") or usual_crop(network, splits, options)
+        recipe = validated_recipe(recipe_of, module, splits.train.channels)
         demand_statistics(network.graph, recipe.crop, recipe.batch)
-        taught = _taught_outputs(network, options.teacher, recipe, with_aux(losses, aux), reporter)
-        teacher, of_teacher = _taught(network, options.teacher, recipe, channels_of_maps(splits.train))
+        taught = taught_outputs(network, options.teacher, recipe, with_aux(losses, aux), reporter)
+        teacher, of_teacher = teacher_of(network, options.teacher, recipe, channels_of_maps(splits.train))
         with folder.held(here.is_first):
             chosen = {**options.recorded, "licence": options.licence, "init": init, **of_teacher}
             settings = {**_settings(recipe), **chosen, "class_weights_rule": options.class_weights}
@@ -154,101 +157,12 @@ def run(
         return finish(network, training, report, stop)
 
 
-def _taught(
-    network: Network, teacher: Teacher | None, recipe: Recipe, maps: Mapping[str, int]
-) -> tuple[CompiledNetwork | None, dict[str, Any]]:
-    """The teacher as a module (None without a teacher), and its entries in the manifest.
-
-    `maps` are the maps of the data with their numbers of channels. Raises OptionError for settings of
-    distillation that contradict each other, and SpecError as `Teacher.module`.
-    """
-    if (teacher is None) != (recipe.distill_loss is None):
-        raise OptionError("distillation needs both a teacher and `distill_loss`")
-    if teacher is None:
-        return None, {}
-    if recipe.distill_loss == "released" and recipe.distill_temperature != 1:
-        raise OptionError(
-            "the distillation loss `released` has temperature 1: use `pixel` for other temperatures"
-        )
-    module, start = teacher.module(network, recipe.crop, maps)
-    return module, teacher.recorded(start)
-
-
-def _taught_outputs(
-    network: Network, teacher: Teacher | None, recipe: Recipe, losses: Sequence[OutputLoss],
-    reporter: Reporter,
-) -> Mapping[str, str]:  # fmt: skip
-    """The outputs that are distilled from a teacher: maps their names to those of the teacher's outputs.
-
-    Raises SpecError (ARCH817) if there are none, and OptionError for settings of distillation without effect.
-    """
-    if teacher is None:
-        return {}
-    found = teacher.taught_outputs(network, losses)
-    tasks = {loss.kind.task for loss in losses for name in loss.outputs if name in found.outputs}
-    if recipe.distill_loss == "released" and "classes" not in tasks:
-        raise OptionError(
-            "the distillation loss `released` applies to class predictions, but none are distilled"
-        )
-    if recipe.distill_temperature != 1 and tasks == {"regression"}:
-        raise OptionError(
-            "a distillation temperature applies to probabilities, but only regression outputs are distilled"
-        )
-    reporter.info(found.described(teacher.network.name))
-    return found.outputs
-
-
 def _settings(recipe: Recipe) -> dict[str, Any]:
     """The recipe as settings of the manifest; without a teacher, settings of distillation are omitted."""
     found = asdict(recipe)
     if recipe.distill_loss is None:
         return {key: value for key, value in found.items() if not key.startswith("distill_")}
     return found
-
-
-def _demand_precision(amp: str | None, here: Processes) -> None:
-    if amp and here.device.type != "cuda":
-        raise OptionError(f"mixed precision (amp) requires CUDA, but the device is {here.device.type}")
-
-
-def _losses(network: Network, splits: Splits, options: TrainOptions) -> tuple[OutputLoss, ...]:
-    """The losses of the recipe. Raises SpecError (ARCH836 to ARCH839) for those that cannot be trained."""
-    formula = read_loss(options.recipe.get("loss", "ohem"), "--loss")
-    demand_minimized(formula)
-    return demanded_losses([formula], network.graph, splits.train)
-
-
-def _class_rule(losses: Sequence[OutputLoss], option: str | None) -> str | None:
-    """The rule of class weights: the option, or the setting `class_weights` of the losses; None without.
-
-    Raises OptionError if both are set, if losses have different rules, or for an option without a loss of
-    classes.
-    """
-    rules = {class_rule(loss.term) for loss in losses} - {None}
-    if len(rules) > 1 or (rules and option is not None):
-        raise OptionError("class weights are set twice: set them once, for all losses")
-    of_classes = any(loss.kind.task == "classes" for loss in losses)
-    if option is not None and not of_classes:
-        raise OptionError("class weights need a loss of classes: cross_entropy or ohem")
-    return next(iter(rules), option)
-
-
-def _demand_outputs(aux: Mapping[str, float], network: Network, losses: Sequence[OutputLoss]) -> None:
-    maps = output_maps(network)
-    main, *further = maps
-    if aux and [loss.outputs for loss in losses] != [(main,)]:
-        raise OptionError(
-            f"aux adds the loss of `{main}` for other outputs; write them into the loss instead"
-        )
-    for name, weight in aux.items():
-        if name not in further:
-            raise OptionError(f"aux: {network.name} has no auxiliary output `{name}`")
-        if maps[name] != maps[main]:
-            raise OptionError(
-                f"aux: `{name}` must have {maps[main]} channels, one per class, got {maps[name]}"
-            )
-        if not 0 < weight < math.inf:
-            raise OptionError(f"aux: the weight of `{name}` must be > 0, got {weight}")
 
 
 def _started(
@@ -276,39 +190,6 @@ def _started(
         help = "use --init without --init-strict to load matching tensors only"
         raise SpecError([Diagnostic("ARCH913", headline, help=help)])
     return found.recorded(), load_report_text(found)
-
-
-def _recipe(given: Mapping[str, Any], module: nn.Module, channels: int) -> Recipe:
-    """Validates the hyperparameters `given`, by name of the field; missing fields have their defaults.
-
-    `channels` is the number of image channels. Raises OptionError for invalid values, and SpecError (ARCH918)
-    if the network does not support images of the crop size.
-    """
-    try:
-        recipe = TypeAdapter(Recipe).validate_python(dict(given))
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise OptionError(f"{first['loc'][0]}: {first['msg']}") from error
-    if recipe.scale[0] <= 0 or recipe.scale[0] > recipe.scale[1]:
-        raise OptionError("scale must be [minimum, maximum], both > 0")
-    fits = fitting(module, recipe.crop, channels)
-    if fits != recipe.crop:
-        size = "×".join(map(str, recipe.crop))
-        help = f"use --crop {fits[0]}x{fits[1]}" if fits else "the network supports no size"
-        raise SpecError([Diagnostic("ARCH918", f"the network does not support images of {size}", help=help)])
-    return recipe
-
-
-def _usual_crop(network: Network, splits: Splits, options: TrainOptions) -> tuple[int, int]:
-    """The default crop (height, width): that of the first image, at most 512 × 1024, in multiples of 32.
-
-    With `options.declared_size`, the input size of the network.
-    """
-    if options.declared_size:
-        return image_size(network)
-    sides = zip(splits.train[0].mask.shape, _LARGEST_CROP, strict=True)
-    height, width = (max(min(side, most) // 32 * 32, min(side, 32)) for side, most in sides)
-    return height, width
 
 
 def _manifest(
