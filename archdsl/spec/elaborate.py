@@ -26,6 +26,7 @@ from archdsl.spec.evaluate.expressions import evaluator
 from archdsl.spec.evaluate.frame import Frame
 from archdsl.spec.evaluate.names import constant
 from archdsl.spec.evaluate.values import ListValue
+from archdsl.spec.row_errors import demand_all_decided, row_errors
 from archdsl.spec.rows import Row, read_rows
 from archdsl.spec.settings import plain, settle, split_settings
 
@@ -98,10 +99,10 @@ def _from_space(
     rows = read_rows(unit, declared)
     given = {path: row.outcome for path, row in rows.items()}
     own = {**_origin_settings(unit, declared, constants), **settings}
-    found = _evaluated(home, space, own, given, constants, rows=rows, reader=(unit, declared))
+    found = _evaluated(home, space, own, given, constants, rows=rows, reader=unit)
     if found.selected:
         found = _named(found, _evaluated(home, space, own, {}, constants), rows, (unit, declared))
-    _no_decision_left(found, (unit, declared))
+    demand_all_decided(found.graph.decisions, unit, declared)
     graph = replace(found.graph, name=declared.name.id, origin=space.name.id)
     return replace(found, graph=graph, location=_at(unit, declared.name))
 
@@ -179,7 +180,7 @@ def _evaluated(
     given: Mapping[str, str],
     constants: Constants,
     rows: Mapping[str, Row] | None = None,
-    reader: tuple[Unit, ast.Network] | None = None,
+    reader: Unit | None = None,
 ) -> Elaborated:
     inputs, parameters = split_settings(unit, declared, settings)
     builder = Builder(NODE_BUDGET)
@@ -205,7 +206,9 @@ def _evaluated(
             ).diagnostics
         )
     if rows is not None and reader is not None:
-        ev.diagnostics.extend(_row_errors(unit, declared, settings, ev, rows, reader))
+        ev.diagnostics.extend(
+            row_errors(declared, ev, rows, reader, lambda: _all_decisions(unit, declared, settings))
+        )
     if ev.diagnostics:
         raise SpecError(ev.diagnostics)
     own = {s.name for s in declared.signature.settings}
@@ -293,82 +296,9 @@ def _at(unit: Unit, node: Spanned) -> Location:
     return Location(unit.source, *node.span)
 
 
-# ---------------------------------------------------------------- rows of a discovered network
-
-
-def _row_errors(
-    unit: Unit,
-    space: ast.Space | ast.Network,
-    settings: dict[str, object],
-    ev: Evaluator,
-    rows: Mapping[str, Row],
-    reader: tuple[Unit, ast.Network],
-) -> list[Diagnostic]:
-    """The errors in the rows of a network: invalid outcomes, and paths that are not decisions."""
-    frame = Frame(reader[0])
-    found: list[Diagnostic] = []
-    for path, row in rows.items():
-        decision = ev.builder.decisions.get(path)
-        if decision is not None and decision.number(row.outcome) is None:
-            found.extend(_no_such_outcome(frame, decision, row).diagnostics)
-    unasked = [path for path in rows if path not in ev.taken]
-    if not unasked or ev.diagnostics:
-        return found
-    known = _all_decisions(unit, space, settings)
-    for path in unasked:
-        if ev.builder.made.get(path) == rows[path].outcome:
-            continue
-        if path in known:
-            if known[path].number(rows[path].outcome) is None:
-                found.extend(_no_such_outcome(frame, known[path], rows[path]).diagnostics)
-            continue
-        guess = closest(path, list(known))
-        found.extend(
-            frame.error(
-                "ARCH501",
-                f"`{space.name.id}` has no decision `{path}`",
-                rows[path].node,
-                help=f"did you mean `{guess}`?"
-                if guess
-                else "list the decisions of a space with `archdsl explain`",
-            ).diagnostics
-        )
-    return found
-
-
-def _no_such_outcome(frame: Frame, decision: Decision, row: Row) -> SpecError:
-    guess = closest(row.outcome, decision.outcomes)
-    listed = ", ".join(decision.outcomes[:12]) + (", …" if decision.size > 12 else "")
-    return frame.error(
-        "ARCH502",
-        f"`{decision.path}` has no candidate `{row.outcome}`",
-        row.node,
-        help=(f"did you mean `{guess}`? " if guess else "") + f"candidates: {listed}",
-        secondary=(Label(decision.location, "declared here"),) if decision.location else (),
-    )
-
-
 def _all_decisions(
     unit: Unit, space: ast.Space | ast.Network, settings: dict[str, object]
 ) -> dict[str, Decision]:
     """All decisions of a space, including those that are inactive under the given outcomes."""
     whole = _evaluated(unit, space, settings, {}, Constants())
     return {**whole.graph.decisions, **{d.path: d for d in whole.unread}}
-
-
-def _no_decision_left(found: Elaborated, reader: tuple[Unit, ast.Network]) -> None:
-    missing = list(found.graph.decisions)
-    if not missing:
-        return
-    unit, declared = reader
-    listed = ", ".join(f"`{p}`" for p in missing[:5]) + (
-        f" and {len(missing) - 5} more" if len(missing) > 5 else ""
-    )
-    first = found.graph.decisions[missing[0]]
-    raise Frame(unit).error(
-        "ARCH504",
-        f"missing decisions in `{declared.name.id}`: {listed}",
-        declared.name,
-        help=f"add {first.path} = …; candidates: {', '.join(first.outcomes[:12])}",
-        secondary=(Label(first.location, "this choice"),) if first.location else (),
-    )
