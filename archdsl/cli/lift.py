@@ -126,6 +126,10 @@ def _report(found: Lifted, written: Sequence[Path]) -> None:
         f"outputs are {equal}, relative to the largest value",
         err=True,
     )
+    if found.missing:
+        lost = plural(found.missing, "parameter")
+        why = "in what was not lifted, or not used by the outputs"
+        click.echo(f"{lost} of the model are not in the network: {why}", err=True)
 
 
 def _warning(hole: Hole) -> Diagnostic:

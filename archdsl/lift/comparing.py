@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from math import inf
 from typing import Any
 
 import torch
@@ -11,6 +12,7 @@ from torch.utils import _pytree as pytree
 
 from archdsl.backends.exported import evaluating
 from archdsl.backends.torch_module import CompiledNetwork
+from archdsl.diagnostics import Diagnostic, SpecError
 from archdsl.lift.recognizing import Recognized
 from archdsl.lift.tracing import BATCH, Trace
 from archdsl.ops.lifting import Layout
@@ -19,15 +21,15 @@ from archdsl.ops.lifting import Layout
 def difference(trace: Trace, found: Recognized, module: CompiledNetwork, seed: int = 0) -> float:
     """The largest difference of outputs for random inputs, relative to the model's largest value.
 
-    Parts that were not lifted are replaced by the results of the model.
+    Parts that were not lifted are replaced by the results of the model. Raises SpecError (ARCH833) if the
+    model's outputs are not finite, or not the same each time.
     """
     generator = torch.Generator().manual_seed(seed)
     inputs = [torch.randn((BATCH, *size), generator=generator) for size in trace.inputs.values()]
     values = _Recorder(trace, {hole.node for hole in found.holes}).results(inputs) if found.holes else {}
     whole = {hole.name: _as_map(values[hole.node], hole.layout, hole.sizes) for hole in found.holes}
-    with evaluating(trace.model), torch.no_grad():
-        returned = trace.model(*[x.clone() for x in inputs])
-    wanted = [leaf for leaf in pytree.tree_leaves(returned) if isinstance(leaf, torch.Tensor)]
+    wanted, again = (_outputs(trace.model, inputs) for _ in range(2))
+    _demand_comparable(trace, wanted, again)
     with torch.no_grad():
         graph = module.archdsl_graph
         own = dict(zip((n for n in graph.inputs if n not in whole), inputs, strict=True))
@@ -37,8 +39,27 @@ def difference(trace: Trace, found: Recognized, module: CompiledNetwork, seed: i
         if operand.name is not None and operand.sizes is not None:
             expected = _as_map(value, operand.layout, operand.sizes)
             error = (outputs[name] - expected).abs().max() / expected.abs().max().clamp_min(1e-12)
-            worst = max(worst, float(error))
+            worst = max(worst, float(error.nan_to_num(nan=inf)))
     return worst
+
+
+def _outputs(model: torch.nn.Module, inputs: Sequence[torch.Tensor]) -> list[torch.Tensor]:
+    with evaluating(model), torch.no_grad():
+        returned = model(*[x.clone() for x in inputs])
+    return [leaf for leaf in pytree.tree_leaves(returned) if isinstance(leaf, torch.Tensor)]
+
+
+def _demand_comparable(trace: Trace, wanted: Sequence[torch.Tensor], again: Sequence[torch.Tensor]) -> None:
+    if not all(bool(value.isfinite().all()) for value in wanted):
+        weights = [name for name, value in trace.stored.items() if not bool(value.isfinite().all())]
+        help = (
+            f"`{weights[0]}` has non-finite values" if weights else "choose other weights, such as --seed 1"
+        )
+        raise SpecError([Diagnostic("ARCH833", "the model's outputs are not finite", help=help)])
+    if not all(torch.equal(one, other) for one, other in zip(wanted, again, strict=True)):
+        headline = "the model returns other outputs each time"
+        help = "lift it without random numbers: they are drawn again in every call"
+        raise SpecError([Diagnostic("ARCH833", headline, help=help)])
 
 
 class _Recorder(fx.Interpreter):

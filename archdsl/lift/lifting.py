@@ -19,7 +19,7 @@ from archdsl.lift.comparing import difference
 from archdsl.lift.composing import Weights, composed
 from archdsl.lift.holes import fed, recognized
 from archdsl.lift.recognizing import Hole, Recognized
-from archdsl.lift.tracing import Trace, traced
+from archdsl.lift.tracing import Trace, changed_part, traced
 from archdsl.ops.lifting import FixedSizes, Rows
 from archdsl.passes.transforms.simplify import simplify
 from archdsl.program import Network, load
@@ -41,6 +41,8 @@ class Lifted:
     module: CompiledNetwork
     holes: Sequence[Hole]
     difference: float
+    missing: int
+    """The number of parameters of the model that are not in the network."""
 
 
 def lift(model: torch.nn.Module, sizes: Sequence[FixedSizes], name: str, notes: Sequence[str] = ()) -> Lifted:
@@ -62,9 +64,15 @@ def lift(model: torch.nn.Module, sizes: Sequence[FixedSizes], name: str, notes: 
     error = difference(trace, found, module)
     if error > LARGEST_DIFFERENCE:
         headline = f"outputs of the lifted network differ from the model's by {error:.1e} of the largest"
-        help = "please report it with the model: one of its operators was converted incorrectly"
+        part = next((call for node in trace.nodes if (call := changed_part(node))), None)
+        help = (
+            f"the model changes a part of a tensor in place ({part}); compute a new tensor instead"
+            if part
+            else "please report it with the model: one of its operators was converted incorrectly"
+        )
         raise SpecError([Diagnostic("ARCH833", headline, help=help)])
-    return Lifted(text, network, module, found.holes, error)
+    missing = sum(p.numel() for p in model.parameters()) - network.params
+    return Lifted(text, network, module, found.holes, error, max(missing, 0))
 
 
 def _with_fed(trace: Trace, found: Recognized) -> Graph:

@@ -233,6 +233,20 @@ def is_in_place(node: fx.Node) -> bool:
     return schema is not None and schema.is_mutable
 
 
+def changed_part(node: fx.Node) -> str | None:
+    """The call, with its place, of an in-place operator on a part of a tensor, as in `x[:, :2] = 0`."""
+    if not is_in_place(node) or not node.args or not isinstance(node.args[0], fx.Node):
+        return None
+    view = node.args[0]
+    while operator_of(view) in ("alias", "view", "slice", "select", "narrow", "split", "chunk", "getitem"):
+        if operator_of(view) in ("slice", "select", "narrow"):
+            return f"aten.{operator_of(node)}{f' in {place}' if (place := place_of(node)) else ''}"
+        if not isinstance(view.args[0], fx.Node):
+            break
+        view = view.args[0]
+    return None
+
+
 def arguments_of(node: fx.Node) -> dict[str, Any]:
     """The arguments of a call by the names in the operator's schema, including defaults."""
     schema = getattr(node.target, "_schema", None)

@@ -293,3 +293,46 @@ class Ported(nn.Module):
 
     def forward(self, image):
         return self.same(self.deep(self.pad(self.stem(self.pad(image)).relu())))
+
+
+class Noisy(nn.Module):
+    """Other outputs each time."""
+
+    def forward(self, image):
+        return image + torch.rand_like(image)
+
+
+class Broken(nn.Module):
+    """A weight that is no number."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(3, 4, 1)
+        self.conv.weight.data[0] = float("nan")
+
+    def forward(self, image):
+        return self.conv(image)
+
+
+class Changed(nn.Module):
+    """A part of a tensor, changed in place."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(3, 4, 1)
+
+    def forward(self, image):
+        y = self.conv(image)
+        y[:, :2] = 0
+        return y.relu()
+
+
+class Spare(nn.Module):
+    """A layer that no output depends on."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv, self.spare = nn.Conv2d(3, 4, 1), nn.Conv2d(3, 9, 3)
+
+    def forward(self, image):
+        return self.conv(image)

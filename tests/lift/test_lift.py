@@ -169,6 +169,27 @@ def test_models_that_cannot_be_lifted_are_diagnostics(model, code):
     assert [d.code for d in caught.value.diagnostics] == [code]
 
 
+@pytest.mark.parametrize(
+    ("model", "what"),
+    [
+        ("Noisy", "lift it without random numbers"),
+        ("Broken", "`conv.weight` has non-finite values"),
+        ("Changed", "changes a part of a tensor in place (aten.fill in lifted_models.py:"),
+    ],
+)
+def test_what_makes_outputs_incomparable_is_named(model, what):
+    with pytest.raises(SpecError) as caught:
+        lifted(model)
+    (found,) = caught.value.diagnostics
+    assert found.code == "ARCH833"
+    assert what in (found.help or "")
+
+
+def test_parameters_that_the_network_lacks_are_counted(capsys):
+    assert run(["lift", f"{MODELS}:Spare", "--input", "3x16x16"]) == 0
+    assert "252 parameters of the model are not in the network" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("arguments", ["classes=(", "classes=open('x')", "unknown=3"])
 def test_arguments_are_literals_of_the_class(arguments):
     with pytest.raises(SpecError) as caught:
