@@ -4,7 +4,7 @@ Modules are counted by `sys.setprofile` up to the first training step or trial: 
 other than calls while a module is imported. The numbers measured are beside the limits.
 
 When `search/` was one strategy, a differentiable search entered 96 of the 280 modules of the package (34 %),
-now 179 of 598 (30 %): files were split by idea, and the space, data and settings are checked before the
+now 180 of 619 (29 %): files were split by idea, and the space, data and settings are checked before the
 first step.
 Half of 96 would need larger modules, as the language, the graph, its passes and primitives alone are 56.
 """
@@ -111,12 +111,12 @@ def counted(search: str, folder: Path, *options: str) -> dict[str, int]:
 def test_a_search_by_costs_imports_no_torch_and_enters_few_modules(tmp_path: Path):
     found = counted(COSTS, tmp_path)
     assert not found["torch"]
-    assert found["entered"] <= 114  # 113
+    assert found["entered"] <= 114  # 114
     assert found["elaborated"] == 1
 
 
 @pytest.mark.slow
 def test_a_differentiable_search_enters_few_modules_before_its_first_step(tmp_path: Path):
     found = counted(DIFFERENTIABLE, tmp_path, "--device", "cpu")
-    assert found["entered"] <= 180  # 179
+    assert found["entered"] <= 180  # 180
     assert found["elaborated"] == 1

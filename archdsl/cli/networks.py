@@ -26,7 +26,7 @@ def open_trained(
     """
     from archdsl.data.maps import channels_of, channels_of_maps
     from archdsl.train.networks import demand_fits
-    from archdsl.train.task import predicts_classes
+    from archdsl.train.output_losses import predicts_classes
 
     classes = len(dataset.classes) or None
     network = with_classes(opening.load(spec), name, settings, classes)

@@ -19,7 +19,7 @@ from archdsl.search.config import SearchConfig
 from archdsl.search.scores import values_of
 from archdsl.spec.search_values import SearchValue
 from archdsl.train.networks import demand_maps, help_on_classes
-from archdsl.train.task import demanded_losses, is_of_classes
+from archdsl.train.output_losses import demanded_losses, is_of_classes
 
 
 def open_splits(config: SearchConfig, source: DataSource | None, space: Space, program: Program) -> Splits:

@@ -24,10 +24,10 @@ from archdsl.train.divergences import DistillLoss
 from archdsl.train.exporting import FORMS, Written, filled, filled_by, write
 from archdsl.train.networks import demand_fits, network_of
 from archdsl.train.options import TrainOptions
+from archdsl.train.output_losses import predicts_classes
 from archdsl.train.recipe import Amp, TrainProgress
 from archdsl.train.run import Trained, run
 from archdsl.train.scoring import Scores, demand_same_classes, scored
-from archdsl.train.task import predicts_classes
 from archdsl.train.tasks import PLAIN, demand_targets_of, of_classes, tasks_of
 from archdsl.train.weights import classes_of, module_with_weights, read_metadata
 

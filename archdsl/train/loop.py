@@ -33,13 +33,14 @@ from archdsl.train.descent import Descent, Part
 from archdsl.train.distillation import Distillation
 from archdsl.train.evaluation import graph_of, inputs_of, reading
 from archdsl.train.folder import RunFolder
+from archdsl.train.output_losses import scored_outputs, task_of
 from archdsl.train.read_inputs import inputs_metadata
 from archdsl.train.recipe import Recipe, TrainProgress, optimiser
 from archdsl.train.recording import leading, metadata_of, recorded
 from archdsl.train.schedules import schedule
 from archdsl.train.synchronised import synchronise
 from archdsl.train.tallies import tallied, value_of
-from archdsl.train.task import scored_outputs, task_of, value_of_losses
+from archdsl.train.task import value_of_losses
 from archdsl.train.tasks import tasks_metadata
 from archdsl.train.weights import save_weights
 

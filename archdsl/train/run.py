@@ -35,6 +35,7 @@ from archdsl.train.inspected import weighted_classes
 from archdsl.train.loop import Training
 from archdsl.train.networks import demand_parameters
 from archdsl.train.options import TrainOptions
+from archdsl.train.output_losses import binary_maps, with_aux
 from archdsl.train.recipe import Recipe, TrainProgress
 from archdsl.train.settings import (
     class_rule_of,
@@ -46,7 +47,6 @@ from archdsl.train.settings import (
     usual_crop,
     validated_recipe,
 )
-from archdsl.train.task import binary_maps, with_aux
 from archdsl.train.weights import SPEC, module_with_weights, network_hash, network_text
 
 

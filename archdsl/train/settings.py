@@ -21,8 +21,9 @@ from archdsl.train.distillation import Teacher
 from archdsl.train.evaluation import fitting
 from archdsl.train.networks import image_size, output_maps
 from archdsl.train.options import OptionError, TrainOptions
+from archdsl.train.output_losses import demanded_losses
 from archdsl.train.recipe import Recipe
-from archdsl.train.task import OutputLoss, demanded_losses
+from archdsl.train.task import OutputLoss
 
 _LARGEST_CROP = (512, 1024)
 

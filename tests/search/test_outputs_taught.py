@@ -12,7 +12,8 @@ from archdsl.runs.lines import read_records
 from archdsl.runs.processes import Processes
 from archdsl.spec.loss_text import read_loss
 from archdsl.train.divergences import divergence
-from archdsl.train.task import Task, output_losses
+from archdsl.train.output_losses import output_losses
+from archdsl.train.task import Task
 
 SPACE = """arch 1
 

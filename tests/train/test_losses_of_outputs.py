@@ -22,7 +22,8 @@ from archdsl.search.scores import losses_of
 from archdsl.spec.loss_text import read_loss
 from archdsl.spec.search_values import terms_in, written
 from archdsl.train import losses as losses_of_maps
-from archdsl.train.task import Task, output_losses
+from archdsl.train.output_losses import output_losses
+from archdsl.train.task import Task
 from small_search import ALONE
 
 NETWORK = """arch 1

@@ -19,8 +19,9 @@ from archdsl.search.differentiable.windows import AdaptiveWeights
 from archdsl.search.scores import UNITS, class_weights_rule, demand_table, losses_of, terms_of, values_of
 from archdsl.spec.losses import loss_kinds, loss_terms
 from archdsl.spec.search_values import Formula, SearchValue, terms_in, written
+from archdsl.train.output_losses import output_losses, scored_outputs
 from archdsl.train.tallies import ScoredOutput
-from archdsl.train.task import OutputLoss, Tensors, output_losses, scored_outputs, value_of_losses
+from archdsl.train.task import OutputLoss, Tensors, value_of_losses
 
 
 class ObjectiveFunction:

@@ -33,7 +33,8 @@ from archdsl.train.descent import Part
 from archdsl.train.evaluation import inputs_from
 from archdsl.train.inspected import weighted_classes
 from archdsl.train.networks import demand_parameters, image_size
-from archdsl.train.task import Task, demanded_losses, scored_outputs
+from archdsl.train.output_losses import demanded_losses, scored_outputs
+from archdsl.train.task import Task
 
 
 class TrainingSetup:
