@@ -8,6 +8,7 @@ has outcomes, and arbitrary hashable values at the leaves.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
+from itertools import repeat
 from typing import Any
 
 LEAF = 1 << 60
@@ -37,8 +38,8 @@ class Diagrams:
         self._leaves: dict[Any, int] = {}
         self._nodes: dict[tuple[int, tuple[int, ...]], int] = {}
         self._classes: dict[int, dict[int, tuple[int, ...]]] = {}
-        self._conjunctions: dict[tuple[int, ...], int] = {}
-        self._disjunctions: dict[tuple[int, ...], int] = {}
+        self._conjunctions: dict[tuple[int, int], int] = {}
+        self._disjunctions: dict[tuple[int, int], int] = {}
         self.true, self.false, self.none = self.leaf(True), self.leaf(False), self.leaf(None)
 
     def leaf(self, value: Hashable) -> int:
@@ -113,34 +114,53 @@ class Diagrams:
         return self._condition(False, a, b)
 
     def _condition(self, all_: bool, a: int, b: int) -> int:
-        """The conjunction (`all_`) or disjunction by Bryant's algorithm.
+        """The conjunction (`all_`) or disjunction by Bryant's algorithm, computed without recursion.
 
         All results are cached, since the conditions of a space have most of their parts in common.
         """
         known = self._conjunctions if all_ else self._disjunctions
         decisive, neutral = (self.false, self.true) if all_ else (self.true, self.false)
+        level, children = self.level, self.children
+        wanted = (a, b) if a < b else (b, a)
+        ahead = [wanted]
+        while ahead:
+            at = ahead[-1]
+            if at in known:
+                ahead.pop()
+                continue
+            p, q = at
+            top = min(level[p], level[q])
+            ps = children[p] if level[p] == top else repeat(p)
+            qs = children[q] if level[q] == top else repeat(q)
+            found, missing = [], []
+            for x, y in zip(ps, qs, strict=False):  # one of them may go on for ever
+                if x == y or y == neutral:
+                    found.append(x)
+                elif x == decisive or y == decisive:
+                    found.append(decisive)
+                elif x == neutral:
+                    found.append(y)
+                elif (pair := (x, y) if x < y else (y, x)) in known:
+                    found.append(known[pair])
+                else:
+                    missing.append(pair)
+            if missing:
+                ahead += reversed(missing)
+                continue
+            ahead.pop()
+            self._step(len(found), 2)
+            known[at] = self.node(top, tuple(found))
+        return known[wanted]
 
-        def settled(roots: tuple[int, ...]) -> int | None:
-            p, q = roots
-            if p == q or q == neutral:
-                return p
-            if decisive in roots:
-                return decisive
-            return q if p == neutral else known.get((q, p))
+    def _step(self, branches: int, roots: int) -> None:
+        """Counts the visit of a combination of diagram nodes. Raises TooLarge."""
+        if self.steps > self.most_steps:
+            raise TooLarge(f"{self.most_steps:,} steps over decision diagrams")
+        self.steps += 1 + branches * roots // self.roots_per_step
 
-        return self._combined(settled, (a, b), known)
-
-    def _combined(
-        self,
-        settled: Callable[[tuple[int, ...]], int | None],
-        roots: tuple[int, ...],
-        known: dict[tuple[int, ...], int] | None = None,
-    ) -> int:
-        """The function that is `settled(values)` as soon as that is not None, computed without recursion.
-
-        `known` caches the results of the same operation; new results are added to it.
-        """
-        memo = {} if known is None else known
+    def _combined(self, settled: Callable[[tuple[int, ...]], int | None], roots: tuple[int, ...]) -> int:
+        """The function that is `settled(values)` as soon as that is not None, computed without recursion."""
+        memo: dict[tuple[int, ...], int] = {}
         ahead: list[tuple[tuple[int, ...], int, list[tuple[int, ...]] | None]] = [(roots, 0, None)]
         while ahead:
             at, top, branches = ahead.pop()
@@ -153,10 +173,8 @@ class Diagrams:
             if found is not None:
                 memo[at] = found
                 continue
-            if self.steps > self.most_steps:
-                raise TooLarge(f"{self.most_steps:,} steps over decision diagrams")
             top, branches = self._branches(at)
-            self.steps += 1 + len(branches) * len(at) // self.roots_per_step
+            self._step(len(branches), len(at))
             ahead.append((at, top, branches))
             ahead += [(b, 0, None) for b in reversed(branches) if b not in memo]
         return memo[roots]
