@@ -29,6 +29,7 @@ _INVERTED = 'write inverted_residual: import inverted_residual from "std/ops.arc
 _SEPARABLE = 'write sep_conv, with d = 2 for a dilation: import sep_conv from "std/ops.arch"'
 _TRANSPOSED = "write conv_transpose(c = CHANNELS, s = 2)"
 _ARITHMETIC = "available: `+ - * / // % **`, floor, round, min and max"
+_LIFTED = "write its layers, or make a spec of a PyTorch model: archdsl lift MODULE:CLASS"
 _SCORE = "scores are objectives of searches: maximize miou"
 _INPUT = "write input NAME: [channels, height, width]"
 
@@ -58,7 +59,12 @@ _OPS: Mapping[str, str] = {
     "droppath": "write drop_path", "stochasticdepth": "write drop_path",
     "spatialdropout2d": "write dropout2d",
     "swish": "write silu", "hardswish": "write hswish", "hardsigmoid": "write hsigmoid",
-    "relun": "write relu6",
+    "relun": "write relu6", "mish": "write x * (x -> softplus -> tanh)",
+    "act": "write relu, silu or another op",
+    "sepconv": _SEPARABLE, "separable": _SEPARABLE, "invertedresidual": _INVERTED,
+    "mbinvertedconv": _INVERTED, "mobileinvertedconv": _INVERTED,
+    "createmodel": _LIFTED, "loadmodel": _LIFTED, "getmodel": _LIFTED, "hub": _LIFTED, "resnet18": _LIFTED,
+    "resnet50": _LIFTED,
     "skipconnect": 'write identity, or skip: import skip from "std/ops.arch"',
     "none": "write zero (an op), or an optional entry: x[i]?",
     "noop": "write identity", "passthrough": "write identity",
@@ -71,6 +77,7 @@ _OPS: Mapping[str, str] = {
     # Python
     "range": _RANGE, "choice": _CHOICE, "choose": _CHOICE, "oneof": _CHOICE, "layerchoice": _CHOICE,
     "inputchoice": _CHOICE, "select": _CHOICE, "switch": _CHOICE, "mixedop": _CHOICE,
+    "mutable": _CHOICE, "elastic": _CHOICE, "dynamic": _CHOICE,
     "optional": 'write one of {skip, f}: import skip from "std/ops.arch"',
     "null": "mark an optional value with `?`: x[i]?",
     "nil": "mark an optional value with `?`: x[i]?",
@@ -176,6 +183,9 @@ _NO_SETTING: Mapping[str, str] = {
     "requiresgrad": "omit it", "inputshape": _IN, "shape": _IN, "infeatures": _IN, "inch": _IN,
     "numworkers": "omit it; --workers is an option of search",
     "shuffle": "training images are always shuffled",
+    "trials": "set it in the search, in a line of its own: trials = 200",
+    "n": "set the number of networks in the search: trials = 200",
+    "optimizer": "set it in a group of the search: parameters { optimizer = sgd(lr = 0.05) }",
     "generations": "set the number of networks in the search: trials = 200",
     "nesterov": "Nesterov momentum is not supported; omit it",
     "beta1": "write betas = [0.9, 0.999]", "beta2": "write betas = [0.9, 0.999]",

@@ -19,7 +19,9 @@ def input_(ev: Evaluator, statement: ast.Input, frame: Frame, counts: dict[str, 
         raise frame.error("ARCH203", f"`{statement.name}` is defined twice", statement)
     shape = ev.inputs.get(statement.name)
     if shape is None:
-        value = ev.evaluate(statement.shape, frame)
+        written = statement.shape.items if isinstance(statement.shape, ast.List) else ()
+        dynamic = any(isinstance(item, ast.Name) and item.id == "None" for item in written)
+        value = None if dynamic else ev.evaluate(statement.shape, frame)
         items = value.items if isinstance(value, ListValue) else ()
         sizes = [i for i in items if isinstance(i, int) and not isinstance(i, bool) and 1 <= i <= LARGEST]
         if len(items) != 3 or len(sizes) != 3:
