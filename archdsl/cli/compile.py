@@ -16,6 +16,7 @@ from archdsl.cli.outputs import Kind, Output, demand_free, overwrite_option
 from archdsl.cli.passing import passes_options, piped
 from archdsl.cli.printing import document
 from archdsl.cli.set_option import SetCommand, name_option, set_option, train_outputs_option
+from archdsl.cli.unread import demand_read
 from archdsl.cli.weights_file import WeightsFile
 from archdsl.report import text_tables
 from archdsl.report.numbers import shape
@@ -109,6 +110,12 @@ def compile_(
         raise click.UsageError("--weights requires --emit onnx, python or torch with -o FILE, or --out DIR")
     if fixed_size and form not in ("onnx", "pt2"):
         raise click.UsageError("--fixed-size requires --emit onnx -o FILE or --emit torch -o FILE.pt2")
+    if weights is not None:
+        demand_read("is of random weights, and cannot be combined with --weights", "seed")
+    if form is None and folder is None:
+        demand_read("requires --emit onnx, python or torch with -o FILE, or --out DIR", "seed")
+    if emit == "ast":
+        demand_read("cannot be combined with --emit ast, which is the whole file", "settings", "name")
     pipeline = _pipeline(passes)
     program = opening.load(spec)
     read = [*opening.files(program), *(path for path in (picture, weights) if path is not None)]

@@ -11,6 +11,7 @@ from archdsl import atomic
 from archdsl.cli import network_cost, opening, space_cost
 from archdsl.cli.outputs import Output, demand_free, overwrite_option
 from archdsl.cli.set_option import SetCommand, name_option, set_option, train_outputs_option
+from archdsl.cli.unread import demand_read
 
 if TYPE_CHECKING:
     from archdsl.program import Network, Program, Space
@@ -80,9 +81,11 @@ def cost(
     if of_space:
         target = _space(program, name, settings)
     if isinstance(target, Network):
+        demand_read("is of random networks, and requires a space: see --space", "samples", "seed")
         found = network_cost.of_network(target, dtype, by)
         text, page = network_cost.network_text, network_cost.network_page
     else:
+        demand_read("requires a network", "dtype", "by")
         found = space_cost.of_space(target, samples, seed, train_outputs)
         text, page = space_cost.space_text, space_cost.space_page
     if output is not None:

@@ -19,6 +19,7 @@ from archdsl.cli.ranges import Within
 from archdsl.cli.resuming import without_spec
 from archdsl.cli.set_option import SetCommand, name_option, set_option
 from archdsl.cli.training import run_training
+from archdsl.cli.unread import demand_read
 from archdsl.data.source import DataSource, parse_data
 from archdsl.train.options import TrainOptions
 
@@ -169,6 +170,8 @@ def train(
         raise click.UsageError(
             "--init starts a new run and cannot be combined with --resume; set its folder with --out"
         )
+    if init is None:
+        demand_read("needs initial weights: --init FILE", "init_strict")
     before = _before(resume)
     files = before.settings.get("teacher_files") if before is not None else None
     if isinstance(files, dict):
@@ -176,7 +179,7 @@ def train(
             distill or str(files["spec"]),
             teacher_weights or Path(str(files["weights"])),
         )
-    _demand_teacher(ctx, distill, teacher_weights)
+    _demand_teacher(distill, teacher_weights)
     if before is not None and resume is not None:
         given = {k for k in ctx.params if ctx.get_parameter_source(k) is ParameterSource.COMMANDLINE}
         _demand_same_epochs(before, recipe["epochs"] if "epochs" in given else None, spec, resume)
@@ -214,16 +217,17 @@ def train(
     ctx.exit(run_training(spec, network, splits, options))
 
 
-def _demand_teacher(ctx: click.Context, distill: str | None, weights: Path | None) -> None:
+def _demand_teacher(distill: str | None, weights: Path | None) -> None:
     """Raises UsageError for --distill without --teacher-weights, or other options of a teacher without
     --distill.
     """
     if distill is not None and weights is None:
         raise click.UsageError("--distill needs the weights of the teacher: --teacher-weights FILE")
     if distill is None:
-        for name in ("teacher_weights", "distill_loss", "distill_weight", "distill_temperature"):
-            if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE:
-                raise click.UsageError(f"--{name.replace('_', '-')} needs a teacher: --distill SPEC")
+        demand_read(
+            "needs a teacher: --distill SPEC",
+            "teacher_weights", "distill_loss", "distill_weight", "distill_temperature",
+        )  # fmt: skip
 
 
 def _demand_same_epochs(before: Manifest, epochs: int | None, spec: str, run: Path) -> None:

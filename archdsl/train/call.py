@@ -98,6 +98,8 @@ def train(
             "distill_loss": distill_loss, "distill_weight": distill_weight,
             "distill_temperature": distill_temperature,
         }  # fmt: skip
+    if init_strict and init is None:
+        raise TypeError("`init_strict` needs initial weights: pass init=FILE")
     demand_within(recipe)
     splits = _splits(data)
     teacher = _teacher(distill, teacher_weights, len(splits.train.classes))

@@ -22,6 +22,7 @@ from archdsl.cli.latency.options import (
 )
 from archdsl.cli.outputs import overwrite_option
 from archdsl.cli.set_option import SetCommand
+from archdsl.cli.unread import demand_read
 
 
 @click.command(cls=SetCommand)
@@ -69,6 +70,7 @@ def estimate(
         if report is not None:
             write_output(report, text.space_page(target, networks, found))
         ctx.exit(1 if all(f.missing for f in found) else 0)
+    demand_read("is of random networks, and requires a space", "samples", "seed")
     one = estimating.estimate(target, table, stale)
     judged = judge(target, one)
     write_one = text.estimate_json if as_json else text.estimate_text
