@@ -61,11 +61,11 @@ def eval_(
     dataset, metadata = data.open_part(split), read_metadata(weights)
     outputs = tasks_of(metadata)
     demand_targets_of(outputs, dataset)
+    if any(one.task == "classes" for one in outputs):
+        demand_same_classes(tuple(classes_of(metadata)[0]), dataset.classes)
     network = open_scored(spec, name, settings, metadata, dataset)
     here = processes(device)
     module, _ = module_with_weights(network, weights)
-    if any(one.task == "classes" for one in outputs):
-        demand_same_classes(tuple(classes_of(metadata)[0]), dataset.classes)
     scores = scored(module, dataset, here, TerminalReporter(), size, outputs)
     if here.is_first:
         click.echo((_json if as_json else _text)(scores, dataset, split), nl=False)

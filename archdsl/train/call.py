@@ -156,13 +156,14 @@ def evaluate(
             if weights is None:
                 raise TypeError("a Network has no weights: pass weights=FILE, or its module")
             with refusing():
-                outputs = tasks_of(read_metadata(Path(weights)))
+                metadata = read_metadata(Path(weights))
+            outputs = tasks_of(metadata)
             demand_targets_of(outputs, dataset)
-            made = _network(network, name, settings, dataset, lambda made: of_classes(outputs, made))
-            with refusing():
-                module, metadata = module_with_weights(made, Path(weights))
             if any(one.task == "classes" for one in outputs):
                 demand_same_classes(tuple(classes_of(metadata)[0]), tuple(dataset.classes))
+            made = _network(network, name, settings, dataset, lambda made: of_classes(outputs, made))
+            with refusing():
+                module, _ = module_with_weights(made, Path(weights))
         with refusing():
             return scored(module, dataset, here, reporter or Reporter(), size, outputs)
     finally:

@@ -103,7 +103,7 @@ def demand_same_classes(trained: tuple[str, ...], found: tuple[str, ...]) -> Non
         own = "and `labels` if the mask labels differ"
         help = f"the order differs: set `classes={words}` in --data, {own}"
     else:
-        help = "rename the classes of a folder to those of the weights: `classes=…` in --data"
+        help = "set the classes of a folder to those of the weights: `classes=…` in --data, and `labels`"
     raise SpecError([Diagnostic("ARCH946", headline, help=help)])
 
 

@@ -157,6 +157,7 @@ def test_weights_are_scored_on_classes_of_the_same_names_only(capsys):
     for classes, help in (
         ("b+a", "the order differs: set `classes=a+b`"),
         ("a+c", "to those of the weights"),
+        ("a+b+c", "to those of the weights"),
     ):
         assert run([*words, f"folder:d,classes={classes}"]) == 1
         said = capsys.readouterr().err
