@@ -146,6 +146,14 @@ class Apply(Expr):
         self.bound = _bound_of(fn, args)
         self.kind = _kind_of(fn, args)
 
+    def renamed(self, args: tuple[Value, ...]) -> Apply:
+        """The same function of the same arguments, except for the names of dimensions in them."""
+        found = Apply.__new__(Apply)
+        found.fn, found.args, found._hash, found._equal = self.fn, args, hash((self.fn, args)), None
+        found.terms, found.depth, found.kind = self.terms, self.depth, self.kind
+        found.least, found.bound = self.least, self.bound
+        return found
+
     def __eq__(self, other: object) -> bool:
         if self is other:
             return True

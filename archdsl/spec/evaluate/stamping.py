@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from operator import is_
 from typing import NamedTuple
 
 from archdsl.diagnostics import Location
@@ -246,6 +247,7 @@ class _Repeated:
         self._stamp, self._at = stamp, at
         self.sizes = {old: new for old, new in zip(stamp.sizes, sizes or (), strict=True) if old != new}
         self._known: dict[int, Value] = {}
+        self._typings: dict[int, Typing] = {}
         self._traces: dict[int, Trace] = {}
 
     def rename(self, mux: str, name: str) -> None:
@@ -253,9 +255,15 @@ class _Repeated:
             self.sizes.setdefault(Dim(mux, axis), Dim(name, axis))
 
     def values(self, values: Mapping[str, Value]) -> dict[str, Value]:
-        return {name: self.value(value) for name, value in values.items()}
+        return {n: self.value(value) if isinstance(value, Expr) else value for n, value in values.items()}
 
     def typing(self, typing: Typing) -> Typing:
+        found = self._typings.get(id(typing))
+        if found is None:
+            found = self._typings[id(typing)] = self._typing(typing)
+        return found
+
+    def _typing(self, typing: Typing) -> Typing:
         c, h, w = typing.shape
         demands = [
             (self.value(condition), code, message, self.values(values))
@@ -270,9 +278,9 @@ class _Repeated:
             return value
         found = self._known.get(id(value))
         if found is None:
-            args = tuple([self.value(a) for a in value.args])
-            same = all(a is b for a, b in zip(args, value.args, strict=True))
-            found = self._known[id(value)] = value if same else Apply(value.fn, args)
+            args = tuple([a if type(a) is int else self.value(a) for a in value.args])
+            same = all(map(is_, args, value.args))
+            found = self._known[id(value)] = value if same else value.renamed(args)
         return found
 
     def trace(self, trace: Trace | None) -> Trace:
