@@ -58,6 +58,7 @@ def eval_(
     from archdsl.train.tasks import demand_targets_of, tasks_of
     from archdsl.train.weights import classes_of, module_with_weights, read_metadata
 
+    data = data.outside_searches("remove it: whole images are evaluated; --size resizes them")
     dataset, metadata = data.open_part(split), read_metadata(weights)
     outputs = tasks_of(metadata)
     demand_targets_of(outputs, dataset)

@@ -172,6 +172,8 @@ def train(
         )
     if init is None:
         demand_read("needs initial weights: --init FILE", "init_strict")
+    if data is not None:
+        data = data.outside_searches("use the options of train: --batch, --crop, --scale, --flip")
     before = _before(resume)
     files = before.settings.get("teacher_files") if before is not None else None
     if isinstance(files, dict):

@@ -9,13 +9,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from archdsl.diagnostics import SpecError
+from archdsl.diagnostics import Diagnostic, SpecError
 from archdsl.spec.from_text import parse_value
 
 if TYPE_CHECKING:
     from archdsl.data.dataset import Dataset, Splits
 
 
+SEARCH_SETTINGS = ("batch", "crop", "scale", "flip")
+"""Settings of batches; trainings have options of the same names."""
 _NEXT = re.compile(r",(?=[a-z_]+=)")
 
 
@@ -41,6 +43,14 @@ class DataSource:
         with self.explained():
             return open_part(self.kind, self.settings, part)
 
+    def outside_searches(self, instead: str) -> DataSource:
+        """This source. Raises SpecError (ARCH906), with the help `instead`, for settings of searches."""
+        unread = [f"`{name}`" for name in SEARCH_SETTINGS if name in self.settings]
+        if unread:
+            headline = f"{' and '.join(unread)} of `{self.kind}`: settings of data for searches only"
+            raise SpecError([Diagnostic("ARCH906", headline, help=instead)])
+        return self
+
     @contextmanager
     def explained(self) -> Iterator[None]:
         """A context manager that adds a hint to errors in settings: a path with `=` may have been read as
@@ -59,7 +69,10 @@ class DataSource:
 
 
 def parse_data(text: str) -> DataSource:
-    """Parses a kind, an optional path, and settings: `camvid:PATH,resize=480`."""
+    """Parses a kind, an optional path, and settings: `camvid:PATH,resize=480`.
+
+    Raises SpecError (ARCH906) for a setting that is given twice.
+    """
     kind, _, rest = text.partition(":")
     parts = _NEXT.split(rest) if rest else []
     settings: dict[str, Any] = {}
@@ -67,6 +80,9 @@ def parse_data(text: str) -> DataSource:
         settings["path"] = parts.pop(0)
     for part in parts:
         key, _, value = part.partition("=")
+        if key in settings:
+            what = f"`{key}` of `{kind}` is set twice"
+            raise SpecError([Diagnostic("ARCH906", what, help=f"remove one of them; in data: {text}")])
         settings[key] = _READ.get(key, parse_value)(value)
     return DataSource(kind, settings, text)
 

@@ -243,6 +243,8 @@ def _teacher(network: Network | Spec | None, weights: str | Path | None, classes
 
 def _splits(data: Data) -> Splits:
     source = parse_data(data) if isinstance(data, str) else data
+    if isinstance(source, DataSource):
+        source = source.outside_searches("pass `batch`, `crop`, `scale` and `flip` to archdsl.train")
     found = source.open() if isinstance(source, DataSource) else source
     if not isinstance(found, Splits):
         raise TypeError(f'data must be "KIND:PATH", a DataSource or Splits, got {type(found).__name__}')
@@ -252,6 +254,7 @@ def _splits(data: Data) -> Splits:
 def _part(data: Dataset | Data, part: str) -> Dataset:
     source = parse_data(data) if isinstance(data, str) else data
     if isinstance(source, DataSource):
+        source = source.outside_searches("remove it: whole images are evaluated; `size` resizes them")
         return source.open_part(part)
     if not isinstance(source, Splits):
         return source
