@@ -1,16 +1,19 @@
 """`pytest --coverage=PERCENT`: which lines of archdsl run in the tests, and failure if fewer than PERCENT do.
 
 SlipCover notes lines by instrumented bytecode, and by `sys.monitoring` where Python has it; this takes about
-5 % of the time of the tests. coverage.py, whose tracer Python 3.11 calls at every line, takes half as much as
-the tests. SlipCover's own command is not used: in processes of pytest-xdist it keeps removing instructions of
-noted lines, searching all functions of the package (tests of many modules took twice as long), and
-pytest warns about its import, which fails the tests. Processes that tests start are not measured.
+2 % of the time of the tests, and 5 s when a process starts. coverage.py, whose tracer Python 3.11 calls at
+every line, takes half as much as the tests. SlipCover's own command is not used: in processes of pytest-xdist
+it removes the instructions of noted lines again and again, since not all functions are found whose lines ran
+(tests of many modules took twice as long; without removal they take a sixth longer), and pytest warns about
+its import, which fails the tests. Processes that tests start are not measured.
 """
 
 from __future__ import annotations
 
 import io
 import json
+import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +21,10 @@ import pytest
 import slipcover
 
 PACKAGE = Path(__file__).parents[1] / "archdsl"
+SECONDS_BETWEEN = 10
+"""Removing instructions takes 0.03 s."""
+NEVER = 2**30
+"""The number of runs of an instruction after it was removed at which SlipCover looks for further ones."""
 NOT_COUNTED = ["if TYPE_CHECKING:", r"\.\.\.$"]
 
 
@@ -41,13 +48,20 @@ class Measured:
 
     def __init__(self, config: pytest.Config) -> None:
         self.config = config
-        # `immediate`: no search of all functions for instructions to remove, see above.
-        self.lines = slipcover.Slipcover(immediate=True, exclude_lines=NOT_COUNTED)
+        self.lines = slipcover.Slipcover(d_miss_threshold=NEVER, exclude_lines=NOT_COUNTED)
+        self.since = time.monotonic()
         self.imports = slipcover.ImportManager(self.lines, slipcover.FileMatcher(sources=[PACKAGE]))
         self.imports.__enter__()
 
     def pytest_unconfigure(self) -> None:
         self.imports.__exit__()
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_runtest_teardown(self) -> None:
+        """Now and then removes the instructions of lines that ran, which `sys.monitoring` does by itself."""
+        if sys.version_info < (3, 12) and time.monotonic() - self.since > SECONDS_BETWEEN:
+            self.lines.deinstrument_seen()
+            self.since = time.monotonic()
 
 
 class Worker(Measured):
