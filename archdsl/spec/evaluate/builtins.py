@@ -155,10 +155,11 @@ def _unused(
         if not isinstance(member.value, Tensor):
             raise frame.error("ARCH207", f"`unused` expects tensors, got {kind_of(member.value)}", at)
         nodes.append(member.value.node)
-    ev.spend(len(list(upstream(ev.builder, nodes))), at, frame)
+    order = list(upstream(ev.builder, nodes))
+    ev.spend(len(order), at, frame)
     ev.particular += 1
     try:
-        found = loose(ev.builder, nodes)
+        found = loose(ev.builder, nodes, order)
     except TooLargeError as error:
         raise frame.error("ARCH211", str(error), at) from None
     members = []

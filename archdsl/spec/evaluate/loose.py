@@ -16,12 +16,12 @@ from archdsl.spec.evaluate.builder import Builder
 from archdsl.spec.evaluate.truths import Truths
 
 
-def loose(builder: Builder, members: Sequence[str]) -> list[Value]:
+def loose(builder: Builder, members: Sequence[str], order: Sequence[str]) -> list[Value]:
     """For each member, the condition that it is defined and that no other member is computed from it.
 
-    Raises TooLargeError if the conditions become too large.
+    `order` is `upstream` of the members. Raises TooLargeError if the conditions become too large.
     """
-    return _Uses(builder, members).loose()
+    return _Uses(builder, members).loose(order)
 
 
 class _Uses:
@@ -37,8 +37,7 @@ class _Uses:
         self.is_member = dict.fromkeys(members, self.truths.true)
         self.read: dict[str, int] = {}
 
-    def loose(self) -> list[Value]:
-        order = list(upstream(self.builder, self.members))
+    def loose(self, order: Sequence[str]) -> list[Value]:
         for name in reversed(order):
             self._pass_on(name)
         used: dict[str, int] = {}
@@ -79,12 +78,15 @@ class _Uses:
 
     def _cases(self, mux: Mux) -> Iterator[tuple[str, int]]:
         """Yields each tensor that a mux may select, with the condition under which it is selected."""
-        for source in mux.inputs:
-            keys = [key for key, picked in mux.cases if picked == source]
+        keys: dict[str, list[Scalar]] = {}
+        for key, source in mux.cases:
+            if source is not None:
+                keys.setdefault(source, []).append(key)
+        for source, its in keys.items():
             if isinstance(mux.on, str):
-                yield source, self.truths.of(self.builder.is_outcome(mux.on, *keys))  # type: ignore[arg-type]
+                yield source, self.truths.of(self.builder.is_outcome(mux.on, *its))  # type: ignore[arg-type]
                 continue
-            yield source, reduce(self.truths.either, [self.truths.of(_is(mux.on, key)) for key in keys])
+            yield source, reduce(self.truths.either, [self.truths.of(_is(mux.on, key)) for key in its])
 
 
 def _is(value: Value, key: Scalar) -> Value:
