@@ -212,8 +212,8 @@ def _forecast(search: Search) -> str:
         if not is_out_of_memory(error):
             raise
         raise SpecError([explain_memory(error, search.keeper.newest())]) from error
-    pretraining = max(0, config.pretrain * search.batches.steps_per_epoch - search.step)
-    steps, epochs = search.steps - search.step - pretraining, search.epochs - search.epochs_done
+    *pretrain, steps = search.phases().values()
+    pretraining, epochs = sum(pretrain), search.epochs - search.epochs_done
     left = found.left_s(steps, epochs, pretraining)
     before = f" ({found.pretrain_step_s:.2f} s in pretraining)" if pretraining else ""
     line = (

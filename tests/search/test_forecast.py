@@ -98,6 +98,14 @@ def test_steps_of_pretraining_are_counted_by_themselves(tmp_path, monkeypatch, c
     assert found.left_s(10, 0, 5) == 5 * 3.0 + 10 * 6.0
 
 
+def test_a_forecast_of_a_short_search_takes_no_more_steps_than_the_search(tmp_path, monkeypatch):
+    made = search(tmp_path, epochs=1)
+    taken = []
+    monkeypatch.setattr(made.trainer, "rehearse", lambda number, *_: taken.append(number))
+    forecast.forecast(made)
+    assert taken == [*range(made.steps)]
+
+
 def bytes_of_a_step(made) -> int:
     """The most that tensors take at once in a step beyond what is there, by torch's allocator."""
     batch = made.batches.batch(0)

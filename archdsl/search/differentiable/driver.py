@@ -117,10 +117,14 @@ class Search:
         """The number of completed epochs."""
         return self.step // self.batches.steps_per_epoch
 
-    def phases(self) -> list[int]:
-        """The first epoch of each remaining phase: pretraining, if it is not complete, and search."""
-        pretrain = self.config.pretrain
-        return [0, pretrain] if self.epochs_done < pretrain else [pretrain]
+    def phases(self) -> dict[int, int]:
+        """The steps left of each remaining phase, by its first epoch: pretraining, if it is not complete, and
+        search.
+        """
+        first = self.config.pretrain
+        pretraining = max(0, first * self.batches.steps_per_epoch - self.step)
+        searching = {first: self.steps - self.step - pretraining}
+        return {0: pretraining, **searching} if pretraining else searching
 
     # ------------------------------------------------------------ running
 

@@ -60,9 +60,9 @@ def footprint(search: Search, crop: tuple[int, int] | None = None) -> Footprint:
     networks = {member.name: copy.deepcopy(member.network, memo) for member in search.members}
     known: Known = {}
     most = 0
-    for epoch in search.phases():
+    for epoch, left in search.phases().items():
         end = None
-        for number in range(MOST_STEPS):
+        for number in range(max(1, min(MOST_STEPS, left))):
             samples = search.trainer.samples(search.step + number, epoch)
             with (tally := Tally(net, known)):
                 _run_step(search, networks, samples, crop or search.crop)

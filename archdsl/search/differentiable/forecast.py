@@ -57,8 +57,8 @@ def forecast(search: Search, first: Callable[[], None] = lambda: None) -> Foreca
 
     `first` is called before the steps, and may train the search too. The first step, batch and scored image
     are not counted, since they include one-time work such as generated code, memory allocation and generated
-    scenes; the median of the others is used. Batches are prefetched during steps, and therefore counted only
-    if they take longer.
+    scenes; the median of the others is used. No more are run than the search has left, but at least two.
+    Batches are prefetched during steps, and therefore counted only if they take longer.
     """
     state = copy.deepcopy(search.trainer.state())
     first()
@@ -67,13 +67,13 @@ def forecast(search: Search, first: Callable[[], None] = lambda: None) -> Foreca
     search.batches.batch(search.step)
     batch_s = time.perf_counter() - began
 
-    def taken_s(epoch: int) -> float:
+    def taken_s(epoch: int, left: int) -> float:
         def step(number: int) -> None:
             search.trainer.rehearse(search.step + number, epoch, batch, search.held.batch)
 
-        return max(batch_s, _median_of(step, search.processes.device))
+        return max(batch_s, _median_of(step, left, search.processes.device))
 
-    *pretraining, step_s = map(taken_s, search.phases())
+    *pretraining, step_s = (taken_s(*phase) for phase in search.phases().items())
     save_s = _of_a_checkpoint(search)
     search.trainer.load_state(state)
     end_s, scratch_s = _end_of_epoch(search) + 2 * save_s, _from_scratch(search, batch_s)
@@ -103,12 +103,12 @@ def _tensors(state: Any) -> Iterator[torch.Tensor]:
             yield from _tensors(part)
 
 
-def _median_of(call: Callable[[int], None], device: torch.device) -> float:
-    """The median duration in seconds of several calls, not counting the first; each call gets its number,
-    from 0.
+def _median_of(call: Callable[[int], None], left: int, device: torch.device) -> float:
+    """The median duration in seconds of several of `left` calls, not counting the first; each call gets its
+    number, from 0.
     """
     seconds: list[float] = []
-    for number in range(1 + MOST_STEPS):
+    for number in range(max(2, min(1 + MOST_STEPS, left))):
         began = time.perf_counter()
         call(number)
         if device.type == "cuda":
@@ -139,7 +139,8 @@ def _scoring(search: Search, module: nn.Module) -> float:
     def score(_number: int) -> None:
         at_size(logits_of(module, images_B3HW, fit), (height, width)).argmax(1).cpu()
 
-    return _median_of(score, search.processes.device) * len(search.splits.val)
+    images = len(search.splits.val)
+    return _median_of(score, images, search.processes.device) * images
 
 
 def _from_scratch(search: Search, batch_s: float) -> float:
@@ -163,7 +164,7 @@ def _training(search: Search, network: Network, batch_s: float, epochs: int, sco
     device, each = search.processes.device, search.batches.steps_per_epoch
     training = FromScratch(network, search.trainer)
     batch = search.batches_for(network).batch(search.step)
-    step_s = max(batch_s, _median_of(lambda _number: training.step(batch, 0.0), device))
+    step_s = max(batch_s, _median_of(lambda _number: training.step(batch, 0.0), epochs * each, device))
     return epochs * each * step_s + scorings * _scoring(search, training.module.eval())
 
 
