@@ -35,7 +35,7 @@ def search_notes(
     for declared in unit.declared.values():
         if isinstance(declared, ast.Search):
             try:
-                refused = list(_refused(unit, declared, settings))
+                refused = list(_refused(unit, declared, settings, spaces))
                 yield from refused
                 if refused:
                     continue
@@ -45,17 +45,21 @@ def search_notes(
                 continue  # errors in the space or the search have their own diagnostics
 
 
-def _refused(unit: Unit, declared: ast.Search, settings: Mapping[str, Any]) -> Iterator[Diagnostic]:
+def _refused(
+    unit: Unit, declared: ast.Search, settings: Mapping[str, Any], spaces: Mapping[str, Elaborated]
+) -> Iterator[Diagnostic]:
     """Yields the errors of the space under the settings that a search, or a group in it, sets."""
     from archdsl.spec.search import read_search
 
     spec = read_search(unit, declared)
     home, space = unit.find(spec.space)
+    recorded = spaces[spec.space].recorded if spec.space in spaces else None
     for clauses in (spec.clauses, *spec.clauses.groups.values()):
         if not clauses.of_space or not isinstance(space, ast.Space):
             continue
         try:
-            demand_proved(elaborate(home, space, {**settings, **spec.of_space, **clauses.of_space}))
+            own = {**settings, **spec.of_space, **clauses.of_space}
+            demand_proved(elaborate(home, space, own, recorded=recorded))
         except SpecError as error:
             first = error.diagnostics[0]
             named = [name for name in clauses.of_space if f"`{name}`" in first.headline]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from archdsl.collector import paused
 from archdsl.diagnostics import Diagnostic, Label, Location, SpecError, closest
@@ -25,6 +25,7 @@ from archdsl.spec.evaluate.evaluator import Evaluator
 from archdsl.spec.evaluate.expressions import evaluator
 from archdsl.spec.evaluate.frame import Frame
 from archdsl.spec.evaluate.names import constant
+from archdsl.spec.evaluate.stamping import Stamp
 from archdsl.spec.evaluate.values import ListValue
 from archdsl.spec.row_errors import demand_all_decided, row_errors
 from archdsl.spec.rows import Row, read_rows
@@ -58,6 +59,8 @@ class Elaborated:
     """The choices that are constant, by path, with their outcomes."""
     given: Mapping[str, object]
     """The settings that the caller, or a network of this space, overrides."""
+    recorded: Mapping[tuple[object, ...], Stamp] = field(default_factory=dict, compare=False, repr=False)
+    """The applications of ops that were recorded (see `archdsl.spec.evaluate.stamping`)."""
     warnings: tuple[Diagnostic, ...] = ()
     selected: bool = False
     """Whether ops were selected by fixed decisions; the names below them may not be those of the space."""
@@ -70,16 +73,18 @@ def elaborate(
     declared: ast.Space | ast.Network,
     settings: Mapping[str, object] | None = None,
     constants: Constants | None = None,
+    recorded: Mapping[tuple[object, ...], Stamp] | None = None,
 ) -> Elaborated:
     """Evaluates a space or network to a graph of decisions and ops; `settings` override its defaults.
 
-    `constants` are those that were already evaluated for other declarations. Raises SpecError with every
-    error found.
+    `constants` are those that were already evaluated for other declarations. `recorded` are applications of
+    ops that were recorded when the space was evaluated with other settings, which give the same errors but
+    no warnings again. Raises SpecError with every error found.
     """
     settings, constants = dict(settings or {}), constants or Constants()
     if isinstance(declared, ast.Network) and declared.origin is not None:
         return _from_space(unit, declared, settings, constants)
-    return _evaluated(unit, declared, settings, {}, constants)
+    return _evaluated(unit, declared, settings, {}, constants, recorded=recorded)
 
 
 @roomy
@@ -181,10 +186,12 @@ def _evaluated(
     constants: Constants,
     rows: Mapping[str, Row] | None = None,
     reader: Unit | None = None,
+    recorded: Mapping[tuple[object, ...], Stamp] | None = None,
 ) -> Elaborated:
     inputs, parameters = split_settings(unit, declared, settings)
     builder = Builder(NODE_BUDGET)
     ev = evaluator(builder, given=given, inputs=inputs, constants=constants)
+    ev.stamps.update(recorded or {})
     frame = Frame(unit)
     try:
         settle(declared, parameters, frame, lambda default: ev.evaluate(default, frame))
@@ -281,6 +288,7 @@ def _finished(
         output_locations=builder.output_locations,
         made=builder.made,
         given={},
+        recorded=ev.stamps,
         selected=ev.selected,
         warnings=(*ev.warnings, *arithmetic.fractional_warnings(ev), *sets.difference_warnings(ev)),
     )

@@ -41,14 +41,18 @@ def demand_equal(text: str) -> int:
         assert isinstance(other, SpecError)
         assert one.diagnostics == other.diagnostics
         return repeated
+    demand_same(one, other)
+    return repeated
+
+
+def demand_same(one: Elaborated, other: Elaborated) -> None:
     for field in fields(Elaborated):
-        if field.name != "graph":
+        if field.name != "graph" and field.compare:
             assert getattr(one, field.name) == getattr(other, field.name), field.name
     for field in fields(one.graph):
         if field.compare:
             assert getattr(one.graph, field.name) == getattr(other.graph, field.name), field.name
     assert list(one.graph.nodes) == list(other.graph.nodes)
-    return repeated
 
 
 @settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
@@ -94,3 +98,16 @@ space S {{
 def test_sizes_under_other_names_inputs_that_are_one_tensor_and_ties_agree(c, h, other, one, two, last):
     repeated = demand_equal(USED_TWICE.format(c=c, h=h, other=other, one=one, two=two, last=last))
     assert repeated > 0 or "one of" not in other  # `plain`, for channels that vary by other decisions
+
+
+@pytest.mark.parametrize("height", [16, 32])
+@pytest.mark.parametrize("c", ["4", "8"])
+def test_what_was_recorded_under_other_settings_gives_the_same_space(c, height):
+    text = USED_TWICE.format(c=c, h=16, other="conv(c = d)", one="a", two="b", last="conv(c = 8, s = 3)")
+    of, changed = program(text), {"image": (3, height, 64)}
+    space = of.spaces["S"]
+    first = elaborate(of.unit, space)
+    again = elaborate(of.unit, space, changed, recorded=first.recorded)
+    fresh = elaborate(of.unit, space, changed)
+    demand_same(again, fresh)
+    assert len(again.recorded) > len(fresh.recorded) or height == 16
