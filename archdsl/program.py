@@ -202,6 +202,8 @@ class Space:
         uniform over networks, and inactive decisions are omitted; raises SpecError (ARCH416) if the networks
         cannot be counted.
         """
+        if over not in ("outcomes", "networks"):
+            raise ValueError(f'`over` is "outcomes" or "networks", got {over!r}')
         if over == "outcomes":
             return {path: rng.choice(d.outcomes) for path, d in self.decisions.items()}
         try:
@@ -216,6 +218,8 @@ class Space:
         Inactive decisions may be omitted. Raises SpecError for unknown paths and outcomes, for missing
         decisions, and for an ill-typed network.
         """
+        if not re.fullmatch(r"[A-Za-z_]\w*", name):
+            raise ValueError(f"the name of a network is a plain word, got {name!r}")
         made = self.elaborated.made  # constant choices: their only outcome may be stated
         asked = {p: o for p, o in decisions.items() if p not in made or made[p] != outcome_text(o)}
         return Network(Bind(asked, name)(self.graph), self.source, self.elaborated.given)
@@ -418,7 +422,11 @@ _IS_TEXT = re.compile(r"\s*arch\s+\d")
 
 def program_of(spec: Spec) -> Program:
     """Loads a spec, unless it is already a Program. Raises SpecError."""
-    return spec if isinstance(spec, Program) else load(spec)
+    if isinstance(spec, Program):
+        return spec
+    if not isinstance(spec, (str, Path)):
+        raise TypeError(f"expected a Program, the path of a spec or its text, got {type(spec).__name__}")
+    return load(spec)
 
 
 def check(

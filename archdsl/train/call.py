@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal, Union
@@ -48,7 +48,7 @@ def train(
     crop: tuple[int, int] | None = None,
     lr: float = 0.01,
     loss: str = "ohem",
-    class_weights: str | None = None,
+    class_weights: str | Sequence[float] | None = None,
     aux: Mapping[str, float] | None = None,
     ema: float = 0.999,
     weight_decay: float = 5e-4,
@@ -108,7 +108,7 @@ def train(
     own = dict(settings or {})
     options = TrainOptions(
         recipe=recipe,
-        class_weights=class_weights,
+        class_weights=_rule(class_weights),
         declared_size="image" in own,
         folder=None if folder is None else Path(folder),
         resume=resume,
@@ -241,6 +241,11 @@ def _teacher(network: Network | Spec | None, weights: str | Path | None, classes
     return Teacher(network_of(program, None, {}, classes), Path(weights), str(program.path or ""))
 
 
+def _rule(weights: str | Sequence[float] | None) -> str | None:
+    """Class weights as the text of a rule."""
+    return weights if weights is None or isinstance(weights, str) else ",".join(map(repr, weights))
+
+
 def _splits(data: Data) -> Splits:
     source = parse_data(data) if isinstance(data, str) else data
     if isinstance(source, DataSource):
@@ -257,6 +262,9 @@ def _part(data: Dataset | Data, part: str) -> Dataset:
         source = source.outside_searches("remove it: whole images are evaluated; `size` resizes them")
         return source.open_part(part)
     if not isinstance(source, Splits):
+        if not hasattr(source, "classes"):
+            what = type(data).__name__
+            raise TypeError(f'data must be "KIND:PATH", a DataSource, Dataset or Splits, got {what}')
         return source
     if part not in ("train", "val"):
         raise ValueError(f"a pair of datasets has the splits train and val, got {part}")

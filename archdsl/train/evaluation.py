@@ -137,7 +137,8 @@ def demand_fitting(module: nn.Module, size: Size, channels: int = 3) -> Size:
     fit = fitting(module, size, channels)
     if fit is None:
         headline = f"the network does not support images of {size[0]}×{size[1]}, even padded"
-        raise SpecError([Diagnostic("ARCH918", headline)])
+        why = None if graph_of(module) is not None else _problem(_without_numbers(module), channels, size)
+        raise SpecError([Diagnostic("ARCH918", headline, help=why)])
     return fit
 
 
@@ -166,10 +167,20 @@ def _is_well_typed(graph: Graph, size: Size) -> bool:
 
 
 def _runs(empty: nn.Module, channels: int, size: Size) -> bool:
+    return _problem(empty, channels, size) is None
+
+
+def _problem(empty: nn.Module, channels: int, size: Size) -> str | None:
+    """Why a module without numbers does not map images of a size to logits; None if it does."""
     try:
         graph = graph_of(empty)
         wanted = [channels] if graph is None else [shape[0] for shape in graph.inputs.values()]
         found = empty(*(torch.empty(1, n, *size, device="meta") for n in wanted))
-    except (RuntimeError, ValueError):
-        return False
-    return isinstance(found, torch.Tensor) and found.dim() == 4
+    except (RuntimeError, ValueError) as error:
+        return f"{type(error).__name__}: {error}"
+    if isinstance(found, torch.Tensor) and found.dim() == 4:
+        return None
+    kind = (
+        f"a tensor of {found.dim()} dimensions" if isinstance(found, torch.Tensor) else type(found).__name__
+    )
+    return f"the module must return logits, N × classes × H × W, not {kind}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import torch
 from torch import nn
@@ -81,13 +82,33 @@ def scored(
         if fit != wanted:
             padded = f"images of {wanted[0]}×{wanted[1]} are padded to {fit[0]}×{fit[1]}"
             reporter.warn(f"{padded}, a size that the network supports")
-    found = tallied(module.to(here.device), dataset, here, outputs, size)
+    checked = module.register_forward_hook(partial(_demand_logits, len(dataset.classes), outputs[0].task))
+    try:
+        found = tallied(module.to(here.device), dataset, here, outputs, size)
+    finally:
+        checked.remove()
     (_, first), *others = found.items()
     if not isinstance(first, ClassTally):
         every = {name: one.scores() for name, one in found.items()}
         return Scores((), torch.zeros(0, 0), len(dataset), every)
     rest = {name: one.scores() for name, one in others}
     return Scores(tuple(dataset.classes), first.confusion.matrix, len(dataset), rest)
+
+
+def _demand_logits(classes: int, task: str, _module: nn.Module, _inputs: object, output: object) -> None:
+    """Raises SpecError for an output without a channel for each class (ARCH918), or with NaN (ARCH934)."""
+    if not isinstance(output, torch.Tensor) or output.dim() != 4:
+        return
+    if task == "classes" and output.shape[1] != classes:
+        headline = f"the module predicts {output.shape[1]} classes, but the data has {classes}"
+        raise SpecError(
+            [Diagnostic("ARCH918", headline, help=f"set the channels of its output to {classes}")]
+        )
+    if bool(output.isnan().any()):
+        headline = "the module's output is not a number (NaN) for some pixels"
+        raise SpecError(
+            [Diagnostic("ARCH934", headline, help="check its weights, and the range of its inputs")]
+        )
 
 
 def demand_same_classes(trained: tuple[str, ...], found: tuple[str, ...]) -> None:
