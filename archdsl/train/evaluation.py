@@ -180,7 +180,7 @@ def _problem(empty: nn.Module, channels: int, size: Size) -> str | None:
         return f"{type(error).__name__}: {error}"
     if isinstance(found, torch.Tensor) and found.dim() == 4:
         return None
-    kind = (
-        f"a tensor of {found.dim()} dimensions" if isinstance(found, torch.Tensor) else type(found).__name__
-    )
+    kind = type(found).__name__
+    if isinstance(found, torch.Tensor):
+        kind = f"a tensor of {found.dim()} dimensions"
     return f"the module must return logits, N × classes × H × W, not {kind}"

@@ -104,7 +104,7 @@ def _demand_logits(classes: int, task: str, _module: nn.Module, _inputs: object,
         raise SpecError(
             [Diagnostic("ARCH918", headline, help=f"set the channels of its output to {classes}")]
         )
-    if bool(output.isnan().any()):
+    if not output.is_meta and bool(output.isnan().any()):
         headline = "the module's output is not a number (NaN) for some pixels"
         raise SpecError(
             [Diagnostic("ARCH934", headline, help="check its weights, and the range of its inputs")]

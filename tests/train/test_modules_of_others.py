@@ -74,5 +74,5 @@ def test_class_weights_may_be_a_list(tmp_path):
     ],
 )
 def test_arguments_of_other_types_are_named(call, kind):
-    with pytest.raises(kind, match="expected a Program|data must be|`over` is|plain word"):
+    with pytest.raises(kind, match=r"expected a Program|data must be|`over` is|plain word"):
         call(archdsl.load(SPEC).space())
