@@ -124,13 +124,20 @@ def deviation(
 
 
 def _relative(found: torch.Tensor, expected: torch.Tensor) -> float:
-    """The maximum difference relative to the largest expected result; infinite for NaN."""
+    """The maximum difference relative to the largest finite result that is expected.
+
+    It is infinite for results of another shape, and if they overflow elsewhere.
+    """
     if found.shape != expected.shape:
         return float("inf")
-    difference = float((found - expected).abs().max())
-    largest = float(expected.abs().max())
-    if difference == 0:
+    same = (found == expected) | (found.isnan() & expected.isnan())
+    if same.all():
         return 0.0
+    finite = expected.isfinite()
+    if not same[~finite].all():
+        return float("inf")
+    difference = float((found - expected)[finite].abs().max())
+    largest = float(expected[finite].abs().max())
     return difference / largest if difference < float("inf") and largest > 0 else float("inf")
 
 

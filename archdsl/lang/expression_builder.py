@@ -7,7 +7,6 @@ a placeholder.
 
 from __future__ import annotations
 
-import math
 import re
 from typing import Any
 
@@ -20,6 +19,8 @@ from archdsl.lang.source_files import starts_line
 
 MAX_DEPTH = 100
 MAX_DIGITS = 18
+MAX_NUMBER = 1e18
+"""The limit of values that are computed, too (`archdsl.ir.expr.LARGEST`)."""
 MAX_ERRORS = 20
 _ESCAPES = {'"': '"', "\\": "\\", "n": "\n", "t": "\t"}
 _WITHOUT_BRACKETS = (ast.Binary, ast.Chain, ast.Conditional, ast.Range)
@@ -289,8 +290,8 @@ class Values:
             self.report("ARCH703", "a number with too many digits", span, f"at most {MAX_DIGITS} digits")
             return 0.0
         value = float(text)
-        if math.isinf(value):
-            self.report("ARCH703", "number too large", span, "the maximum is about 1.8e308")
+        if value > MAX_NUMBER:
+            self.report("ARCH703", "number too large", span, "the maximum is 1e18")
             return 0.0
         return value
 

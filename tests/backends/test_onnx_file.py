@@ -6,6 +6,7 @@ import json
 import warnings
 from dataclasses import replace
 
+import numpy as np
 import onnx
 import onnxruntime
 import pytest
@@ -219,3 +220,23 @@ def test_the_file_depends_on_the_weights_alone(several, tmp_path):
     module, made = several
     again = onnx_file.export(module, tmp_path / "again.onnx")
     assert again.path.read_bytes() == made.path.read_bytes()
+
+
+def test_results_that_overflow_alike_agree(tmp_path):
+    text = """arch 1
+network Net {
+  input image: [2, 8, 8]
+  large = image * 1e18 * 1e18 * 1e18
+  output y = large + image
+  output none = large - large
+  output small = image -> conv(c = 2)
+}
+"""
+    net = archdsl.load("net.arch", text=text).network().graph
+    found = onnx_file.export(build(net), tmp_path / "net.onnx")
+    assert found.deviation is not None
+    assert 0 <= found.deviation < 1e-4
+    image = np.ones((1, 2, 8, 8), np.float32)
+    result = onnxruntime.InferenceSession(tmp_path / "net.onnx").run(None, {"image": image})
+    assert torch.from_numpy(result[0]).isinf().all()
+    assert torch.from_numpy(result[1]).isnan().all()

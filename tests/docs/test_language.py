@@ -116,7 +116,9 @@ def test_the_limits_on_the_page_are_those_of_the_code() -> None:
     assert limits == {
         "size of a file": f"{source_files.MAX_BYTES // 1_000_000} MB, {parser.MAX_TOKENS:,} words",
         "nesting of expressions, of blocks": f"{expression_builder.MAX_DEPTH}, {build.MAX_NESTING}",
-        "length of a number": f"{expression_builder.MAX_DIGITS} digits",
+        "length of a number; a decimal number": (
+            f"{expression_builder.MAX_DIGITS} digits; {expression_builder.MAX_NUMBER:.0e}".replace("e+", "e")
+        ),
         "imported files, nested imports": f"{loader.MAX_FILES}, {loader.MAX_IMPORT_DEPTH}",
         "nodes of a graph; decisions of a space": (
             f"{elaborate.NODE_BUDGET:,}; {choosing.DECISION_BUDGET:,}"

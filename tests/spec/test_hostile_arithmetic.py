@@ -17,7 +17,7 @@ from archdsl.passes.analyses.shapes import infer
 from archdsl.program import Network
 
 VALUES = [
-    "0", "1", "2", "3", "8", "-1", "0.5", "1.5", "2.0", "1e-9", "1e300", "999999999999999999", "true",
+    "0", "1", "2", "3", "8", "-1", "0.5", "1.5", "2.0", "1e-9", "1e18", "999999999999999999", "true",
     "false", '"a"', "4K", "2 ms", "[2, 2]", "[0, true]", "{1, 2}", "(a = 1)", "relu", "nothing?",
     "nothing[1]?", "10 - 10", "1 / 3", "image", "image.c", "image.h * 0", "n", "n * 0", "n - 1", "m", "m * n",
     "4 / (n + 1)", "m if n == 1 else 0", "floor(n / 3)", "t.c", "t.h - 8", "1 if t.c == 3 else 0", "n == 1",
