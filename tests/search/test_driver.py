@@ -87,15 +87,15 @@ MIXED = SPEC.replace(
 @pytest.mark.parametrize(
     ("text", "overrides"),
     [
-        (SPEC, {}), (SPEC, {"sampler": "one_path"}), (SPEC, {"order": 1}), (MIXED, {}),
-        (SPEC, {"refine": 3, "refine_epochs": 1}),
+        (SPEC, {}), (SPEC, {"epochs": 2, "sampler": "one_path"}), (SPEC, {"epochs": 2, "order": 1}),
+        (MIXED, {"epochs": 2}), (SPEC, {"epochs": 2, "refine": 2, "refine_epochs": 1}),
     ],
 )  # fmt: skip
 def test_a_search_in_pieces_is_the_search_in_one(tmp_path, whole, text, overrides):
     if text != SPEC or overrides:
         whole = tmp_path / "whole"
         search(whole, text, **overrides).run(quiet)
-    run_in_pieces(tmp_path / "pieces", 4, text, **overrides)
+    run_in_pieces(tmp_path / "pieces", 3, text, **overrides)
     assert records(whole) == records(tmp_path / "pieces")
     one, other = (SearchFolder(folder).checkpoints.latest() for folder in (whole, tmp_path / "pieces"))
     for part in ("net", "architecture"):
