@@ -8,6 +8,7 @@ plug-ins: by `--plugin NAME`, by `plugins` of `[tool.archdsl]` in the project's 
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -46,6 +47,22 @@ _added: dict[tuple[str, str, str], str] = {}
 def used() -> Mapping[str, str]:
     """The plug-ins that are loaded in this process, with their versions."""
     return MappingProxyType(_used)
+
+
+def blamed(error: BaseException) -> tuple[str, str] | None:
+    """The plug-in in whose code an error was raised, and the place, `FILE:LINE`; None if in no plug-in's."""
+    files = {
+        module.__file__: plugin
+        for (plugin, _, _), value in _added.items()
+        if (module := sys.modules.get(value.partition(":")[0])) is not None and module.__file__
+    }
+    found, trace = None, error.__traceback__
+    while trace is not None:
+        path = trace.tb_frame.f_code.co_filename
+        if path in files:
+            found = files[path], f"{Path(path).name}:{trace.tb_lineno}"
+        trace = trace.tb_next
+    return found
 
 
 def use(name: str) -> None:

@@ -78,7 +78,7 @@ def loaded(kind: str, place: str, base: type[Any], plugin: str | None, classes: 
         made = given() if isinstance(given, type) and not classes else given
     except SpecError:
         raise
-    except Exception as error:  # the plug-in's own code runs when its module is imported
+    except (Exception, SystemExit) as error:  # the plug-in's own code runs when its module is imported
         raise unusable(kind, place, plugin, f"{type(error).__name__}: {error}") from error
     if not (isinstance(made, type) and issubclass(made, base) if classes else isinstance(made, base)):
         raise unusable(kind, place, plugin, f"expected a {base.__name__}, got a {type(made).__name__}")

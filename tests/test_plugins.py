@@ -17,7 +17,7 @@ import archdsl
 from archdsl import SpecError, ops, plugins
 from archdsl.cli import cli, run
 from archdsl.devices.runtimes import RUNTIMES
-from strangers import install, undone
+from strangers import install, plugged, undone
 
 MODULE = """\
 from archdsl.devices.runtimes import Runtime
@@ -351,3 +351,40 @@ def test_what_is_installed_and_what_it_adds_is_listed() -> None:
     with undone():
         shown = call("--plugin my-stranger explain --runtimes").stdout
     assert "stranger is not installed" in shown
+
+
+FAULTY = """\
+from archdsl.ops.base import Primitive
+
+
+class Faulty(Primitive):
+    name = "faulty"
+    summary = "fails"
+
+    def shape(self, xs, a, demand):
+        raise KeyError("its own")
+
+    def expression(self, names, layer, xs, y, a):
+        return names[0]
+"""
+
+
+def test_an_error_in_the_code_of_a_plugin_is_its_own(tmp_path: Path, capsys):
+    spec = tmp_path / "n.arch"
+    spec.write_text("arch 1\nnetwork N {\n  input x: [3, 8, 8]\n  output y = x -> faulty\n}\n")
+    points = {"archdsl.primitives": {"faulty": "faulty_package:Faulty"}}
+    with plugged(tmp_path / "other", "faulty_package", FAULTY, points):
+        assert run(["check", str(spec)]) == 1
+    said = capsys.readouterr().err
+    assert "error[ARCH864]" in said
+    assert "faulty-package failed at faulty_package.py:9" in said
+    assert "KeyError" in said
+
+
+def test_a_plugin_that_exits_is_invalid(tmp_path: Path):
+    points = {"archdsl.primitives": {"faulty": "exiting_package:Faulty"}}
+    with (
+        pytest.raises(SpecError, match="ARCH864"),
+        plugged(tmp_path / "other", "exiting_package", "raise SystemExit(3)", points),
+    ):
+        pass

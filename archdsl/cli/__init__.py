@@ -156,10 +156,23 @@ def _lacking(error: Exception) -> int:
 def _report(error: Exception, arguments: Sequence[str]) -> int:
     import shlex
 
+    from archdsl import plugins
+
     what = next(iter(f"{type(error).__name__}: {error}".splitlines()), "")[:200]
     command = shlex.join(["archdsl", *arguments])
+    blamed = plugins.blamed(error)
+    if blamed is not None:
+        from archdsl.cli.findings import print_findings
+        from archdsl.diagnostics import Diagnostic
+
+        plugin, place = blamed
+        print_findings(
+            [Diagnostic("ARCH864", f"the plug-in {plugin} failed at {place}", help=what)], err=True
+        )
+        return 1
+    also = f", or in a plug-in ({', '.join(plugins.used())})" if plugins.used() else ""
     click.echo(
-        f"archdsl: internal error ({what}). This is a bug in archdsl; please report it with this "
+        f"archdsl: internal error ({what}). This is a bug in archdsl{also}; please report it with this "
         f"command, and its output under ARCHDSL_DEBUG=1: {command}",
         err=True,
     )
