@@ -133,7 +133,7 @@ class Diagrams:
             ps = children[p] if level[p] == top else repeat(p)
             qs = children[q] if level[q] == top else repeat(q)
             found, missing = [], []
-            for x, y in zip(ps, qs, strict=False):  # one of them may go on for ever
+            for x, y in zip(ps, qs, strict=False):  # one of them may be without end
                 if x == y or y == neutral:
                     found.append(x)
                 elif x == decisive or y == decisive:
