@@ -27,7 +27,8 @@ def _call(function: Callable[..., Any], args: Any, settings: Any) -> Any:
     return function(*args, **settings)
 
 
-_call_with_room = FunctionType(_call.__code__.replace(co_stacksize=SLOTS), {})
+# Codes that differ only in the size of their frames are equal, and tools that replace one would replace both.
+_call_with_room = FunctionType(_call.__code__.replace(co_name="_call_with_room", co_stacksize=SLOTS), {})
 
 
 def roomy(function: Callable[_P, _R]) -> Callable[_P, _R]:
