@@ -17,6 +17,7 @@ from archdsl.ir import Decision, Graph
 from archdsl.lang import ast
 from archdsl.lang.loader import Unit
 from archdsl.lang.loader import load as load_unit
+from archdsl.lang.machine import NAME
 from archdsl.ops.base import ADVISORY
 from archdsl.passes.analyses.networks import Count, Networks, Over, Uncounted
 from archdsl.passes.base import Transform
@@ -218,7 +219,7 @@ class Space:
         Inactive decisions may be omitted. Raises SpecError for unknown paths and outcomes, for missing
         decisions, and for an ill-typed network.
         """
-        if not re.fullmatch(r"[A-Za-z_]\w*", name):
+        if not NAME.match(name):
             raise ValueError(f"the name of a network is a plain word, got {name!r}")
         made = self.elaborated.made  # constant choices: their only outcome may be stated
         asked = {p: o for p, o in decisions.items() if p not in made or made[p] != outcome_text(o)}

@@ -12,6 +12,7 @@ import click
 from archdsl import atomic
 from archdsl.cli.outputs import Output, demand_free, overwrite_option
 from archdsl.cli.printing import document
+from archdsl.lang.machine import NAME
 
 if TYPE_CHECKING:
     from archdsl.diagnostics import Diagnostic
@@ -87,7 +88,7 @@ def lift(
     from archdsl.lift.model import model_of
 
     own = name if name is not None else _name_of(model)
-    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", own):
+    if not NAME.match(own):
         raise click.UsageError(f"--name must be a plain word, got {own}")
     found = lifted(model_of(model, arguments, seed), sizes, own, [f"Lifted from {model} by archdsl lift."])
     if output is None:

@@ -15,6 +15,7 @@ from archdsl.cli.networks import fixed
 from archdsl.cli.outputs import Output, demand_free, overwrite_option
 from archdsl.cli.printing import document
 from archdsl.cli.set_option import SetCommand, name_option, set_option
+from archdsl.lang.machine import NAME
 
 _EPILOG = """\b
 Examples:
@@ -113,7 +114,7 @@ def widen(
 
     network = fixed(opening.target(program, name, settings, train_outputs=True))
     own = space_name if space_name is not None else f"{network.name}Near"
-    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", own) or own == network.name:
+    if not NAME.match(own) or own == network.name:
         raise click.UsageError(f"--space must be a plain word other than the network's name, got {own}")
     around = Neighbourhood(factors or [Fraction(1)], multiple, depth, candidates(ops, program.unit))
     found = widened(network, around, own)

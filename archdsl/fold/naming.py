@@ -7,8 +7,8 @@ from itertools import chain, count
 
 from archdsl import ops
 from archdsl.fold.bodies import Body
+from archdsl.lang.machine import NAME
 
-WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 _LONGEST_NAME = 28
 
 
@@ -41,7 +41,7 @@ def variable(path: str, within: str) -> str:
 def plain(name: str) -> str:
     """A name in which all characters that names cannot contain are replaced."""
     word = re.sub(r"[^A-Za-z0-9_]+", "_", name).strip("_")
-    return word if WORD.match(word) else f"y_{word}" if word else "y"
+    return word if NAME.match(word) else f"y_{word}" if word else "y"
 
 
 def free(name: str, taken: set[str]) -> str:

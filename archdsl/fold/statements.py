@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from archdsl import ops
 from archdsl.fold.bodies import Body, Step
-from archdsl.fold.naming import WORD, free, plain, variable
+from archdsl.fold.naming import free, plain, variable
 from archdsl.fold.pieces import Ref
+from archdsl.lang.machine import NAME
 
 
 class Link(str):
@@ -37,7 +38,7 @@ class Text:
 
     @property
     def is_word(self) -> bool:
-        return not self.links and WORD.match(self.head) is not None
+        return not self.links and NAME.match(self.head) is not None
 
     def operand(self) -> str:
         return str(self) if self.is_word else f"({self})"

@@ -12,6 +12,8 @@ from archdsl.lang.parse_tables import COMMENT, FIXED, STRAY, GrammarRule, load_t
 
 ONE, MANY, LIST, EXTEND = range(4)
 IS_WORD, IS_COMMENT, IS_STRAY = -1, -2, -3
+NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
+"""A plain word, as a declaration may be named (`NAME` in the grammar); keywords match as well."""
 
 
 Token = re.Match[str]

@@ -10,11 +10,11 @@ from archdsl.diagnostics import Source
 from archdsl.ir import Graph, Mux, Node
 from archdsl.ir.graph import outcome_labels
 from archdsl.lang import format_source
+from archdsl.lang.machine import NAME
 from archdsl.lang.parser import language
 from archdsl.passes.analyses.shapes import FixedShape, Shapes
 from archdsl.spec.conditions import condition_source
 
-_WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 _LABEL = re.compile(r"(?P<name>[A-Za-z_][A-Za-z0-9_]*)(\.[A-Za-z0-9_]+)*(\[(?P<subscripts>[^\[\]]*)\])?\Z")
 _NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?(e[+-][0-9]+)?\Z")
 _SUBSCRIPTS = re.compile(r"\[([^\[\]]*|\{[^{}]*\})\](?=[.\[]|\Z)|\[(.*)\](?=[.\[]|\Z)", re.DOTALL)
@@ -82,7 +82,7 @@ def _is_plain(text: str) -> bool:
     """Whether a text that is written without quotes is a word or number, and read as the same text."""
     if _NUMBER.match(text):
         return text == str(float(text) if "." in text or "e" in text else int(text))
-    return _WORD.match(text) is not None and text not in language().keywords
+    return NAME.match(text) is not None and text not in language().keywords
 
 
 def setting_source(value: object) -> str:
@@ -152,11 +152,11 @@ def _names(graph: Graph) -> dict[str, str]:
     taken: set[str] = {*language().keywords, *ops.primitives(), *graph.outputs}
     names: dict[str, str] = {}
     for name in (*graph.inputs, *graph.nodes):
-        if graph.outputs.get(name) == name and _WORD.match(name) and name in graph.nodes:
+        if graph.outputs.get(name) == name and NAME.match(name) and name in graph.nodes:
             names[name] = name
             continue
-        plain = name if _WORD.match(name) else re.sub(r"[^A-Za-z0-9]+", "_", name).strip("_")
-        if not plain or not _WORD.match(plain):
+        plain = name if NAME.match(name) else re.sub(r"[^A-Za-z0-9]+", "_", name).strip("_")
+        if not plain or not NAME.match(plain):
             plain = f"n_{plain}"
         unique, n = plain, 2
         while unique in taken:
