@@ -130,7 +130,7 @@ def _relative(found: torch.Tensor, expected: torch.Tensor) -> float:
     """
     if found.shape != expected.shape:
         return float("inf")
-    same = (found == expected) | (found.isnan() & expected.isnan())
+    same = torch.isclose(found, expected, rtol=0, atol=0, equal_nan=True)
     if same.all():
         return 0.0
     finite = expected.isfinite()
