@@ -65,16 +65,17 @@ _Rebuilt = tuple[nn.Module, Supernet, Keeper]
 def _by_gradients(
     program: Program, options: SearchOptions, run: Path, spec: Path, network: Network
 ) -> _Rebuilt:
-    config, of_space = differentiable.configured(program, options)
+    given = options.split(program)
+    config = differentiable.config_of(given, options)
     member = spec.parent.name if config.members else ""
     names = [one.name for one in config.members]
     if names and (member not in names or spec.parent.parent.resolve() != run.resolve()):
         listed = ", ".join(str(run / name) for name in names)
         headline = f"{network.name} is not in the folder of an architecture of the co-search {run}"
         raise SpecError([Diagnostic("ARCH911", headline, help=f"its folders: {listed}")])
-    given = {**_classes(network), **of_space}
+    of_space = {**_classes(network), **given.of_space}
     found = architectures(
-        config, lambda own: pruned(program.space(config.space, **{**given, **own}), options.passes)
+        config, lambda own: pruned(program.space(config.space, **{**of_space, **own}), options.passes)
     )
     store, nets = build_all({one.name: trained_graph(one) for one in found}, config, fuse=False)
     return store, nets[member], SearchFolder(run).checkpoints

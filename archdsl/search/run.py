@@ -39,7 +39,7 @@ from archdsl.search.engines.choice import IN_PROCESS
 from archdsl.search.folder import SearchFolder
 from archdsl.search.inputs import demand_outputs, open_splits, with_classes
 from archdsl.search.latency_tables import Tables, gather, with_rows_of
-from archdsl.search.options import SearchOptions
+from archdsl.search.options import SearchOptions, SplitSettings
 from archdsl.search.page import write_report
 from archdsl.search.progress import Report
 from archdsl.search.proving import proved
@@ -123,9 +123,10 @@ class _Inputs:
 
 
 def _inputs(program: Program, options: SearchOptions, here: Processes, reporter: Reporter) -> _Inputs:
-    config, of_space = configured(program, options)
-    if here.is_first and (warnings := options.split(program).spec.warnings):
-        reporter.findings(warnings)
+    given = options.split(program)
+    config, of_space = config_of(given, options), given.of_space
+    if here.is_first and given.spec.warnings:
+        reporter.findings(given.spec.warnings)
     of_trials = {
         "start": options.start, "command": options.evaluator_command, "engine": options.engine != IN_PROCESS
     }  # fmt: skip
@@ -222,11 +223,10 @@ def _seed(options: SearchOptions, config: SearchConfig) -> int:
     return (config.seed or 0) if options.seed is None else options.seed
 
 
-def configured(program: Program, options: SearchOptions) -> tuple[SearchConfig, dict[str, Any]]:
-    """The settings of the search, and overridden settings of its space. Raises SpecError."""
-    given = options.split(program)
+def config_of(given: SplitSettings, options: SearchOptions) -> SearchConfig:
+    """The settings of a search with overrides. Raises SpecError (ARCH606) for invalid ones."""
     data = (options.data.kind, options.data.settings) if options.data is not None else None
-    return read_config(given.spec, given.others, data), given.of_space
+    return read_config(given.spec, given.others, data)
 
 
 def _tables(

@@ -68,19 +68,24 @@ def doubts(clauses: Clauses) -> Iterator[Diagnostic]:
     """Yields warnings for objectives in the wrong direction (ARCH609), and for terms of objectives and
     requirements that are the same for all networks (ARCH610).
     """
-    yield from _reversed(clauses)
-    for part in (clauses, *clauses.groups.values()):
-        for value, at in (
-            *((goal.value, goal.at) for goal in part.objectives),
-            *((requirement, getattr(requirement, "at", None)) for requirement in part.requirements),
-        ):
-            for constant in _constants(value):
-                place = getattr(constant, "at", None) or at
-                headline = f"`{written(constant)}` has no effect: it is the same for all networks"
-                label = None if place is None else Label(place)
-                yield Diagnostic(
-                    "ARCH610", headline, label, severity="warning", help="remove it, or change its weight"
-                )
+    parts = (clauses, *clauses.groups.values())
+    yield from (found for part in parts for goal in part.objectives for found in _reversed(goal))
+    for part in parts:
+        for goal in part.objectives:
+            yield from _without_effect(goal.value, goal.at)
+        for requirement in part.requirements:
+            yield from _without_effect(requirement, getattr(requirement, "at", None))
+
+
+def _without_effect(value: SearchValue, at: Location | None) -> Iterator[Diagnostic]:
+    """Yields warnings for the constant parts of an objective or a requirement at `at`."""
+    for constant in _constants(value):
+        place = constant.at or at
+        headline = f"`{written(constant)}` has no effect: it is the same for all networks"
+        label = None if place is None else Label(place)
+        yield Diagnostic(
+            "ARCH610", headline, label, severity="warning", help="remove it, or change its weight"
+        )
 
 
 def _constants(value: SearchValue) -> Iterator[Formula | Term]:
@@ -93,17 +98,15 @@ def _constants(value: SearchValue) -> Iterator[Formula | Term]:
                 yield from _constants(part)
 
 
-def _reversed(clauses: Clauses) -> Iterator[Diagnostic]:
+def _reversed(goal: Objective) -> Iterator[Diagnostic]:
     """Yields warnings for losses that are maximized and scores that are minimized, also in `-1 * ohem`."""
-    for part in (clauses, *clauses.groups.values()):
-        for goal in part.objectives:
-            for term, effect in effects(goal.value, 1 if goal.direction == "minimize" else -1):
-                wrong = effect < 0 if term.name in _LOSSES else effect > 0 and term.name in _SCORES
-                if wrong and goal.at is not None:
-                    headline = f"`{goal.direction} {written(goal.value)}` searches for the worst networks"
-                    better = "minimize" if term.name in _LOSSES else "maximize"
-                    help = f"write {better} {term.name}"
-                    yield Diagnostic("ARCH609", headline, Label(goal.at), severity="warning", help=help)
+    for term, effect in effects(goal.value, 1 if goal.direction == "minimize" else -1):
+        wrong = effect < 0 if term.name in _LOSSES else effect > 0 and term.name in _SCORES
+        if wrong and goal.at is not None:
+            headline = f"`{goal.direction} {written(goal.value)}` searches for the worst networks"
+            better = "minimize" if term.name in _LOSSES else "maximize"
+            help = f"write {better} {term.name}"
+            yield Diagnostic("ARCH609", headline, Label(goal.at), severity="warning", help=help)
 
 
 def declared_scores(evaluate: object) -> frozenset[str]:

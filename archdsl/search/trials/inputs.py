@@ -72,9 +72,10 @@ def inspected_inputs(program: Program, options: SearchOptions, reporter: Reporte
 
     Raises SpecError as `read_inputs`, and for all errors in files of the data.
     """
-    inputs = read_inputs(program, options)
-    if warnings := options.split(program).spec.warnings:
-        reporter.findings(warnings)
+    given = options.split(program)
+    inputs = _read(program, options, given)
+    if given.spec.warnings:
+        reporter.findings(given.spec.warnings)
     if inputs.splits is not None:
         from archdsl.data.soundness import TRAINED, VALIDATED
         from archdsl.train.inspected import inspected
@@ -88,7 +89,10 @@ def read_inputs(program: Program, options: SearchOptions) -> Inputs:
 
     Raises SpecError for errors in the spec, the options and the folders.
     """
-    given = options.split(program)
+    return _read(program, options, options.split(program))
+
+
+def _read(program: Program, options: SearchOptions, given: SplitSettings) -> Inputs:
     config = config_of(given, options)
     unread = (*_UNREAD, *(() if config.evaluator_kind.trains else _OF_TRAINING))
     for name in unread:
