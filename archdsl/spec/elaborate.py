@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cache
 
 from archdsl.collector import paused
 from archdsl.diagnostics import Diagnostic, Label, Location, SpecError, closest
@@ -104,9 +105,14 @@ def _from_space(
     rows = read_rows(unit, declared)
     given = {path: row.outcome for path, row in rows.items()}
     own = {**_origin_settings(unit, declared, constants), **settings}
-    found = _evaluated(home, space, own, given, constants, rows=rows, reader=unit)
+    whole = cache(lambda: _evaluated(home, space, own, {}, constants))
+
+    def errors(ev: Evaluator) -> list[Diagnostic]:
+        return row_errors(space, ev, rows, unit, lambda: _all_decisions(whole()))
+
+    found = _evaluated(home, space, own, given, constants, errors=errors)
     if found.selected:
-        found = _named(found, _evaluated(home, space, own, {}, constants), rows, (unit, declared))
+        found = _named(found, whole(), rows, (unit, declared))
     demand_all_decided(found.graph.decisions, unit, declared)
     graph = replace(found.graph, name=declared.name.id, origin=space.name.id)
     return replace(found, graph=graph, location=_at(unit, declared.name))
@@ -137,7 +143,6 @@ def _named(
         definitions={},
         present={},
         obligations=bound.obligations,
-        settled=found.settled,
     )
 
 
@@ -184,8 +189,7 @@ def _evaluated(
     settings: dict[str, object],
     given: Mapping[str, str],
     constants: Constants,
-    rows: Mapping[str, Row] | None = None,
-    reader: Unit | None = None,
+    errors: Callable[[Evaluator], list[Diagnostic]] = lambda ev: [],
     recorded: Mapping[tuple[object, ...], Stamp] | None = None,
 ) -> Elaborated:
     inputs, parameters = split_settings(unit, declared, settings)
@@ -212,10 +216,7 @@ def _evaluated(
                 help="write output logits = …",
             ).diagnostics
         )
-    if rows is not None and reader is not None:
-        ev.diagnostics.extend(
-            row_errors(declared, ev, rows, reader, lambda: _all_decisions(unit, declared, settings))
-        )
+    ev.diagnostics.extend(errors(ev))
     if ev.diagnostics:
         raise SpecError(ev.diagnostics)
     own = {s.name for s in declared.signature.settings}
@@ -304,9 +305,6 @@ def _at(unit: Unit, node: Spanned) -> Location:
     return Location(unit.source, *node.span)
 
 
-def _all_decisions(
-    unit: Unit, space: ast.Space | ast.Network, settings: dict[str, object]
-) -> dict[str, Decision]:
-    """All decisions of a space, including those that are inactive under the given outcomes."""
-    whole = _evaluated(unit, space, settings, {}, Constants())
-    return {**whole.graph.decisions, **{d.path: d for d in whole.unread}}
+def _all_decisions(space: Elaborated) -> dict[str, Decision]:
+    """All decisions of a space, including those that no output reads."""
+    return {**space.graph.decisions, **{d.path: d for d in space.unread}}
