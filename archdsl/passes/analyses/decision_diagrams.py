@@ -116,7 +116,8 @@ class Diagrams:
     def _condition(self, all_: bool, a: int, b: int) -> int:
         """The conjunction (`all_`) or disjunction by Bryant's algorithm, computed without recursion.
 
-        All results are cached, since the conditions of a space have most of their parts in common.
+        All results are cached, since the conditions of a space have most of their parts in common. The loop
+        is its own, beside `_combined`: calls per pair took 4 % of the time of checking `template.arch`.
         """
         known = self._conjunctions if all_ else self._disjunctions
         decisive, neutral = (self.false, self.true) if all_ else (self.true, self.false)
